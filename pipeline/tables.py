@@ -1,0 +1,200 @@
+"""The tables between stages: their schemas, and how they are written and read.
+
+A schema's fields carry their unit and meaning in the metadata, so a Parquet file explains itself.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
+    metadata = {"description": description}
+    if unit:
+        metadata["unit"] = unit
+    return pa.field(name, kind, metadata=metadata)
+
+
+_PIECE = _field("piece_id", pa.string(), "unit of the split and of failure")
+_SPLIT = _field("split", pa.string(), "train, valid or test")
+_FONT = _field("font", pa.string(), "name of the sound font in the config")
+_RHO = _field("rho", pa.float32(), "tempo ratio, 2 is twice as fast")
+
+PIECES = pa.schema(
+    [
+        _PIECE,
+        _field("collection", pa.string(), "name of the collection in the config"),
+        _SPLIT,
+        _field("source", pa.string(), "file or work that the piece was read from"),
+        _field("composer", pa.string(), "as the source gives it"),
+        _field("title", pa.string(), "as the source gives it"),
+        _field("licence", pa.string(), "of the score"),
+        _field("batch", pa.int32(), "job that carries the piece; follows from its id"),
+        _field("reason", pa.string(), "why the piece was left out; null where it was kept"),
+        _field("lilypond", pa.large_string(), "the score; null where the piece was left out"),
+        _field(
+            "melody",
+            pa.list_(
+                pa.struct(
+                    [("onset", pa.float64()), ("duration", pa.float64()), ("pitch", pa.int16())]
+                )
+            ),
+            "notes that must sound, repeats played out",
+            "quarter notes, MIDI pitch",
+        ),
+    ]
+)
+
+STAVES = pa.schema(
+    [
+        _PIECE,
+        _field("staff", pa.int32(), "running number from the top of the piece"),
+        _field("image", pa.binary(), "PNG, 8-bit grey, white 255"),
+        _field("width", pa.int32(), "of the image", "px"),
+        _field("height", pa.int32(), "of the image", "px"),
+        _field("left", pa.float32(), "where the staff lines begin", "px"),
+        _field("right", pa.float32(), "where the staff lines end", "px"),
+    ]
+)
+
+NOTEHEADS = pa.schema(
+    [
+        _PIECE,
+        _field("head_id", pa.int32(), "running number in the piece, in order of moment"),
+        _field("staff", pa.int32(), "staff image that shows the head"),
+        _field("x", pa.float32(), "centre of the head, origin at the image's left edge", "px"),
+        _field("y", pa.float32(), "centre of the head, origin at the image's top edge", "px"),
+        _field("width", pa.float32(), "of the head", "px"),
+        _field("height", pa.float32(), "of the head", "px"),
+        _field("pitch", pa.int16(), "MIDI number"),
+        _field("moment", pa.float64(), "in the printed score, repeats not played", "quarter notes"),
+        _field("grace", pa.bool_(), "a grace note"),
+        _field("tied", pa.bool_(), "continues a note that already sounds"),
+    ]
+)
+
+NOTES = pa.schema(
+    [
+        _PIECE,
+        _field("note_id", pa.int32(), "running number in the piece, in order of onset"),
+        _field("onset", pa.float64(), "repeats played out", "quarter notes"),
+        _field("onset_s", pa.float64(), "at rho = 1", "s"),
+        _field("duration", pa.float64(), "ties joined", "quarter notes"),
+        _field("duration_s", pa.float64(), "at rho = 1", "s"),
+        _field("pitch", pa.int16(), "MIDI number"),
+        _field("head_id", pa.int32(), "printed head of the onset; null where there is none"),
+        _field("reason", pa.string(), "why a note has no head; null where it has one"),
+    ]
+)
+
+PERFORMANCES = pa.schema(
+    [
+        _PIECE,
+        _FONT,
+        _RHO,
+        _field("audio", pa.string(), "FLAC file, relative to the folder of the audio"),
+        _field("duration_s", pa.float32(), "of the recording", "s"),
+        _field("loudness_db", pa.float32(), "root mean square below full scale", "dBFS"),
+        _field("reason", pa.string(), "why there is no recording; null where there is one"),
+    ]
+)
+
+FEATURES = pa.schema(
+    [
+        _PIECE,
+        _FONT,
+        _RHO,
+        _field("fps", pa.float32(), "frame rate", "1/s"),
+        _field("bins", pa.int32(), "frequency bins a frame"),
+        _field(
+            "spectrogram",
+            pa.list_(pa.float32()),
+            "frames x bins, flat, row after row",
+            "log10(1+|X|)",
+        ),
+    ]
+)
+
+SHARDS = pa.schema(
+    [
+        _PIECE,
+        _SPLIT,
+        _FONT,
+        _RHO,
+        _field("fps", pa.float32(), "frame rate", "1/s"),
+        _field("bins", pa.int32(), "frequency bins a frame"),
+        _field(
+            "spectrogram", pa.list_(pa.float32()), "frames x bins, flat, row after row", "log10(1+|X|)"
+        ),
+        _field("images", pa.list_(pa.binary()), "PNG of each staff, top to bottom"),
+        _field("left", pa.list_(pa.float32()), "where each staff's lines begin", "px"),
+        _field("right", pa.list_(pa.float32()), "where each staff's lines end", "px"),
+        _field("note_id", pa.list_(pa.int32()), "one entry a sounding onset, in order"),
+        _field("frame", pa.list_(pa.int32()), "first frame at or after the onset", "frames"),
+        _field("image", pa.list_(pa.int32()), "index into images"),
+        _field("x", pa.list_(pa.float32()), "centre of the onset's notehead in its image", "px"),
+        _field("pitch", pa.list_(pa.int16()), "MIDI number"),
+        _field("first_frame", pa.list_(pa.int32()), "first onset of this pass over the staff", "frames"),
+        _field("last_frame", pa.list_(pa.int32()), "last onset of this pass over the staff", "frames"),
+        _field("reason", pa.list_(pa.string()), "why the onset is no example; null where it is one"),
+    ]
+)  # fmt: skip
+
+
+@contextmanager
+def replacing(path: Path | str):
+    """Yield a temporary path beside `path` that takes its name once the block has succeeded.
+
+    A killed or failed writer leaves nothing under the final name. Works for files and folders.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        os.replace(temporary, path)
+
+
+def write(rows: Iterable[dict], schema: pa.Schema, path: Path | str, row_group: int = 64) -> None:
+    """Write rows (dicts by column name) as a Parquet file of `schema`, whole or not at all.
+
+    At most `row_group` rows are held in memory; iterables may be generators.
+    """
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        held: list[dict] = []
+        for row in rows:
+            held.append(row)
+            if len(held) == row_group:
+                writer.write_table(pa.Table.from_pylist(held, schema=schema))
+                held = []
+        if held:
+            writer.write_table(pa.Table.from_pylist(held, schema=schema))
+
+
+def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file and check that it has the columns of `schema`.
+
+    Raises ValueError that names the file and the column where it differs.
+    """
+    try:
+        found = pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a Parquet file ({error}); delete it and run again") from None
+    for field in schema:
+        if field.name not in found.names:
+            raise ValueError(
+                f"{path}: column '{field.name}' is missing; written by another version?"
+            )
+        if found.field(field.name).type != field.type:
+            raise ValueError(
+                f"{path}: column '{field.name}' is {found.field(field.name).type}, not {field.type}"
+            )
+    return pq.read_table(path, columns=columns)
