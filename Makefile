@@ -1,0 +1,91 @@
+# `make` sets everything up and runs the default; `make help` lists the rest.
+PYTHON ?= python3
+VENV   ?= .venv
+CORES  ?= all
+CONFIG ?=
+
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+RESULTS := results$(if $(CONFIG),/$(basename $(notdir $(CONFIG))))
+SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+
+.DEFAULT_GOAL := all
+.PHONY: all run report setup setup-dev system test lint bench clean help
+
+all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
+	@echo
+	@cat $(RESULTS)/tables/score_following.md
+	@echo
+	@echo "figures: $(RESULTS)/figures/    report: $(RESULTS)/report.html"
+
+run: setup ## run the workflow
+	@$(SNAKEMAKE)
+
+# Written anew only when a table or a figure is newer than it.
+report: run ## write the report of a finished run
+	@if [ ! -e $(RESULTS)/report.html ] || [ -n "$$(find $(RESULTS)/tables \
+	    $(RESULTS)/figures -newer $(RESULTS)/report.html)" ]; then \
+	    $(SNAKEMAKE) --report $(RESULTS)/report.html; \
+	fi
+
+test: setup-dev ## run the tests
+	@pytest
+
+lint: setup-dev ## check style, of Python and of the workflow
+	@ruff check .
+	@ruff format --check .
+	@snakefmt --check Snakefile rules
+	@snakemake --lint
+
+bench: setup-dev ## measure speed, side by side with peers
+	@for script in benchmarks/*.py; do \
+	    echo "== $$script"; PYTHONPATH=. python $$script || exit 1; \
+	done
+
+clean: ## delete all results and caches; .venv and downloads stay
+	rm -rf results .snakemake .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+# --- set-up: what the system must give, then a virtual environment, each once ---------------
+setup: system $(VENV)/.installed ## make the virtual environment
+setup-dev: system $(VENV)/.installed-dev ## the same, with what the tests need
+
+FIND_FLUIDSYNTH = import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))
+NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+VERSION = import sys; print("%d.%d" % sys.version_info[:2])
+
+# $(call apt,PACKAGES): install them where we are root or may become it without a password.
+apt = command -v apt-get >/dev/null && { \
+	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
+	$$as_root true 2>/dev/null && $$as_root apt-get -qq update && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install -y --no-install-recommends $(1); }
+
+system:
+	@command -v $(PYTHON) >/dev/null || { \
+	    echo "'$(PYTHON)' is not a command; say which Python: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { \
+	    echo "$(PYTHON) is Python $$($(PYTHON) -c '$(VERSION)'), but 3.11 or newer is needed;" \
+	    "name one with: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c '$(FIND_FLUIDSYNTH)' || { echo "Installing FluidSynth's library."; \
+	    $(call apt,libfluidsynth3); $(PYTHON) -c '$(FIND_FLUIDSYNTH)'; } || { \
+	    echo "FluidSynth's library is missing. Debian, Ubuntu: sudo apt-get install libfluidsynth3;" \
+	    "Fedora: sudo dnf install fluidsynth-libs; macOS: brew install fluid-synth" >&2; exit 1; }
+
+$(VENV)/.created: | system
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { $(call apt,python$$($(PYTHON) -c '$(VERSION)')-venv); } || { \
+	    echo "Python's venv module is missing. Debian, Ubuntu:" \
+	    "sudo apt-get install python$$($(PYTHON) -c '$(VERSION)')-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: requirements.txt $(VENV)/.created
+	python -m pip install --disable-pip-version-check -q -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	@touch $@
