@@ -1,0 +1,348 @@
+"""Training of the network of Dorfer et al. 2016 (3.4), resumable at any moment.
+
+A run that is killed goes on from its last checkpoint and ends with the same weights, bit for bit,
+as one that was not, on the same kind of machine with the same number of threads.
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from lightning.fabric import Fabric
+from torch.nn import functional
+from tqdm import tqdm
+
+from models import sampling
+from models.score_following import Network, bucket, soft_targets
+from pipeline import tables
+
+VALIDATION_BATCH = 200  # notes in one forward pass
+EVERY_S = 1.0  # between two looks of the progress bar at the clock
+
+HISTORY = pa.schema(
+    [
+        pa.field("epoch", pa.int32(), metadata={"description": "from 1"}),
+        pa.field("samples", pa.int64(), metadata={"description": "seen since the start"}),
+        pa.field("seconds", pa.float64(), metadata={"description": "of the epoch", "unit": "s"}),
+        pa.field("rate", pa.float64(), metadata={"description": "learning rate"}),
+        pa.field("train_loss", pa.float64(), metadata={"description": "mean of the epoch"}),
+        pa.field("train_top1", pa.float64(), metadata={"description": "with dropout"}),
+        pa.field("valid_loss", pa.float64()),
+        pa.field("valid_top1", pa.float64(), metadata={"description": "exact bucket"}),
+        pa.field("valid_top2", pa.float64(), metadata={"description": "at most one bucket off"}),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the weights depend on besides the data; the defaults are the paper's (3.4).
+
+    `epoch_samples` None means as many as there are examples; a smaller number makes epochs
+    shorter, and the next one goes on where the last one stopped. `notes_per_staff` notes share
+    one pass of their staff's image.
+    """
+
+    batch: int = 100
+    epoch_samples: int | None = None
+    notes_per_staff: int = 5
+    rate: float = 0.1
+    rate_decay: float = 10.0
+    rate_epochs: int = 10
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    precision: str = "bf16-mixed"
+    seed: int = 0
+    valid_samples: int = 2_000
+
+
+def train(
+    shards_train: Iterable[Path | str],
+    shards_valid: Iterable[Path | str],
+    weights: Path | str,
+    history: Path | str,
+    *,
+    epochs: int,
+    checkpoint_minutes: float = 10.0,
+    network: Callable[[], torch.nn.Module] = Network,
+    accelerator: str = "auto",
+    **settings,
+) -> None:
+    """Train and write `weights` (of the epoch with the best validation top-1) and `history`.
+
+    shards_train, shards_valid: Parquet files; settings: fields of `Settings`. Until the run has
+    succeeded its state lies in `<weights>.state`, written every `checkpoint_minutes` and after
+    each epoch, and a later call goes on from there. Ctrl-C and SIGTERM save the state and raise
+    SystemExit.
+
+    Raises ValueError where the shards or the state do not fit, FloatingPointError where the loss
+    is not a number any more.
+    """
+    settings = Settings(**settings)
+    weights, state_path = Path(weights), Path(f"{weights}.state")
+    torch.set_flush_denormal(True)  # tiny numbers would slow the processor down manyfold
+    fabric = Fabric(accelerator=accelerator, precision=settings.precision)
+    if fabric.world_size > 1:
+        fabric.launch()
+    if settings.batch % fabric.world_size:
+        raise ValueError(f"a batch of {settings.batch} does not fit {fabric.world_size} devices")
+    data, valid = sampling.read(shards_train), sampling.read(shards_valid)
+    run = _Run(fabric, settings, data, valid, network, state_path)
+    with _stop_signals() as stopping:
+        run.go(epochs, checkpoint_minutes * 60, stopping)
+    if fabric.is_global_zero:
+        tables.write(run.state["history"], HISTORY, history)
+        with tables.replacing(weights) as temporary:
+            torch.save(run.state["best"], temporary)
+        state_path.unlink(missing_ok=True)
+    fabric.barrier()
+
+
+def load(weights: Path | str, network: Callable[[], torch.nn.Module] = Network) -> torch.nn.Module:
+    """The trained network, in evaluation mode, from a file that `train` wrote."""
+    module = network()
+    module.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    return module.eval()
+
+
+class _Run:
+    """Everything that a training run holds; `state` is what a checkpoint keeps beside tensors."""
+
+    def __init__(self, fabric, settings, data, valid, network, state_path):
+        self.fabric, self.settings, self.data = fabric, settings, data
+        self.state_path = state_path
+        self.order = sampling.Order(data.staff, settings.notes_per_staff, settings.seed)
+        self.steps = max(1, round((settings.epoch_samples or len(data)) / settings.batch))
+        self.valid = valid
+        self.valid_examples = evenly(len(valid), settings.valid_samples)
+        self.valid_examples = self.valid_examples[
+            np.argsort(valid.staff[self.valid_examples], kind="stable")
+        ]
+        self.identity = asdict(settings) | {
+            "training data": data.fingerprint(),
+            "validation data": valid.fingerprint(),
+        }
+        self.state = {
+            "epoch": 0,  # finished ones
+            "step": 0,  # finished ones of the running epoch
+            "loss": 0.0,  # sums over the running epoch
+            "hits": 0.0,
+            "seconds": 0.0,
+            "history": [],
+            "best_top1": -1.0,
+            "best": {},
+        }
+        torch.manual_seed(settings.seed)
+        module = network().to(memory_format=torch.channels_last)
+        saved = self.saved()
+        if saved:
+            module.load_state_dict(saved["network"])
+            self.state = saved["state"]
+        optimiser = torch.optim.SGD(
+            module.parameters(),
+            lr=settings.rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+            fused=True,
+        )
+        self.network, self.optimiser = fabric.setup(module, optimiser)
+        if saved:
+            self.optimiser.load_state_dict(saved["optimiser"])
+
+    def saved(self) -> dict | None:
+        """The checkpoint, None where there is none; ValueError where it is of other settings."""
+        if not self.state_path.exists():
+            return None
+        saved = torch.load(self.state_path, weights_only=True, map_location="cpu")
+        found = saved["identity"]
+        other = [name for name, value in self.identity.items() if found.get(name) != value]
+        if other:
+            raise ValueError(
+                f"{self.state_path} was written with another {' and '.join(other)}; "
+                "delete it to start afresh"
+            )
+        return saved
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        if self.fabric.is_global_zero:
+            with tables.replacing(self.state_path) as temporary:
+                torch.save(
+                    {
+                        "identity": self.identity,
+                        "state": self.state,
+                        "network": self.network.state_dict(),
+                        "optimiser": self.optimiser.state_dict(),
+                    },
+                    temporary,
+                )
+        self.fabric.barrier()
+
+    def go(self, epochs: int, checkpoint_s: float, stopping: threading.Event) -> None:
+        """Run the epochs that are left."""
+        state, size = self.state, self.settings.batch
+        saved_at = time.monotonic()
+        progress = tqdm(
+            total=epochs * self.steps * size,
+            initial=(state["epoch"] * self.steps + state["step"]) * size,
+            unit=" notes",
+            desc=f"epoch {state['epoch'] + 1}/{epochs}",
+            smoothing=0.05,
+            mininterval=EVERY_S,
+            disable=not self.fabric.is_global_zero,
+        )
+        with progress:
+            while state["epoch"] < epochs:
+                epoch = state["epoch"]
+                rate = self.settings.rate / self.settings.rate_decay ** (
+                    epoch // self.settings.rate_epochs
+                )
+                for group in self.optimiser.param_groups:
+                    group["lr"] = rate
+                while state["step"] < self.steps:
+                    self.step()
+                    progress.update(size)
+                    progress.set_postfix(loss=f"{state['loss'] / state['step']:.3f}", refresh=False)
+                    if stopping.is_set():
+                        self.save()
+                        raise SystemExit(
+                            f"Stopped in epoch {epoch + 1} after batch {state['step']} of "
+                            f"{self.steps}; the same command goes on from here."
+                        )
+                    if time.monotonic() - saved_at > checkpoint_s:
+                        self.save()
+                        saved_at = time.monotonic()
+                self.finish_epoch(rate)
+                self.save()
+                saved_at = time.monotonic()
+                row = state["history"][-1]
+                progress.write(
+                    f"epoch {epoch + 1}: loss {row['train_loss']:.3f}, top-1 "
+                    f"{row['train_top1']:.1%}; validation loss {row['valid_loss']:.3f}, top-1 "
+                    f"{row['valid_top1']:.1%}, top-2 {row['valid_top2']:.1%}"
+                )
+                progress.set_description(f"epoch {min(epoch + 2, epochs)}/{epochs}")
+
+    def step(self) -> None:
+        """One batch; its examples and its dropout follow from its number alone."""
+        state, begin = self.state, time.monotonic()
+        number = state["epoch"] * self.steps + state["step"]
+        examples = self.order.batch(number, self.settings.batch)
+        rank, ranks = self.fabric.global_rank, self.fabric.world_size
+        examples = np.array_split(examples, ranks)[rank]
+        sequence = np.random.SeedSequence([self.settings.seed, number, rank])
+        torch.manual_seed(int(sequence.generate_state(1)[0]))
+        self.network.train()
+        logits, x = self.forward(self.data, examples)
+        loss = functional.cross_entropy(logits, soft_targets(x))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is {value} in epoch {state['epoch'] + 1}, batch {state['step'] + 1}; "
+                "a lower rate may help. The last checkpoint is kept."
+            )
+        self.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        self.optimiser.step()
+        state["loss"] += value
+        state["hits"] += (logits.argmax(dim=1) == bucket(x)).float().mean().item()
+        state["step"] += 1
+        state["seconds"] += time.monotonic() - begin
+
+    def forward(self, data: sampling.Examples, examples: np.ndarray):
+        """Logits (notes, 40) and true x (notes,) px, on the device."""
+        staves, image_index = np.unique(data.staff[examples], return_inverse=True)
+        arrays = (
+            data.image_batch(staves),
+            data.excerpt_batch(examples),
+            image_index,
+            data.x[examples].astype(np.float32),
+        )
+        device = self.fabric.device
+        images, excerpts, image_index, x = (torch.from_numpy(a).to(device) for a in arrays)
+        return self.network(images, excerpts, image_index).float(), x
+
+    def finish_epoch(self, rate: float) -> None:
+        """Validate, add the epoch's row to the history, keep the weights if they are the best."""
+        state, begin = self.state, time.monotonic()
+        measured = self.validate()
+        state["epoch"] += 1
+        state["history"] = [
+            *state["history"],
+            {
+                "epoch": state["epoch"],
+                "samples": state["epoch"] * self.steps * self.settings.batch,
+                "seconds": state["seconds"] + time.monotonic() - begin,
+                "rate": rate,
+                "train_loss": state["loss"] / self.steps,
+                "train_top1": state["hits"] / self.steps,
+                **measured,
+            },
+        ]
+        state.update(step=0, loss=0.0, hits=0.0, seconds=0.0)
+        if measured["valid_top1"] > state["best_top1"]:
+            state["best_top1"] = measured["valid_top1"]
+            state["best"] = {
+                name: tensor.detach().cpu().clone()
+                for name, tensor in self.network.state_dict().items()
+            }
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Loss and bucket hit rates (3.3) on the validation examples, without dropout."""
+        self.network.eval()
+        loss = hits = near = 0.0
+        for first in range(0, len(self.valid_examples), VALIDATION_BATCH):
+            examples = self.valid_examples[first : first + VALIDATION_BATCH]
+            logits, x = self.forward(self.valid, examples)
+            loss += functional.cross_entropy(logits, soft_targets(x), reduction="sum").item()
+            distance = (logits.argmax(dim=1) - bucket(x)).abs()
+            hits += (distance == 0).sum().item()
+            near += (distance <= 1).sum().item()
+        count = len(self.valid_examples)
+        return {
+            "valid_loss": loss / count,
+            "valid_top1": hits / count,
+            "valid_top2": near / count,
+        }
+
+
+def evenly(count: int, at_most: int | None) -> np.ndarray:
+    """Indices of `at_most` of `count` things, evenly spread; all where there are fewer."""
+    if at_most is None or count <= at_most:
+        return np.arange(count)
+    return np.arange(at_most) * count // at_most
+
+
+@contextmanager
+def _stop_signals():
+    """Yield an event that the first Ctrl-C or SIGTERM sets; a second one acts as usual."""
+    stopping = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    def stop(number, frame) -> None:
+        stopping.set()
+        restore()
+
+    for number in usual:
+        signal.signal(number, stop)
+    try:
+        yield stopping
+    finally:
+        restore()
