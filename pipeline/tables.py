@@ -92,6 +92,16 @@ NOTES = pa.schema(
     ]
 )
 
+ENGRAVED = pa.schema(
+    [
+        _PIECE,
+        _field("staves", pa.int32(), "staff images"),
+        _field("noteheads", pa.int32(), "printed noteheads"),
+        _field("notes", pa.int32(), "sounding notes"),
+        _field("reason", pa.string(), "why nothing was engraved; null where it was"),
+    ]
+)
+
 PERFORMANCES = pa.schema(
     [
         _PIECE,

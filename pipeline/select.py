@@ -1,0 +1,113 @@
+"""Choose the pieces: read each source's pieces, and keep the ones that are such a melody as A 3.1
+asks for. Every piece left out stays in the table with its reason."""
+
+import hashlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline import midi, score, sources, tables
+
+
+def batch_of(piece_id: str, batches: int) -> int:
+    """The batch that carries a piece; depends on nothing but its id."""
+    return int.from_bytes(hashlib.sha256(piece_id.encode()).digest()[:8]) % batches
+
+
+def drawn_split(piece_id: str, seed: int, shares: dict[str, float]) -> str:
+    """Draw a split by piece: seeded, and the same whatever other pieces there are."""
+    number = int.from_bytes(hashlib.sha256(f"{seed}:{piece_id}".encode()).digest()[:8]) / 2**64
+    for split in sources.SPLITS[:-1]:
+        if number < shares[split]:
+            return split
+        number -= shares[split]
+    return sources.SPLITS[-1]
+
+
+def _read(item: sources.Item) -> tuple[score.Score, list[dict]]:
+    """A piece as a score and as the notes that it sounds; both ways agree, or ValueError."""
+    content = item.read()
+    if isinstance(content, bytes):
+        found = midi.read(content)
+        return found, score.melody(found)
+    from pipeline import works  # slow to import, and only this source needs it
+
+    part = works.load(content)
+    found = works.read(part, item.piece_id)
+    notes = score.melody(found)
+    expected = works.played_out(part)
+    if [(note["onset"], note["duration"], note["pitch"]) for note in notes] != expected:
+        raise ValueError("repeat signs that can be read in two ways")
+    return found, notes
+
+
+def _check(found: score.Score, durations: set[Fraction]) -> None:
+    """Raise ValueError where a printed note or rest lasts what is not allowed."""
+    for bar in found.bars:
+        for element in bar.elements:
+            if element.pitch is not None and element.duration not in durations:
+                raise ValueError(
+                    f"a note of {element.duration} quarters is not among those allowed"
+                )
+            if element.pitch is None and element.duration not in score.WRITTEN:
+                raise ValueError(f"a rest of {element.duration} quarters cannot be written")
+
+
+def row(item: sources.Item, durations: set[Fraction]) -> dict:
+    """What the table of pieces says of one piece, but for its collection, split and batch."""
+    try:
+        found, notes = _read(item)
+        _check(found, durations)
+        text = score.lilypond(found)
+    except ValueError as error:
+        return {"reason": str(error)}
+    return {
+        "composer": found.composer,
+        "title": found.title,
+        "lilypond": text,
+        "melody": [{**note, "onset": float(note["onset"]), "duration": float(note["duration"])}
+                   for note in notes],
+    }  # fmt: skip
+
+
+def select(
+    source: str,
+    archive: Path | None,
+    collection: str,
+    batch: int,
+    batches: int,
+    shares: dict[str, float] | None,
+    seed: int,
+    durations: list[float],
+    out: Path,
+) -> None:
+    """Write the table of pieces of one batch of a collection.
+
+    `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
+    piece without one is left out. `durations` are the lengths a printed note may have (quarters).
+    """
+    allowed = {Fraction(value).limit_denominator(96) for value in durations}
+    if odd := sorted(allowed - score.WRITTEN.keys()):
+        raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
+    licence = sources.catalogue().get(source, {}).get("licence", "the user's own files")
+    chosen = [
+        item for item in sources.items(source, archive) if batch_of(item.piece_id, batches) == batch
+    ]
+
+    def rows() -> Iterator[dict]:
+        for item in tqdm(chosen, desc=f"select {collection} {batch}", disable=None):
+            split = drawn_split(item.piece_id, seed, shares) if shares else item.split
+            found = row(item, allowed) if split else {"reason": "in no split of its source"}
+            yield {
+                "piece_id": item.piece_id,
+                "collection": collection,
+                "split": split,
+                "source": item.source,
+                "licence": licence,
+                "batch": batch,
+                **found,
+            }
+
+    tables.write(rows(), tables.PIECES, out)

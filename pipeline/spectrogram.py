@@ -1,0 +1,165 @@
+"""Log-frequency spectrograms: short-time Fourier magnitudes under overlapping triangular filters.
+
+Frame i begins at sample int(i * hop) and looks ahead, so that a note's onset in seconds and its
+frame differ by a ceil() only (A 3.2, B 3.1).
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import scipy.fft
+import scipy.sparse
+import soundfile
+from scipy.signal import resample_poly
+from tqdm import tqdm
+
+from pipeline import tables
+from pipeline.constants import (
+    SPECTROGRAM_RATE_HZ,
+    SPECTROGRAMS,
+    WINDOW_SAMPLES,
+    SpectrogramSettings,
+)
+
+TUNING_HZ = 440.0  # a filter is centred on it, all others lie whole steps away
+FFT_BINS = WINDOW_SAMPLES // 2  # the bin at half the sample rate is left out
+INT16_FULL_SCALE = 32_767
+BLOCK_FRAMES = 128  # transformed at once; bounds the memory (a few MB), not the recording
+ROW_GROUP = 16  # pieces held in memory while a table is written
+
+
+@cache
+def filterbank(settings: SpectrogramSettings) -> np.ndarray:
+    """Triangular filters on a logarithmic axis, each of area one: (1024 FFT bins, bins) float32.
+
+    Filters are centred on the FFT bins next to the tones of an equal temperament; tones too low
+    to have a bin of their own share one filter (A 3.2, B 3.1).
+    Raises ValueError where the number of filters is not `settings.bins`.
+    """
+    bands = settings.bands_per_octave
+    lowest = np.floor(np.log2(settings.fmin_hz / TUNING_HZ) * bands)
+    highest = np.ceil(np.log2(settings.fmax_hz / TUNING_HZ) * bands)
+    tones_hz = TUNING_HZ * 2.0 ** (np.arange(lowest, highest) / bands)
+    tones_hz = tones_hz[(tones_hz >= settings.fmin_hz) & (tones_hz <= settings.fmax_hz)]
+
+    nearest = np.rint(tones_hz * WINDOW_SAMPLES / SPECTROGRAM_RATE_HZ).astype(int)
+    corners = np.unique(np.minimum(nearest, FFT_BINS - 1))
+    if len(corners) - 2 != settings.bins:
+        raise ValueError(f"{settings} yields {len(corners) - 2} bins, not {settings.bins}")
+
+    bank = np.zeros((FFT_BINS, settings.bins), np.float32)
+    for column, (start, centre, stop) in enumerate(
+        zip(corners[:-2], corners[1:-1], corners[2:], strict=True)
+    ):
+        bins = np.arange(start, stop)
+        rising, falling = (bins - start) / (centre - start), (stop - bins) / (stop - centre)
+        triangle = np.minimum(rising, falling)
+        bank[bins, column] = triangle / triangle.sum()
+    bank.flags.writeable = False
+    return bank
+
+
+@cache
+def _sparse_filterbank(settings: SpectrogramSettings) -> scipy.sparse.csr_array:
+    """The filterbank transposed, (bins, FFT bins up to fmax): one in a hundred entries is set."""
+    bank = filterbank(settings)
+    used = np.flatnonzero(bank.any(axis=1))[-1] + 1
+    return scipy.sparse.csr_array(bank[:used].T)
+
+
+def frame_starts(samples: int, settings: SpectrogramSettings) -> np.ndarray:
+    """First sample of every frame of a recording of so many samples: (frames,) int64."""
+    frames = int(np.ceil(samples / settings.hop_samples))
+    return (np.arange(frames) * settings.hop_samples).astype(np.int64)
+
+
+def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarray:
+    """Spectrogram of mono audio, log10(1 + filtered magnitude): (frames, bins) float32.
+
+    samples: (n,) at 22.05 kHz, floating point in [-1, 1] or int16. Zeros follow the last sample.
+    Works through the recording in blocks, so memory beyond input and output stays at a few MB.
+    Raises ValueError for audio of another shape or type.
+    """
+    if samples.ndim != 1:
+        raise ValueError(f"audio has the shape {samples.shape}; one channel (n,) is expected")
+    if samples.dtype != np.int16 and not np.issubdtype(samples.dtype, np.floating):
+        raise ValueError(f"audio is {samples.dtype}; int16 or floating point is expected")
+
+    window = np.hanning(WINDOW_SAMPLES)
+    if samples.dtype == np.int16:
+        window = window / INT16_FULL_SCALE
+    window = window.astype(np.float32)
+    filters = _sparse_filterbank(settings)
+    starts = frame_starts(len(samples), settings)
+    result = np.empty((len(starts), settings.bins), np.float32)
+    for first in range(0, len(starts), BLOCK_FRAMES):
+        block = starts[first : first + BLOCK_FRAMES]
+        stretch = samples[block[0] : block[-1] + WINDOW_SAMPLES].astype(np.float32)
+        stretch = np.pad(stretch, (0, block[-1] + WINDOW_SAMPLES - block[0] - len(stretch)))
+        views = np.lib.stride_tricks.sliding_window_view(stretch, WINDOW_SAMPLES)
+        spectrum = scipy.fft.rfft(views[block - block[0]] * window)
+        magnitude = np.abs(spectrum[:, : filters.shape[1]])
+        result[first : first + BLOCK_FRAMES] = (filters @ magnitude.T).T
+    result += 1
+    return np.log10(result, out=result)
+
+
+def load(path: Path | str, rate: int = SPECTROGRAM_RATE_HZ) -> np.ndarray:
+    """Read an audio file as mono at `rate` (Hz), channels averaged: (n,) float32 in [-1, 1].
+
+    Raises FileNotFoundError, or ValueError that names the file if it holds no usable sound.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such audio file")
+    try:
+        samples, found = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{path}: not readable as audio ({error.error_string})") from None
+    if not len(samples):
+        raise ValueError(f"{path}: the recording is empty (0 s)")
+    mono = samples.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise ValueError(f"{path}: the recording holds values that are not finite")
+    if found == rate:
+        return mono
+    ratio = Fraction(rate, found)
+    return resample_poly(mono, ratio.numerator, ratio.denominator).astype(np.float32, copy=False)
+
+
+def _features(
+    performances: list[dict], audio_folder: Path, settings: SpectrogramSettings
+) -> Iterator[dict]:
+    """A row of FEATURES for each row of PERFORMANCES that has a recording, one at a time."""
+    for row in tqdm(performances, desc="spectrogram", unit="piece", disable=None):
+        if row["reason"] is not None:
+            continue
+        samples = load(audio_folder / row["audio"])
+        yield {
+            "piece_id": row["piece_id"],
+            "font": row["font"],
+            "rho": row["rho"],
+            "fps": settings.fps,
+            "bins": settings.bins,
+            "spectrogram": spectrogram(samples, settings).ravel(),
+        }
+
+
+def extract(
+    performances_parquet: Path | str,
+    audio_folder: Path | str,
+    settings: SpectrogramSettings | str,
+    out_parquet: Path | str,
+) -> None:
+    """The stage: from a table of PERFORMANCES and the folder of its audio to one of FEATURES.
+
+    `settings` may be a name in constants.SPECTROGRAMS. Performances that have a reason instead of
+    a recording are passed over. Raises an error that names the file for audio gone or damaged.
+    """
+    if isinstance(settings, str):
+        settings = SPECTROGRAMS[settings]
+    performances = tables.read(performances_parquet, tables.PERFORMANCES).to_pylist()
+    rows = _features(performances, Path(audio_folder), settings)
+    tables.write(rows, tables.FEATURES, out_parquet, row_group=ROW_GROUP)
