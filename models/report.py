@@ -1,0 +1,160 @@
+"""The table of Dorfer et al. 2016 (Table 2), measured here beside the paper's numbers."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import tables
+
+PAPER = Path(__file__).parent / "paper" / "score_following.csv"
+SPLITS = ("train", "valid", "test")
+NETWORK = "network"
+BASELINES = {
+    "linear": "linear position in the staff",
+    "frequent": "most frequent bucket",
+    "chance": "chance",
+}
+# measure: (name in Markdown, name in LaTeX, is a rate)
+MEASURES = {
+    "top1": ("top-1 bucket hit rate", "Top-1 bucket hit rate", True),
+    "top2": ("top-2 bucket hit rate", "Top-2 bucket hit rate", True),
+    "mean_npd_max": ("mean NPD, max", r"mean$(|NPD_{max}|)$", False),
+    "mean_npd_int": ("mean NPD, int", r"mean$(|NPD_{int}|)$", False),
+    "median_npd_max": ("median NPD, max", r"median$(|NPD_{max}|)$", False),
+    "median_npd_int": ("median NPD, int", r"median$(|NPD_{int}|)$", False),
+    "within_max": ("NPD < one bucket, max", r"$|NPD_{max}| < w_b$", True),
+    "within_int": ("NPD < one bucket, int", r"$|NPD_{int}| < w_b$", True),
+}
+MISSING = "–"
+
+
+def score_following_table(measures: Path | str, out_stem: Path | str) -> None:
+    """Write `<out_stem>.md`, `.csv` and `.tex`: the paper, ours and the baselines.
+
+    measures: Parquet, a row for each split, predictor and measure, as `evaluate` writes it.
+    """
+    table = compare(pd.read_parquet(measures))
+    writers = {".md": markdown, ".csv": lambda t: t.to_csv(index=False), ".tex": latex}
+    for suffix, render in writers.items():
+        with tables.replacing(f"{out_stem}{suffix}") as temporary:
+            temporary.write_text(render(table), encoding="utf-8")
+
+
+def compare(measures: pd.DataFrame) -> pd.DataFrame:
+    """Bring together what is known of each split and measure.
+
+    Columns: split, measure, paper, micro (over notes), low and high (95 % interval of micro),
+    macro (over pieces), a column for each baseline's micro, n_notes, n_pieces. Absent is NaN.
+    """
+    paper = pd.read_csv(PAPER, comment="#").rename(columns={"value": "paper"})
+    keys = ["split", "measure"]
+    network = measures[measures.predictor == NETWORK].drop(columns="predictor")
+    table = paper.merge(network, on=keys, how="left")
+    for baseline in BASELINES:
+        found = measures[measures.predictor == baseline][[*keys, "micro"]]
+        table = table.merge(found.rename(columns={"micro": baseline}), on=keys, how="left")
+    columns = ["paper", "micro", "low", "high", "macro", *BASELINES, "n_notes", "n_pieces"]
+    table = table[[*keys, *columns]]
+    return table.astype({"n_notes": "Int64", "n_pieces": "Int64"})
+
+
+def number(value: float, rate: bool) -> str:
+    """A measure as the paper prints it: 0.5464 is 54.64% as a rate, 0.5464 as a distance."""
+    if pd.isna(value):
+        return MISSING
+    return f"{value:.2%}" if rate else f"{value:.4f}"
+
+
+def interval(row: pd.Series, rate: bool) -> str:
+    """The 95 % interval in brackets, in the unit of the number that it follows."""
+    if pd.isna(row.low):
+        return ""
+    low, high = (f"{100 * v:.1f}" if rate else f"{v:.4f}" for v in (row.low, row.high))
+    return f" [{low}–{high}]"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Render three small tables and the sizes of the splits."""
+    rows = table.set_index(["measure", "split"])
+    splits = [split for split in SPLITS if rows.micro.xs(split, level="split").notna().any()]
+    beside_paper = _pipes(
+        ["", *(f"{split}, {who}" for split in splits for who in ("paper", "ours [95 %]"))],
+        [
+            [name, *(cell for split in splits for cell in _pair(rows.loc[measure, split], rate))]
+            for measure, (name, _, rate) in MEASURES.items()
+        ],
+    )
+    last = splits[-1] if splits else SPLITS[-1]
+    beside_baselines = _pipes(
+        [last, "ours", *BASELINES.values()],
+        [
+            [name, *(number(rows.loc[measure, last][c], rate) for c in ("micro", *BASELINES))]
+            for measure, (name, _, rate) in MEASURES.items()
+        ],
+    )
+    by_piece = _pipes(
+        ["ours, mean over pieces", *splits],
+        [
+            [name, *(number(rows.loc[measure, split].macro, rate) for split in splits)]
+            for measure, (name, _, rate) in MEASURES.items()
+        ],
+    )
+    return "\n".join([beside_paper, beside_baselines, by_piece, sizes(table)])
+
+
+def _pair(row: pd.Series, rate: bool) -> tuple[str, str]:
+    return number(row.paper, rate), number(row.micro, rate) + interval(row, rate)
+
+
+def _pipes(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table whose columns also line up as plain text."""
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+
+    def line(cells: list[str]) -> str:
+        first, *rest = zip(cells, widths, strict=True)
+        padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
+        return "| " + " | ".join(padded) + " |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([line(header), line(rule), *(line(row) for row in rows), ""])
+
+
+def sizes(table: pd.DataFrame) -> str:
+    """One sentence: how many notes and pieces each split's numbers rest on."""
+    first = table.dropna(subset="n_notes").drop_duplicates("split").set_index("split")
+    counts = [
+        f"{split} {first.n_notes[split]:,} notes of {first.n_pieces[split]:,} pieces"
+        for split in SPLITS
+        if split in first.index
+    ]
+    return (
+        f"Measured on {', '.join(counts)}. Intervals by bootstrap over pieces. NPD is the absolute "
+        "pixel distance divided by the width of the staff image.\n"
+    )
+
+
+def latex(table: pd.DataFrame) -> str:
+    """Render one `tabular` (package booktabs): paper, ours, by piece for each split, baselines."""
+    rows = table.set_index(["measure", "split"])
+    lines = [
+        f"% {sizes(table)}".rstrip(),
+        r"\begin{tabular}{l" + "rrr" * len(SPLITS) + "r" * len(BASELINES) + "}",
+        r"\toprule",
+        *_latex_header(),
+        r"\midrule",
+    ]
+    for measure, (_, name, rate) in MEASURES.items():
+        cells = [name]
+        for split in SPLITS:
+            row = rows.loc[measure, split]
+            cells += [*_pair(row, rate), number(row.macro, rate)]
+        cells += [number(rows.loc[measure, SPLITS[-1]][baseline], rate) for baseline in BASELINES]
+        lines.append(" & ".join(cells).replace("%", r"\%").replace("–", "--") + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _latex_header() -> list[str]:
+    groups = [rf"\multicolumn{{3}}{{c}}{{{split.capitalize()}}}" for split in SPLITS]
+    groups.append(rf"\multicolumn{{{len(BASELINES)}}}{{c}}{{Baselines, {SPLITS[-1]}}}")
+    names = ["paper", r"ours [95\,\%]", "by piece"] * len(SPLITS) + list(BASELINES)
+    return [" & ".join(["", *groups]) + r" \\", " & ".join(["", *names]) + r" \\"]

@@ -1,0 +1,93 @@
+"""The table beside the paper's: numbers worked out by hand must stand in all three forms."""
+
+import csv
+
+import pandas as pd
+import pytest
+
+from models import report
+
+
+def row(split, predictor, measure, micro, **others):
+    unknown = {"macro": float("nan"), "low": float("nan"), "high": float("nan")}
+    sizes = {"n_notes": 12345, "n_pieces": 67}
+    return {"split": split, "predictor": predictor, "measure": measure, "micro": micro} | (
+        unknown | sizes | others
+    )
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The table of a run that measured two measures on the test split, in a folder of its own."""
+    measures = pd.DataFrame(
+        [
+            row("test", "network", "top1", 0.51239, macro=0.5, low=0.49004, high=0.53996),
+            row("test", "network", "mean_npd_int", 0.07, macro=0.0801, low=0.061, high=0.0815),
+            row("test", "chance", "top1", 0.025),
+            row("test", "linear", "top1", 0.1),
+            row("test", "linear", "mean_npd_int", 0.0999),
+        ]
+    )
+    measures.to_parquet(tmp_path / "measures.parquet")
+    report.score_following_table(tmp_path / "measures.parquet", tmp_path / "tables" / "table")
+    return tmp_path / "tables" / "table"
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def test_markdown_has_the_papers_number_beside_ours(written):
+    lines = written.with_suffix(".md").read_text().splitlines()
+    assert cells(lines[0]) == ["", "test, paper", "test, ours [95 %]"]
+    assert cells(lines[2]) == ["top-1 bucket hit rate", "54.64%", "51.24% [49.0–54.0]"]
+    assert cells(lines[5]) == ["mean NPD, int", "0.0633", "0.0700 [0.0610–0.0815]"]
+    assert cells(lines[3]) == ["top-2 bucket hit rate", "84.36%", "–"]
+
+
+def test_markdown_has_the_baselines_and_the_mean_over_pieces(written):
+    lines = written.with_suffix(".md").read_text().splitlines()
+    top1 = [cells(line) for line in lines if line.startswith("| top-1 bucket")]
+    assert top1[1] == ["top-1 bucket hit rate", "51.24%", "10.00%", "–", "2.50%"]
+    assert top1[2] == ["top-1 bucket hit rate", "50.00%"]
+
+
+def test_markdown_counts_notes_and_pieces(written):
+    assert "test 12,345 notes of 67 pieces" in written.with_suffix(".md").read_text()
+
+
+def test_markdown_lines_up_as_plain_text(written):
+    first_table = written.with_suffix(".md").read_text().split("\n\n")[0].splitlines()
+    assert len({len(line) for line in first_table}) == 1
+
+
+def test_csv_has_a_row_for_each_split_and_measure(written):
+    with written.with_suffix(".csv").open(newline="") as file:
+        rows = {(r["split"], r["measure"]): r for r in csv.DictReader(file)}
+    assert len(rows) == 24
+    assert rows["test", "top1"]["paper"] == "0.5464"
+    assert rows["test", "top1"]["micro"] == "0.51239"
+    assert rows["test", "top1"]["n_notes"] == "12345"
+    assert rows["train", "top2"]["paper"] == "0.9452"
+    assert rows["train", "top2"]["micro"] == ""
+
+
+def test_latex_has_as_many_cells_in_every_row(written):
+    lines = [s for s in written.with_suffix(".tex").read_text().splitlines() if s.endswith(r"\\")]
+    assert {line.count("&") for line in lines[1:]} == {12}
+    assert r"54.64\% & 51.24\% [49.0--54.0] & 50.00\%" in "\n".join(lines)
+
+
+def test_papers_table_is_whole():
+    paper = pd.read_csv(report.PAPER, comment="#")
+    assert set(zip(paper.split, paper.measure, strict=True)) == {
+        (split, measure) for split in report.SPLITS for measure in report.MEASURES
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "rate", "expected"),
+    [(0.5464, True, "54.64%"), (0.0091, False, "0.0091"), (1.0, True, "100.00%")],
+)
+def test_number(value, rate, expected):
+    assert report.number(value, rate) == expected
