@@ -128,9 +128,7 @@ def _tables(piece_id: str, text: str, log: str, melody: list[dict], midi: Path) 
     staves = []
     for staff in page.staves:
         x, y = corner[staff.system]
-        pixels = svg.draw(
-            text, x, y, scale, constants.STAFF_WIDTH_PX, constants.STAFF_HEIGHT_PX
-        )
+        pixels = svg.draw(text, x, y, scale, constants.STAFF_WIDTH_PX, constants.STAFF_HEIGHT_PX)
         staves.append(
             {
                 "piece_id": piece_id,

@@ -1,5 +1,6 @@
-"""Run LilyPond on a batch of scores, with a time limit and its whole process group under control."""
+"""Run LilyPond on a batch of scores, with a time limit and all its processes under control."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -41,10 +42,8 @@ def run(names: list[str], folder: Path, seconds: float) -> str:
     except subprocess.TimeoutExpired:
         return f"ended after the time limit of {seconds:.0f} s"
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
 

@@ -1,6 +1,7 @@
 """A MIDI file as a `Score`: its first track of notes, measured in bars (A 3.2, step 1)."""
 
 import io
+import itertools
 from fractions import Fraction
 
 import mido
@@ -130,7 +131,7 @@ def read(data: bytes) -> Score:
         raise ValueError("no track with notes")
     if len(track) > MAX_NOTES:
         raise ValueError(f"{len(track):,} notes, too many for a melody (limit {MAX_NOTES:,})")
-    if any(before[1] > after[0] for before, after in zip(track, track[1:], strict=False)):
+    if any(before[1] > after[0] for before, after in itertools.pairwise(track)):
         raise ValueError("polyphonic: notes overlap")
 
     resolution = file.ticks_per_beat
@@ -158,7 +159,7 @@ def read(data: bytes) -> Score:
     first = Fraction(4 * metres[0][1][0], metres[0][1][1])
     fifths, minor = _key(file)
     title = next((track.name for track in file.tracks if track.name), "")
-    bars = _fill(_bar_lines(metres, _pickup(notes, first), end), notes, fifths, minor)
+    bars = _fill(_bar_lines(metres, _pickup(notes, first), end), notes, fifths)
     return Score(bars, fifths, minor, _tempi(file), title=title)
 
 
@@ -166,7 +167,6 @@ def _fill(
     lines: list[tuple[Fraction, Fraction, tuple[int, int]]],
     notes: list[tuple[Fraction, Fraction, int, int]],
     fifths: int,
-    minor: bool,
 ) -> list[Bar]:
     """Put notes into bars: cut and tied at bar lines and where one head cannot show a length."""
     events: list[tuple[Fraction, Fraction, int | None]] = []  # with the rests between the notes
@@ -187,7 +187,7 @@ def _fill(
             values = written(stop - now, now - start, metre)
             for number, value in enumerate(values):
                 held = pitch is not None and (stop < end or number + 1 < len(values))
-                name = None if pitch is None else spell(pitch, fifths, minor)
+                name = None if pitch is None else spell(pitch, fifths)
                 bar.elements.append(Element(value, name, held))
             now = stop
             if stop == end:

@@ -98,13 +98,13 @@ class Section:
             yield self.body + (self.endings[number] if self.endings else [])
 
 
-def spell(midi: int, fifths: int, minor: bool) -> Spelling:
-    """Spell a MIDI number in a key: the one name within its window on the line of fifths.
+def spell(midi: int, fifths: int) -> Spelling:
+    """Spell a MIDI number under a key signature: its one name in a window of the line of fifths.
 
-    The window reaches from the lowered sixth to the raised first degree in major (B flat to
-    D sharp in D), one fifth higher in minor, where the leading note is written as a sharp.
+    The window reaches from the lowered third to the raised fifth of the major key (F to A sharp in
+    D), so that the leading note of the relative minor is written as a sharp.
     """
-    lowest = fifths - 4 + minor
+    lowest = fifths - 3
     position = next(p for p in range(lowest, lowest + 12) if (7 * p - midi) % 12 == 0)
     alteration, index = divmod(position + 1, 7)
     step = _FIFTHS[index]

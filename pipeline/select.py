@@ -11,14 +11,19 @@ from tqdm import tqdm
 from pipeline import midi, score, sources, tables
 
 
+def _draw(text: str) -> float:
+    """A number in [0, 1) that follows from a text alone, evenly spread."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+
+
 def batch_of(piece_id: str, batches: int) -> int:
     """The batch that carries a piece; depends on nothing but its id."""
-    return int.from_bytes(hashlib.sha256(piece_id.encode()).digest()[:8]) % batches
+    return int(_draw(piece_id) * batches)
 
 
 def drawn_split(piece_id: str, seed: int, shares: dict[str, float]) -> str:
     """Draw a split by piece: seeded, and the same whatever other pieces there are."""
-    number = int.from_bytes(hashlib.sha256(f"{seed}:{piece_id}".encode()).digest()[:8]) / 2**64
+    number = _draw(f"split:{seed}:{piece_id}")
     for split in sources.SPLITS[:-1]:
         if number < shares[split]:
             return split
@@ -26,16 +31,18 @@ def drawn_split(piece_id: str, seed: int, shares: dict[str, float]) -> str:
     return sources.SPLITS[-1]
 
 
-def _read(item: sources.Item) -> tuple[score.Score, list[dict]]:
-    """A piece as a score and as the notes that it sounds; both ways agree, or ValueError."""
+def _read(item: sources.Item, durations: set[Fraction], tempo: float) -> tuple[score.Score, list]:
+    """A piece as a score and as the notes that it sounds; ValueError where it does not serve."""
     content = item.read()
     if isinstance(content, bytes):
         found = midi.read(content)
+        _check(found, durations)
         return found, score.melody(found)
     from pipeline import works  # slow to import, and only this source needs it
 
     part = works.load(content)
-    found = works.read(part, item.piece_id)
+    found = works.read(part, item.piece_id, tempo)
+    _check(found, durations)
     notes = score.melody(found)
     expected = works.played_out(part)
     if [(note["onset"], note["duration"], note["pitch"]) for note in notes] != expected:
@@ -55,11 +62,10 @@ def _check(found: score.Score, durations: set[Fraction]) -> None:
                 raise ValueError(f"a rest of {element.duration} quarters cannot be written")
 
 
-def row(item: sources.Item, durations: set[Fraction]) -> dict:
+def row(item: sources.Item, durations: set[Fraction], tempo: float) -> dict:
     """What the table of pieces says of one piece, but for its collection, split and batch."""
     try:
-        found, notes = _read(item)
-        _check(found, durations)
+        found, notes = _read(item, durations, tempo)
         text = score.lilypond(found)
     except ValueError as error:
         return {"reason": str(error)}
@@ -78,28 +84,35 @@ def select(
     collection: str,
     batch: int,
     batches: int,
+    take: float,
     shares: dict[str, float] | None,
     seed: int,
     durations: list[float],
+    tempo: float,
     out: Path,
 ) -> None:
     """Write the table of pieces of one batch of a collection.
 
+    `take` is the share of the source's pieces that is looked at, drawn by id and seed.
     `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
-    piece without one is left out. `durations` are the lengths a printed note may have (quarters).
+    piece without one is left out. `durations` are the lengths a printed note may have (quarters);
+    `tempo` (quarters a minute) serves works that name none.
     """
     allowed = {Fraction(value).limit_denominator(96) for value in durations}
     if odd := sorted(allowed - score.WRITTEN.keys()):
         raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
     licence = sources.catalogue().get(source, {}).get("licence", "the user's own files")
     chosen = [
-        item for item in sources.items(source, archive) if batch_of(item.piece_id, batches) == batch
+        item
+        for item in sources.items(source, archive)
+        if batch_of(item.piece_id, batches) == batch
+        and _draw(f"take:{seed}:{item.piece_id}") < take
     ]
 
     def rows() -> Iterator[dict]:
         for item in tqdm(chosen, desc=f"select {collection} {batch}", disable=None):
             split = drawn_split(item.piece_id, seed, shares) if shares else item.split
-            found = row(item, allowed) if split else {"reason": "in no split of its source"}
+            found = row(item, allowed, tempo) if split else {"reason": "in no split of its source"}
             yield {
                 "piece_id": item.piece_id,
                 "collection": collection,

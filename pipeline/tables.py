@@ -3,7 +3,7 @@
 A schema's fields carry their unit and meaning in the metadata, so a Parquet file explains itself.
 """
 
-import os
+import shutil
 import tempfile
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -23,6 +23,9 @@ def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa
 _PIECE = _field("piece_id", pa.string(), "unit of the split and of failure")
 _SPLIT = _field("split", pa.string(), "train, valid or test")
 _FONT = _field("font", pa.string(), "name of the sound font in the config")
+_SPECTROGRAM = _field(
+    "spectrogram", pa.list_(pa.float32()), "frames x bins, flat, row after row", "log10(1+|X|)"
+)
 _RHO = _field("rho", pa.float32(), "tempo ratio, 2 is twice as fast")
 
 PIECES = pa.schema(
@@ -138,9 +141,7 @@ SHARDS = pa.schema(
         _RHO,
         _field("fps", pa.float32(), "frame rate", "1/s"),
         _field("bins", pa.int32(), "frequency bins a frame"),
-        _field(
-            "spectrogram", pa.list_(pa.float32()), "frames x bins, flat, row after row", "log10(1+|X|)"
-        ),
+        _SPECTROGRAM,
         _field("images", pa.list_(pa.binary()), "PNG of each staff, top to bottom"),
         _field("left", pa.list_(pa.float32()), "where each staff's lines begin", "px"),
         _field("right", pa.list_(pa.float32()), "where each staff's lines end", "px"),
@@ -149,11 +150,15 @@ SHARDS = pa.schema(
         _field("image", pa.list_(pa.int32()), "index into images"),
         _field("x", pa.list_(pa.float32()), "centre of the onset's notehead in its image", "px"),
         _field("pitch", pa.list_(pa.int16()), "MIDI number"),
-        _field("first_frame", pa.list_(pa.int32()), "first onset of this pass over the staff", "frames"),
-        _field("last_frame", pa.list_(pa.int32()), "last onset of this pass over the staff", "frames"),
-        _field("reason", pa.list_(pa.string()), "why the onset is no example; null where it is one"),
+        _field(
+            "first_frame", pa.list_(pa.int32()), "first onset of the pass over the staff", "frames"
+        ),
+        _field(
+            "last_frame", pa.list_(pa.int32()), "last onset of the pass over the staff", "frames"
+        ),
+        _field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
     ]
-)  # fmt: skip
+)
 
 
 @contextmanager
@@ -167,7 +172,9 @@ def replacing(path: Path | str):
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary
-        os.replace(temporary, path)
+        if temporary.is_dir():  # a folder can only take the place of nothing
+            shutil.rmtree(path, ignore_errors=True)
+        temporary.replace(path)
 
 
 def write(rows: Iterable[dict], schema: pa.Schema, path: Path | str, row_group: int = 64) -> None:

@@ -20,8 +20,6 @@ from music21 import (
 
 from pipeline.score import Bar, Element, Score, Spelling
 
-DEFAULT_TEMPO = 120.0  # quarters a minute, where the work names none
-
 
 def paths(folder: str) -> list[Path]:
     """Files of one folder of the corpus, sorted. Raises ValueError where there is none."""
@@ -78,8 +76,10 @@ def load(path: Path) -> stream.Part:
     return part
 
 
-def read(part: stream.Part, name: str) -> Score:
-    """Take a part as a score. Raises ValueError where it is not one notated melody."""
+def read(part: stream.Part, name: str, default_tempo: float) -> Score:
+    """Take a part as a score; `default_tempo` (quarters a minute) serves where it names none.
+
+    Raises ValueError where it is not one notated melody."""
     measures = list(part.getElementsByClass(stream.Measure))
     if not measures:
         raise ValueError("no bars")
@@ -111,7 +111,7 @@ def read(part: stream.Part, name: str) -> Score:
         bars,
         signature.sharps,
         getattr(signature, "mode", None) == "minor",
-        [(Fraction(0), quarters or DEFAULT_TEMPO)],
+        [(Fraction(0), quarters or default_tempo)],
         (metadata.title if metadata else None) or name,
         (metadata.composer if metadata else None) or "",
     )
