@@ -153,12 +153,32 @@ def _read_file(path: Path) -> bytes:
         raise ValueError(f"cannot be read ({error.strerror})") from None
 
 
-def files(path: Path) -> list[Path]:
+def _midi_files(path: Path) -> list[Path]:
     """The MIDI files of a folder, or of a list (one path a line, relative to the list)."""
     if path.is_dir():
         return sorted(p for p in path.rglob("*") if p.suffix.lower() in MIDI_SUFFIXES)
     lines = (line.strip() for line in path.read_text().splitlines())
     return [path.parent / line for line in lines if line and not line.startswith("#")]
+
+
+def archive(source: str, downloads: Path | str) -> Path | None:
+    """Where the archive of a named source lies once it is fetched; None for other sources."""
+    entry = catalogue().get(source, {})
+    return Path(downloads) / entry["file"] if "file" in entry else None
+
+
+def files(source: str, downloads: Path | str, chosen: Callable[[str], bool]) -> list[Path]:
+    """The files that have to be there to read those pieces whose id is `chosen`.
+
+    Raises ValueError where the source is unknown or holds no pieces.
+    """
+    if path := archive(source, downloads):
+        return [path]
+    if source in catalogue():
+        return []
+    path = Path(source)
+    own = [Path(item.source) for item in items(source) if chosen(item.piece_id)]
+    return own if path.is_dir() else [path, *own] if path.suffix != ".zip" else [path]
 
 
 def items(source: str, archive: Path | None = None) -> list[Item]:
@@ -182,7 +202,7 @@ def items(source: str, archive: Path | None = None) -> list[Item]:
         if path.suffix == ".zip":
             found = _zip_items(path)
         else:
-            paths = files(path)
+            paths = _midi_files(path)
             root = (
                 path
                 if path.is_dir()

@@ -1,0 +1,16 @@
+"""The data half on the command line: `python -m pipeline STAGE --help`."""
+
+from pipeline.cli import run
+
+if __name__ == "__main__":
+    run(
+        {
+            "fetch": "pipeline.sources:fetch",
+            "select": "pipeline.select:select",
+            "engrave": "pipeline.engrave:engrave",
+            "synthesize": "pipeline.synthesize:synthesize",
+            "spectrogram": "pipeline.spectrogram:extract",
+            "shard": "pipeline.shard:shard",
+            "card": "pipeline.shard:card",
+        }
+    )

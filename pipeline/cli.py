@@ -1,0 +1,21 @@
+"""Functions as commands: arguments from their signatures, failures in one sentence."""
+
+import pkgutil
+import sys
+
+from jsonargparse import auto_cli
+
+
+def run(commands: dict[str, str]) -> None:
+    """Run the command (a function as `module:name`) that the command line names.
+
+    Only its module is imported. A failure that is foreseen ends with one sentence and exit code 1.
+    """
+    wanted = [name for name in sys.argv[1:2] if name in commands] or commands
+    try:
+        functions = {name: pkgutil.resolve_name(commands[name]) for name in wanted}
+        auto_cli(functions, as_positional=False)
+    except (ValueError, OSError, FloatingPointError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

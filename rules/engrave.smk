@@ -1,0 +1,23 @@
+# One LilyPond compile a piece: staff images, noteheads, sounding notes, and the link between them.
+
+
+rule engrave:
+    input:
+        f"{DATA}/pieces/{{batch}}.parquet",
+    output:
+        staves=f"{DATA}/staves/{{batch}}.parquet",
+        noteheads=f"{DATA}/noteheads/{{batch}}.parquet",
+        notes=f"{DATA}/notes/{{batch}}.parquet",
+        engraved=f"{DATA}/engraved/{{batch}}.parquet",
+    log:
+        f"{LOGS}/engrave/{{batch}}.log",
+    benchmark:
+        f"{LOGS}/engrave/{{batch}}.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=1000,  # LilyPond needs some 300 MB for a tune, Python as much for the batch
+    shell:
+        "python -m pipeline engrave --pieces {input} --staves {output.staves}"
+        " --noteheads {output.noteheads} --notes {output.notes} --engraved {output.engraved}"
+        " 2> {log}"

@@ -1,0 +1,21 @@
+# Spectrograms of the recordings.
+
+
+rule spectrogram:
+    input:
+        performances=f"{DATA}/performances/{{font}}/{{rho}}/{{batch}}.parquet",
+        audio=f"{DATA}/audio/{{font}}/{{rho}}/{{batch}}",
+    output:
+        f"{DATA}/features/{{font}}/{{rho}}/{{batch}}.parquet",
+    log:
+        f"{LOGS}/spectrogram/{{font}}-{{rho}}-{{batch}}.log",
+    benchmark:
+        f"{LOGS}/spectrogram/{{font}}-{{rho}}-{{batch}}.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=1500,  # one recording of up to two hours as samples
+    shell:
+        "python -m pipeline spectrogram --performances_parquet {input.performances}"
+        " --audio_folder {input.audio} --settings score_following --out_parquet {output}"
+        " 2> {log}"

@@ -1,0 +1,31 @@
+# Play the notes with one sound font at one tempo ratio. A new font or ratio enters here.
+
+KEEP = (lambda path: path) if config["performances"]["keep_audio"] else temp
+
+
+rule synthesize:
+    input:
+        f"{DATA}/notes/{{batch}}.parquet",
+    output:
+        audio=KEEP(directory(f"{DATA}/audio/{{font}}/{{rho}}/{{batch}}")),
+        performances=f"{DATA}/performances/{{font}}/{{rho}}/{{batch}}.parquet",
+    log:
+        f"{LOGS}/synthesize/{{font}}-{{rho}}-{{batch}}.log",
+    benchmark:
+        f"{LOGS}/synthesize/{{font}}-{{rho}}-{{batch}}.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=1500,  # the font's samples, and one recording of up to two hours
+    params:
+        flags=lambda wildcards: flags(
+            font_name=wildcards.font,
+            font_file=config["fonts"][wildcards.font]["file"],
+            bank=config["fonts"][wildcards.font].get("bank", 0),
+            preset=config["fonts"][wildcards.font].get("preset", 0),
+            rho=float(wildcards.rho),
+            loudness_db=config["performances"]["loudness_db"],
+        ),
+    shell:
+        "python -m pipeline synthesize --notes_parquet {input} {params.flags}"
+        " --audio_folder {output.audio} --out_parquet {output.performances} 2> {log}"
