@@ -5,7 +5,8 @@ CORES  ?= all
 CONFIG ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-RESULTS := results$(if $(CONFIG),/$(basename $(notdir $(CONFIG))))
+# Where the results lie: the key of the named config, else the default's.
+RESULTS := $(firstword $(shell sed -n 's/^results: *\([^ ]*\).*/\1/p' $(CONFIG) config.yaml) results)
 SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := all
