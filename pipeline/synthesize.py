@@ -1,0 +1,260 @@
+"""Notes into sound: FluidSynth plays every piece offline, in this process, into one FLAC file each.
+
+A performance is a piece played with one preset of one sound font at one tempo ratio rho (B 3.1).
+"""
+
+import importlib.util
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from ctypes import c_int, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+
+import fluidsynth
+import numpy as np
+import soundfile
+from tqdm import tqdm
+
+from pipeline import tables
+from pipeline.constants import AUDIO_RATE_HZ, GAIN, TAIL_S, VELOCITY
+
+BLOCK_SAMPLES = 64  # FluidSynth acts on events between blocks of this size
+MAX_DURATION_S = 3_600.0  # a longer performance is taken for a damaged score
+SPAN_BLOCKS = 1_024  # both sides of the sound exist for this many blocks at a time
+CHANNEL = 0
+
+# The binding wraps only the 16-bit variant, which adds dither and clips.
+_write_float = fluidsynth.cfunc(
+    "fluid_synth_write_float",
+    c_int,
+    ("synth", c_void_p, 1),
+    ("len", c_int, 1),
+    ("lout", c_void_p, 1),
+    ("loff", c_int, 1),
+    ("lincr", c_int, 1),
+    ("rout", c_void_p, 1),
+    ("roff", c_int, 1),
+    ("rincr", c_int, 1),
+)
+
+
+class Unplayable(ValueError):
+    """A piece that cannot become a recording; the message is its reason."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One sounding note at rho = 1."""
+
+    onset_s: float
+    duration_s: float
+    pitch: int  # MIDI number
+
+
+def font_path(name: str) -> Path:
+    """The sound font that a config names: a path, or `package:file` for one inside a package.
+
+    Raises FileNotFoundError that names the font where there is no such file.
+    """
+    package, colon, file = name.partition(":")
+    path = Path(name)
+    if colon and package.isidentifier():
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise FileNotFoundError(f"sound font {name}: package '{package}' is not installed")
+        path = Path(spec.origin).parent / file
+    if not path.is_file():
+        raise FileNotFoundError(f"sound font {name}: no such file")
+    return path
+
+
+class Instrument:
+    """One preset of a sound font, ready to play; use as a context manager.
+
+    Each recording gets a synthesizer of its own, because a reset leaves the phases of reverb and
+    chorus as they were. The one held here keeps the font's samples in FluidSynth's cache, which
+    all synthesizers of a process share, so that a new one costs milliseconds.
+    """
+
+    def __init__(self, font_file: Path | str, bank: int = 0, preset: int = 0):
+        """Raises ValueError for a file that is no sound font or has no such preset."""
+        self.font_file, self.bank, self.preset = Path(font_file), bank, preset
+        self._held = self.synthesizer()
+
+    def synthesizer(self) -> fluidsynth.Synth:
+        """A synthesizer in its first state with the preset on CHANNEL; the caller deletes it."""
+        synth = fluidsynth.Synth(gain=GAIN, samplerate=AUDIO_RATE_HZ, channels=16)
+        font = synth.sfload(str(self.font_file))
+        if font == fluidsynth.FLUID_FAILED:
+            synth.delete()
+            raise ValueError(f"sound font {self.font_file}: not readable as SF2 or SF3")
+        chosen = synth.program_select(CHANNEL, font, self.bank, self.preset)
+        if chosen == fluidsynth.FLUID_FAILED:
+            synth.delete()
+            raise ValueError(
+                f"sound font {self.font_file}: no preset {self.preset} in bank {self.bank}"
+            )
+        return synth
+
+    def close(self) -> None:
+        self._held.delete()
+
+    def __enter__(self) -> "Instrument":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def _events(notes: list[Note], rho: float) -> list[tuple[int, bool, int]]:
+    """What is played when: (block, on, pitch), in order, a key's release before its next stroke.
+
+    A key that is struck again while it sounds is released first; two strokes at once are one.
+    """
+    blocks_per_s = AUDIO_RATE_HZ / BLOCK_SAMPLES / rho
+    ends: dict[int, dict[int, int]] = defaultdict(dict)  # pitch -> onset -> end, in blocks
+    for note in notes:
+        start = round(note.onset_s * blocks_per_s)
+        end = max(round((note.onset_s + note.duration_s) * blocks_per_s), start + 1)
+        ends[note.pitch][start] = max(end, ends[note.pitch].get(start, 0))
+    events = []
+    for pitch, strokes in ends.items():
+        starts = sorted(strokes)
+        for start, following in zip(starts, [*starts[1:], math.inf], strict=True):
+            events.append((start, True, pitch))
+            events.append((min(strokes[start], following), False, pitch))
+    return sorted(events)
+
+
+def render(notes: list[Note], instrument: Instrument, rho: float = 1.0) -> np.ndarray:
+    """Play notes at rho times their tempo: mono (n,) float32 at 44.1 kHz, the mean of both sides.
+
+    A note starts within 32 samples (0.7 ms) of onset_s / rho, since FluidSynth acts on whole
+    blocks of 64. The recording ends TAIL_S after the last note does. It is not clipped, and
+    depends on nothing that was rendered before.
+    Raises ValueError for rho <= 0, Unplayable for notes that make no recording.
+    """
+    if not (math.isfinite(rho) and rho > 0):
+        raise ValueError(f"rho is {rho}; a tempo ratio must be above 0")
+    if not notes:
+        raise Unplayable("no notes")
+    for note in notes:
+        if not (math.isfinite(note.onset_s) and note.onset_s >= 0):
+            raise Unplayable(f"a note begins at {note.onset_s} s")
+        if not (math.isfinite(note.duration_s) and note.duration_s >= 0):
+            raise Unplayable(f"a note lasts {note.duration_s} s")
+        if not 0 <= note.pitch <= 127:
+            raise Unplayable(f"a note has the pitch {note.pitch}; MIDI knows 0 to 127")
+    duration_s = max(note.onset_s + note.duration_s for note in notes) / rho + TAIL_S
+    if duration_s > MAX_DURATION_S:
+        raise Unplayable(f"would last {duration_s:.0f} s; the limit is {MAX_DURATION_S:.0f} s")
+
+    samples = math.ceil(duration_s * AUDIO_RATE_HZ)
+    blocks = math.ceil(samples / BLOCK_SAMPLES)
+    sound = np.empty((blocks, BLOCK_SAMPLES), np.float32)
+    synth = instrument.synthesizer()
+    try:
+        now = 0
+        for block, on, pitch in _events(notes, rho):
+            _play(synth, sound[now:block])
+            now = block
+            if on:
+                synth.noteon(CHANNEL, pitch, VELOCITY)
+            else:
+                synth.noteoff(CHANNEL, pitch)
+        _play(synth, sound[now:])
+    finally:
+        synth.delete()
+    return sound.ravel()[:samples]
+
+
+def _play(synth: fluidsynth.Synth, sound: np.ndarray) -> None:
+    """Fill `sound` (blocks, 64) with what sounds next, the mean of both sides."""
+    for first in range(0, len(sound), SPAN_BLOCKS):
+        span = sound[first : first + SPAN_BLOCKS]
+        sides = np.empty((2, span.size), np.float32)
+        left, right = (side.ctypes.data for side in sides)
+        _write_float(synth.synth, span.size, left, 0, 1, right, 0, 1)
+        span[:] = sides.mean(axis=0).reshape(span.shape)
+
+
+def loudness(samples: np.ndarray) -> float:
+    """Root mean square of samples in [-1, 1], in dB below full scale; -inf for silence."""
+    rms = math.sqrt(np.dot(samples, samples) / len(samples))
+    return 20 * math.log10(rms) if rms else -math.inf
+
+
+def normalise(samples: np.ndarray, loudness_db: float) -> np.ndarray:
+    """Scale samples to a loudness (dBFS), or as near as peaks at full scale allow."""
+    scale = 10 ** ((loudness_db - loudness(samples)) / 20)
+    return samples * min(scale, 1 / np.abs(samples).max())
+
+
+def _performances(
+    pieces: dict[str, list[Note]],
+    instrument: Instrument,
+    font_name: str,
+    rho: float,
+    loudness_db: float | None,
+    folder: Path,
+) -> Iterator[dict]:
+    """Write a FLAC file into `folder` for each piece, and yield its row of PERFORMANCES."""
+    for piece_id, notes in tqdm(pieces.items(), desc="synthesize", unit="piece", disable=None):
+        row = {"piece_id": piece_id, "font": font_name, "rho": rho}
+        try:
+            samples = render(notes, instrument, rho)
+            if not samples.any():
+                raise Unplayable("the sound font is silent at these pitches")
+        except Unplayable as reason:
+            yield row | {"reason": str(reason)}
+            continue
+        if loudness_db is not None:
+            samples = normalise(samples, loudness_db)
+        name = piece_id.replace("/", "__") + ".flac"
+        samples = np.clip(samples, -1, 1, out=samples)
+        soundfile.write(folder / name, samples, AUDIO_RATE_HZ, subtype="PCM_16")
+        yield row | {
+            "audio": name,
+            "duration_s": len(samples) / AUDIO_RATE_HZ,
+            "loudness_db": loudness(samples),
+        }
+
+
+def _pieces(notes_parquet: Path | str) -> dict[str, list[Note]]:
+    """The notes of each piece of a table of NOTES, pieces in the table's order."""
+    table = tables.read(notes_parquet, tables.NOTES, ["piece_id", "onset_s", "duration_s", "pitch"])
+    pieces: dict[str, list[Note]] = defaultdict(list)
+    for row in table.to_pylist():
+        pieces[row.pop("piece_id")].append(Note(**row))
+    return pieces
+
+
+def synthesize(
+    notes_parquet: Path | str,
+    font_name: str,
+    font_file: str,
+    bank: int,
+    preset: int,
+    rho: float,
+    loudness_db: float | None,
+    audio_folder: Path | str,
+    out_parquet: Path | str,
+) -> None:
+    """The stage: from a table of NOTES to a folder of FLAC files and a table of PERFORMANCES.
+
+    Files are mono, 16 bit, 44.1 kHz, and named after the piece. `loudness_db` is the loudness that
+    every recording is brought to (dBFS), or None for FluidSynth's own level. A piece that cannot
+    be played gets a reason instead of a file. The folder is written whole or not at all.
+    Raises ValueError or FileNotFoundError that names the file for a bad font, preset or tempo.
+    """
+    if not (math.isfinite(rho) and rho > 0):
+        raise ValueError(f"rho is {rho}; a tempo ratio must be above 0")
+    pieces = _pieces(notes_parquet)
+    with (
+        Instrument(font_path(font_file), bank, preset) as instrument,
+        tables.replacing(audio_folder) as folder,
+    ):
+        folder.mkdir()
+        rows = _performances(pieces, instrument, font_name, rho, loudness_db, folder)
+        tables.write(rows, tables.PERFORMANCES, out_parquet)
