@@ -22,6 +22,7 @@ from pipeline.constants import AUDIO_RATE_HZ, GAIN, TAIL_S, VELOCITY
 BLOCK_SAMPLES = 64  # FluidSynth acts on events between blocks of this size
 MAX_DURATION_S = 3_600.0  # a longer performance is taken for a damaged score
 SPAN_BLOCKS = 1_024  # both sides of the sound exist for this many blocks at a time
+SILENCE = 0.5 / 32_768  # a peak below half a step of 16 bits; reverb alone leaves 1e-8
 CHANNEL = 0
 
 # The binding wraps only the 16-bit variant, which adds dither and clips.
@@ -204,7 +205,7 @@ def _performances(
         row = {"piece_id": piece_id, "font": font_name, "rho": rho}
         try:
             samples = render(notes, instrument, rho)
-            if not samples.any():
+            if np.abs(samples).max() < SILENCE:
                 raise Unplayable("the sound font is silent at these pitches")
         except Unplayable as reason:
             yield row | {"reason": str(reason)}

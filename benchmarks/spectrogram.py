@@ -1,0 +1,65 @@
+"""Our spectrogram beside madmom's, on one core: `python -m benchmarks.spectrogram`.
+
+Both get the same ten minutes of noise and must agree. Without madmom only ours is timed.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from pipeline.constants import SPECTROGRAM_RATE_HZ, SPECTROGRAMS, WINDOW_SAMPLES
+from pipeline.spectrogram import spectrogram
+
+MINUTES = 10
+ROUNDS = 5  # taken in turns; the fastest counts, the others were disturbed
+
+
+def madmom_spectrogram(samples, settings):
+    """The same spectrogram by madmom; raises ImportError where it is not installed."""
+    from madmom.audio.signal import FramedSignal, Signal
+    from madmom.audio.spectrogram import LogarithmicFilteredSpectrogram
+
+    signal = Signal(samples, sample_rate=SPECTROGRAM_RATE_HZ, num_channels=1)
+    frames = FramedSignal(signal, frame_size=WINDOW_SAMPLES, fps=settings.fps, origin="future")
+    return np.asarray(
+        LogarithmicFilteredSpectrogram(
+            frames,
+            num_bands=settings.bands_per_octave,
+            fmin=settings.fmin_hz,
+            fmax=settings.fmax_hz,
+        )
+    )
+
+
+def seconds(function: Callable, *arguments) -> float:
+    begin = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # whatever threads there are share it
+    noise = np.random.default_rng(0).standard_normal(MINUTES * 60 * SPECTROGRAM_RATE_HZ)
+    samples = (noise * 3000).astype(np.int16)
+    print(f"{MINUTES} minutes of audio, one core, best of {ROUNDS}")
+    print("settings         ours / s  madmom / s  ratio  largest difference")
+    for name, settings in SPECTROGRAMS.items():
+        try:
+            theirs = madmom_spectrogram(samples, settings)
+        except ImportError:
+            alone = seconds(spectrogram, samples, settings)
+            print(f"{name:16} {alone:8.3f}  (madmom is not installed)")
+            continue
+        difference = np.abs(spectrogram(samples, settings) - theirs).max()
+        ours, peer = [], []
+        for _ in range(ROUNDS):
+            ours.append(seconds(spectrogram, samples, settings))
+            peer.append(seconds(madmom_spectrogram, samples, settings))
+        ratio = min(peer) / min(ours)
+        print(f"{name:16} {min(ours):8.3f}  {min(peer):10.3f}  {ratio:5.1f}  {difference:.1e}")
+
+
+if __name__ == "__main__":
+    main()
