@@ -1,0 +1,331 @@
+"""The figures: errors and example (Figures 4 and 5 of Dorfer et al. 2016), training, staves.
+
+Each is written as PNG and PDF, the same bytes for the same data.
+"""
+
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from models import sampling, train
+from models.score_following import Network, bucket, soft_targets
+from pipeline import tables
+from pipeline.constants import (
+    BUCKET_PX,
+    BUCKETS,
+    FRAMES_AFTER_ONSET,
+    SCORE_FOLLOWING,
+    STAFF_WIDTH_PX,
+)
+
+# Colours that the colour-blind tell apart (Okabe and Ito 2008).
+INK, GREY, BLUE, ORANGE, GREEN = "#222222", "#999999", "#0072b2", "#d55e00", "#009e73"
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,  # letters stay letters, fonts embedded
+    "path.simplify": False,
+}
+TIGHT = {"fontsize": 7, "handlelength": 1.2, "columnspacing": 0.8, "handletextpad": 0.4}
+DPI = 200
+UNDATED = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}}
+TEST = "test"
+
+
+def _new(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Figure, out_stem: Path | str) -> None:
+    for suffix, metadata in UNDATED.items():
+        with tables.replacing(f"{out_stem}{suffix}") as temporary:
+            figure.savefig(temporary, dpi=DPI, metadata=metadata)
+
+
+def _of_test(predictions: Path | str, columns: list[str]) -> pd.DataFrame:
+    """Columns of the test split's predictions; ValueError where there are none."""
+    frame = pd.read_parquet(predictions, columns=columns, filters=[("split", "==", TEST)])
+    if frame.empty:
+        raise ValueError(f"{predictions}: no prediction of the split '{TEST}'")
+    return frame
+
+
+def buckets_of(x: np.ndarray) -> np.ndarray:
+    """The bucket, 0 to 39, of each x (px)."""
+    return bucket(torch.from_numpy(np.array(x, np.float64))).numpy()
+
+
+# --- Figure 4 --------------------------------------------------------------------------------
+def distance_histogram(x: np.ndarray, x_max: np.ndarray) -> np.ndarray:
+    """Share of notes at each signed distance, predicted less true bucket, from -39 to 39.
+
+    x, x_max: (notes,) px, the true place and the centre of the most probable bucket.
+    Returns (79,); entry 39 is the share of exact hits.
+    """
+    distance = buckets_of(x_max) - buckets_of(x)
+    return np.bincount(distance + BUCKETS - 1, minlength=2 * BUCKETS - 1) / len(distance)
+
+
+def errors(predictions: Path | str, out_stem: Path | str) -> None:
+    """Figure 4: how far off the test predictions are, in buckets and in widths of the staff."""
+    notes = _of_test(predictions, ["x", "x_max", "x_int"])
+    shares = distance_histogram(notes.x.to_numpy(), notes.x_max.to_numpy())
+    with mpl.rc_context(STYLE):
+        figure = _new(7.0, 2.8)
+        left, right = figure.subplots(1, 2, width_ratios=[1.7, 1])
+        _draw_histogram(left, shares)
+        _draw_boxes(right, notes)
+        _save(figure, out_stem)
+
+
+def _draw_histogram(axes, shares: np.ndarray) -> None:
+    distance = np.arange(len(shares)) - (BUCKETS - 1)
+    colours = np.select([distance == 0, abs(distance) == 1], [BLUE, GREEN], GREY)
+    axes.bar(distance, 100 * shares, width=0.9, color=colours)
+    axes.set(
+        xlabel="predicted less true bucket",
+        ylabel="test notes (%)",
+        xlim=(-BUCKETS, BUCKETS),
+        title="bucket distance",
+    )
+    exact, near = shares[distance == 0].sum(), shares[abs(distance) <= 1].sum()
+    label = {"transform": axes.transAxes, "ha": "right", "va": "top"}
+    axes.text(0.98, 0.95, f"exact: {exact:.1%}", color=BLUE, **label)
+    axes.text(0.98, 0.85, f"at most one off: {near:.1%}", color=GREEN, **label)
+
+
+def _draw_boxes(axes, notes: pd.DataFrame) -> None:
+    distances = [(notes[name] - notes.x).abs() / STAFF_WIDTH_PX for name in ("x_max", "x_int")]
+    parts = axes.boxplot(
+        distances,
+        tick_labels=["max", "int"],
+        widths=0.5,
+        showfliers=False,
+        showmeans=True,
+        patch_artist=True,
+        boxprops={"facecolor": "#d9e8f2", "edgecolor": INK},
+        medianprops={"color": BLUE, "linewidth": 2},
+        meanprops={"marker": "D", "markerfacecolor": ORANGE, "markeredgecolor": "none"},
+    )
+    bucket_width = {"color": GREY, "linewidth": 0.8, "linestyle": "--", "zorder": 0}
+    line = axes.axhline(BUCKET_PX / STAFF_WIDTH_PX, **bucket_width)
+    top = axes.get_ylim()[1]
+    axes.set(ylabel="|NPD|", title="pixel distance", ylim=(0, 1.25 * top))
+    keys = [(parts["medians"][0], "median"), (parts["means"][0], "mean"), (line, "one bucket")]
+    axes.legend(*zip(*keys, strict=True), loc="upper center", ncols=3, **TIGHT)
+
+
+# --- Figure 5 --------------------------------------------------------------------------------
+KEY = ["piece_id", "font", "rho", "note_id"]
+
+
+def typical(notes: pd.DataFrame) -> pd.Series:
+    """The rightly placed note whose probability is the median of those that are right.
+
+    notes: predictions, one row a note. Where none is right, the median of all. Ties are broken by
+    the note's name, so that the choice follows from the data alone.
+    """
+    confidence = notes.probabilities.map(max).rename("confidence")
+    right = buckets_of(notes.x_max) == buckets_of(notes.x)
+    chosen = notes.assign(confidence=confidence)[right if right.any() else ~right]
+    chosen = chosen.sort_values(["confidence", *KEY], ignore_index=True)
+    return chosen.iloc[len(chosen) // 2]
+
+
+def find(data: sampling.Examples, note: pd.Series) -> int:
+    """Index of the example that a row of the predictions belongs to."""
+    fonts = np.array(data.font)[data.performance]
+    pieces = np.array(data.pieces)[data.piece]
+    match = (
+        (pieces == note.piece_id)
+        & (fonts == note.font)
+        & np.isclose(data.rho[data.performance], note.rho)
+        & (data.note_id == note.note_id)
+    )
+    if not match.any():
+        raise ValueError(f"{note.piece_id}, note {note.note_id}: not in the shards")
+    return int(np.flatnonzero(match)[0])
+
+
+def example(
+    predictions: Path | str,
+    shards: Iterable[Path | str],
+    weights: Path | str,
+    out_stem: Path | str,
+    network: Callable[[], torch.nn.Module] = Network,
+) -> None:
+    """Figure 5: one test note as the network sees and hears it, and where it looks.
+
+    shards: files of the test split; weights: what `train` wrote, for `network()`.
+    """
+    from models.saliency import guided_backpropagation  # slow to import, and only needed here
+
+    note = typical(_of_test(predictions, [*KEY, "x", "x_max", "x_int", "probabilities"]))
+    data = sampling.read(shards)
+    index = np.array([find(data, note)])
+    image, excerpt = data.image_batch(data.staff[index]), data.excerpt_batch(index)
+    module = train.load(weights, network)
+    saliency = guided_backpropagation(module, torch.from_numpy(image), torch.from_numpy(excerpt))
+    with mpl.rc_context(STYLE):
+        figure = _new(7.0, 3.9)
+        parts = figure.subplot_mosaic(
+            [["staff", "sound"], ["saliency", "sound"], ["chances", "sound"]],
+            width_ratios=[6, 1],
+            height_ratios=[1, 1, 1.5],
+        )
+        _draw_staff(parts["staff"], image[0, 0], note)
+        _draw_saliency(parts["saliency"], np.asarray(saliency), image[0, 0])
+        _draw_sound(parts["sound"], excerpt[0, 0])
+        _draw_chances(parts["chances"], note)
+        _save(figure, out_stem)
+
+
+def _show_staff(axes, image: np.ndarray, **how) -> None:
+    """An image of a staff in its own pixels, the origin at its left and top edge."""
+    height, width = image.shape
+    axes.imshow(image, extent=(0, width, height, 0), aspect="equal", **how)
+    axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _draw_staff(axes, ink: np.ndarray, note: pd.Series) -> None:
+    _show_staff(axes, ink, cmap="gray_r", vmin=0, vmax=1)
+    for border in range(BUCKETS + 1):
+        axes.axvline(border * BUCKET_PX, color=GREY, linewidth=0.3)
+    axes.axvline(note.x, color=GREEN, linewidth=1.5, label="true")
+    axes.axvline(note.x_int, color=ORANGE, linewidth=1.5, linestyle="--", label="predicted")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.95), ncols=2, borderpad=0)
+    axes.set_title("staff image and borders of the buckets", loc="left")
+
+
+def _draw_saliency(axes, saliency: np.ndarray, ink: np.ndarray) -> None:
+    saliency = np.abs(saliency).reshape(ink.shape)
+    _show_staff(axes, saliency, cmap="magma_r", vmin=0, vmax=np.quantile(saliency, 0.999) or 1)
+    axes.set_title("saliency of the image", loc="left")
+
+
+def _draw_sound(axes, excerpt: np.ndarray) -> None:
+    axes.imshow(excerpt, origin="lower", aspect="auto", cmap="magma")
+    onset = excerpt.shape[1] - 1 - FRAMES_AFTER_ONSET
+    axes.axvline(onset - 0.5, color="white", linewidth=1, linestyle=":")
+    seconds = excerpt.shape[1] / SCORE_FOLLOWING.fps
+    axes.set(xticks=[], yticks=[], xlabel=f"{seconds:.2f} s", ylabel=f"{len(excerpt)} bins")
+    axes.set_title("excerpt", loc="left")
+
+
+def _draw_chances(axes, note: pd.Series) -> None:
+    """True and predicted distribution; the buckets lie below their place in the staff."""
+    places = np.arange(BUCKETS)
+    true = soft_targets(torch.tensor([note.x], dtype=torch.float64))[0].numpy()
+    axes.bar(places, true, width=0.9, color=GREEN, alpha=0.45, label="true")
+    axes.bar(places, np.asarray(note.probabilities), width=0.45, color=ORANGE, label="predicted")
+    axes.set(xlabel="bucket", ylabel="probability", xlim=(-0.5, BUCKETS - 0.5))
+    axes.legend(loc="upper left")
+
+
+# --- training --------------------------------------------------------------------------------
+def history(history_parquet: Path | str, out_stem: Path | str) -> None:
+    """The training curve: loss, and hit rates, after each epoch."""
+    epochs = pd.read_parquet(history_parquet)
+    with mpl.rc_context(STYLE):
+        figure = _new(7.0, 2.6)
+        left, right = figure.subplots(1, 2)
+        mark = "o" if len(epochs) < 40 else None
+        for axes, name, label, colour, line in (
+            (left, "train_loss", "train", GREY, "-"),
+            (left, "valid_loss", "valid", BLUE, "-"),
+            (right, "train_top1", "train, top-1 (with dropout)", GREY, "-"),
+            (right, "valid_top1", "valid, top-1", BLUE, "-"),
+            (right, "valid_top2", "valid, top-2", BLUE, "--"),
+        ):
+            scale = 1 if name.endswith("loss") else 100
+            style = {"color": colour, "linestyle": line, "marker": mark, "markersize": 3}
+            axes.plot(epochs.epoch, scale * epochs[name], label=label, **style)
+        slower = epochs.epoch[epochs.rate < epochs.rate.shift()]
+        for axes in (left, right):
+            for epoch in slower:
+                axes.axvline(epoch - 0.5, color=GREY, linewidth=0.6, linestyle=":", zorder=0)
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.legend()
+        left.set_ylabel("cross-entropy")
+        right.set(ylabel="notes (%)", ylim=(0, 100))
+        _save(figure, out_stem)
+
+
+# --- engraving -------------------------------------------------------------------------------
+def staves(
+    staves_parquet: Path | str | list[Path | str],
+    noteheads_parquet: Path | str | list[Path | str],
+    out_stem: Path | str,
+    n: int = 4,
+) -> None:
+    """Staff images of n pieces, evenly spread, with the centre of every notehead marked.
+
+    A file or a list of files each, as `engrave` writes them. A head that continues a note that
+    already sounds has another colour.
+    """
+    chosen = _read(staves_parquet, tables.STAVES.names, _spread(staves_parquet, n))
+    heads = _read(noteheads_parquet, ["piece_id", "staff", "x", "y", "tied"], chosen)
+    with mpl.rc_context(STYLE):
+        figure = _new(7.0, 0.95 * len(chosen) + 0.3)
+        rows = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
+        for axes, staff in zip(rows, chosen.itertuples(), strict=True):
+            on_staff = heads[(heads.piece_id == staff.piece_id) & (heads.staff == staff.staff)]
+            _draw_heads(axes, staff, on_staff)
+        rows[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
+        _save(figure, out_stem)
+
+
+def _spread(staves_parquet, n: int) -> pd.DataFrame:
+    """piece_id and staff of n staves: pieces evenly spread, in each the first, second, ... one."""
+    names = _read(staves_parquet, ["piece_id", "staff"])
+    pieces = sorted(names.piece_id.unique())
+    count = min(n, len(pieces))
+    if not count:
+        raise ValueError("no staff was engraved")
+    chosen = []
+    for turn in range(count):
+        piece = pieces[turn * len(pieces) // count]
+        own = sorted(names.staff[names.piece_id == piece])
+        chosen.append((piece, own[turn % len(own)]))
+    return pd.DataFrame(chosen, columns=["piece_id", "staff"])
+
+
+def _read(paths, columns: list[str], only: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Columns of one or several Parquet files, of the staves in `only` where it is given."""
+    source = ds.dataset(
+        [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    )
+    wanted = None
+    if only is not None:
+        wanted = ds.field("piece_id").isin(pa.array(only.piece_id.unique().tolist()))
+    frame = source.to_table(columns=columns, filter=wanted).to_pandas()
+    return frame if only is None else only[["piece_id", "staff"]].merge(frame)
+
+
+def _draw_heads(axes, staff, heads: pd.DataFrame) -> None:
+    with Image.open(io.BytesIO(staff.image)) as picture:
+        _show_staff(axes, np.array(picture.convert("L")), cmap="gray", vmin=0, vmax=255)
+    tied = heads.tied.to_numpy(bool)
+    for which, colour, label in ((~tied, ORANGE, "sounds"), (tied, BLUE, "tied")):
+        place = {"marker": "+", "s": 28, "linewidths": 0.9, "label": label}
+        axes.scatter(heads.x[which], heads.y[which], color=colour, **place)
+    axes.set_title(f"{staff.piece_id}, staff {staff.staff + 1}", loc="left")
