@@ -80,7 +80,7 @@ def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarra
     """Spectrogram of mono audio, log10(1 + filtered magnitude): (frames, bins) float32.
 
     samples: (n,) at 22.05 kHz, floating point in [-1, 1] or int16. Zeros follow the last sample.
-    Works through the recording in blocks, so memory beyond input and output stays below 1 MB.
+    Works through the recording in blocks, so memory beyond input and output stays at a few MB.
     Raises ValueError for audio of another shape or type.
     """
     if samples.ndim != 1:

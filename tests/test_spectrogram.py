@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from benchmarks.spectrogram import madmom_spectrogram, name_madmom
 from pipeline import tables
 from pipeline.constants import (
     RETRIEVAL,
@@ -35,32 +36,10 @@ def sine(hz: float, seconds: float, rate: int = SPECTROGRAM_RATE_HZ) -> np.ndarr
     return np.sin(2 * np.pi * hz * np.arange(int(seconds * rate)) / rate).astype(np.float32)
 
 
-def madmom_spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarray:
-    from madmom.audio.signal import FramedSignal, Signal
-    from madmom.audio.spectrogram import LogarithmicFilteredSpectrogram
-
-    frames = FramedSignal(
-        Signal(samples, sample_rate=SPECTROGRAM_RATE_HZ, num_channels=1),
-        frame_size=WINDOW_SAMPLES,
-        fps=settings.fps,
-        origin="future",
-    )
-    return np.asarray(
-        LogarithmicFilteredSpectrogram(
-            frames,
-            num_bands=settings.bands_per_octave,
-            fmin=settings.fmin_hz,
-            fmax=settings.fmax_hz,
-        )
-    )
-
-
 @pytest.fixture
 def madmom(tmp_path, monkeypatch):
     """The live peer. Its prebuilt wheel looks for a distribution called madmom: give it one."""
-    metadata = tmp_path / "madmom-0.17.dist-info" / "METADATA"
-    metadata.parent.mkdir()
-    metadata.write_text("Metadata-Version: 2.1\nName: madmom\nVersion: 0.17\n")
+    name_madmom(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     return pytest.importorskip("madmom", reason="madmom has no wheel for this Python")
 
