@@ -12,6 +12,8 @@ GRID = 24  # onsets fall on 1/24 of a quarter: triplets and thirty-seconds are t
 LEGATO = Fraction(1, 12)  # quarters; a shorter gap before the next note is articulation, no rest
 MAX_BYTES = 2_000_000  # a melody needs some kilobytes; far larger files are not melodies
 MAX_NOTES = 20_000
+MAX_QUARTERS = 20_000  # nearly three hours at 120 quarters a minute
+MAX_BEAT_UNIT = 32  # of a metre
 TEMPO_RANGE = (10.0, 1_000.0)  # quarters a minute
 
 
@@ -112,7 +114,7 @@ def _parse(data: bytes) -> mido.MidiFile:
         raise ValueError(f"{len(data):,} bytes, too large for a melody (limit {MAX_BYTES:,})")
     try:
         file = mido.MidiFile(file=io.BytesIO(data))
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # the parser raises whatever a malformed file makes it
         raise ValueError(f"not a readable MIDI file ({error or 'it ends too early'})") from None
     if file.ticks_per_beat <= 0:
         raise ValueError("time is given in SMPTE frames, not in quarter notes")
@@ -135,6 +137,8 @@ def read(data: bytes) -> Score:
         raise ValueError("polyphonic: notes overlap")
 
     resolution = file.ticks_per_beat
+    if track[-1][1] > MAX_QUARTERS * resolution:
+        raise ValueError(f"it lasts {track[-1][1] // resolution:,} quarters (limit {MAX_QUARTERS:,})")
     notes = []
     for index, (on, off, pitch, velocity) in enumerate(track):
         onset, end = _snap(on, resolution), _snap(off, resolution)
@@ -154,8 +158,9 @@ def read(data: bytes) -> Score:
         metres.insert(0, (Fraction(0), (4, 4)))
     end = notes[-1][1]
     metres = [metre for metre in metres if metre[0] < end]
-    if any(numerator == 0 for _, (numerator, _) in metres):
-        raise ValueError("a metre of 0 beats")
+    for _, (beats, unit) in metres:
+        if beats == 0 or unit > MAX_BEAT_UNIT:
+            raise ValueError(f"a metre of {beats}/{unit}")
     first = Fraction(4 * metres[0][1][0], metres[0][1][1])
     fifths, minor = _key(file)
     title = next((track.name for track in file.tracks if track.name), "")

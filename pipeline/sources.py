@@ -164,7 +164,9 @@ def _midi_files(path: Path) -> list[Path]:
 def archive(source: str, downloads: Path | str) -> Path | None:
     """Where the archive of a named source lies once it is fetched; None for other sources."""
     entry = catalogue().get(source, {})
-    return Path(downloads) / entry["file"] if "file" in entry else None
+    return (
+        Path(downloads, source).with_suffix(Path(entry["file"]).suffix) if "file" in entry else None
+    )
 
 
 def files(source: str, downloads: Path | str, chosen: Callable[[str], bool]) -> list[Path]:

@@ -1,1 +1,46 @@
-# evaluate
+# Predictions of the trained network and of the baselines, and the measures of the paper's 3.3.
+
+
+rule evaluate:
+    input:
+        weights=f"{RESULTS}/models/score_following.pt",
+        train=following_shards("train"),
+        valid=following_shards("valid"),
+        test=following_shards("test"),
+    output:
+        f"{RESULTS}/predictions/score_following.parquet",
+    log:
+        f"{RESULTS}/logs/evaluate.log",
+    benchmark:
+        f"{RESULTS}/logs/evaluate.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=4000,  # the weights, the shards, one batch of activations
+    params:
+        flags=flags(
+            precision=FOLLOWING["precision"],
+            train_samples=FOLLOWING["evaluate_train_samples"],
+        ),
+        shards=lambda wildcards, input: flags(
+            shards={split: list(input[split]) for split in SPLITS}
+        ),
+    shell:
+        "python -m models evaluate --weights {input.weights} {params.shards} {params.flags}"
+        " --out {output} 2> {log}"
+
+
+rule measure:
+    input:
+        f"{RESULTS}/predictions/score_following.parquet",
+    output:
+        f"{RESULTS}/predictions/score_following_measures.parquet",
+    log:
+        f"{RESULTS}/logs/measure.log",
+    conda:
+        "../envs/learning.yaml"
+    params:
+        flags=flags(seed=config["seed"]),
+    shell:
+        "python -m models measure --predictions {input} {params.flags} --out {output} 2> {log}"

@@ -1,1 +1,120 @@
-# report
+# Tables and figures, beside the paper's numbers; `snakemake --report` gathers them on one page.
+
+TABLE = f"{RESULTS}/tables/score_following"
+FIGURES = f"{RESULTS}/figures"
+
+
+rule table:
+    input:
+        f"{RESULTS}/predictions/score_following_measures.parquet",
+    output:
+        report(
+            f"{TABLE}.md",
+            caption="captions/score_following.rst",
+            category="Score following",
+        ),
+        multiext(TABLE, ".csv", ".tex"),
+    log:
+        f"{RESULTS}/logs/table.log",
+    conda:
+        "../envs/learning.yaml"
+    shell:
+        "python -m models table --measures {input} --out_stem {TABLE} 2> {log}"
+
+
+rule errors:
+    input:
+        f"{RESULTS}/predictions/score_following.parquet",
+    output:
+        report(
+            f"{FIGURES}/score_following_errors.png",
+            caption="captions/score_following_errors.rst",
+            category="Score following",
+        ),
+        f"{FIGURES}/score_following_errors.pdf",
+    log:
+        f"{RESULTS}/logs/errors.log",
+    conda:
+        "../envs/learning.yaml"
+    params:
+        stem=f"{FIGURES}/score_following_errors",
+    shell:
+        "python -m models errors --predictions {input} --out_stem {params.stem} 2> {log}"
+
+
+rule example:
+    input:
+        predictions=f"{RESULTS}/predictions/score_following.parquet",
+        weights=f"{RESULTS}/models/score_following.pt",
+        test=following_shards("test"),
+    output:
+        report(
+            f"{FIGURES}/score_following_example.png",
+            caption="captions/score_following_example.rst",
+            category="Score following",
+        ),
+        f"{FIGURES}/score_following_example.pdf",
+    log:
+        f"{RESULTS}/logs/example.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=3000,  # the weights and one excerpt
+    params:
+        stem=f"{FIGURES}/score_following_example",
+        shards=lambda wildcards, input: flags(shards=list(input.test)),
+    shell:
+        "python -m models example --predictions {input.predictions} {params.shards}"
+        " --weights {input.weights} --out_stem {params.stem} 2> {log}"
+
+
+rule history:
+    input:
+        f"{RESULTS}/models/score_following_history.parquet",
+    output:
+        report(
+            f"{FIGURES}/score_following_history.png",
+            caption="captions/score_following_history.rst",
+            category="Score following",
+        ),
+        f"{FIGURES}/score_following_history.pdf",
+    log:
+        f"{RESULTS}/logs/history.log",
+    conda:
+        "../envs/learning.yaml"
+    params:
+        stem=f"{FIGURES}/score_following_history",
+    shell:
+        "python -m models history --history_parquet {input} --out_stem {params.stem} 2> {log}"
+
+
+rule staves:
+    input:
+        staves=expand(
+            f"{DATA}/staves/{{batch}}.parquet",
+            collection=FOLLOWING["collection"],
+            batch=batches(FOLLOWING["collection"]),
+        ),
+        noteheads=expand(
+            f"{DATA}/noteheads/{{batch}}.parquet",
+            collection=FOLLOWING["collection"],
+            batch=batches(FOLLOWING["collection"]),
+        ),
+    output:
+        report(
+            f"{FIGURES}/staves.png",
+            caption="captions/staves.rst",
+            category="Data",
+        ),
+        f"{FIGURES}/staves.pdf",
+    log:
+        f"{RESULTS}/logs/staves.log",
+    conda:
+        "../envs/learning.yaml"
+    params:
+        stem=f"{FIGURES}/staves",
+        flags=lambda wildcards, input: flags(
+            staves_parquet=list(input.staves), noteheads_parquet=list(input.noteheads)
+        ),
+    shell:
+        "python -m models staves {params.flags} --out_stem {params.stem} 2> {log}"

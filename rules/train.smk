@@ -1,1 +1,57 @@
-# train
+# Train the network of Dorfer et al. 2016 on the shards. A run that is killed goes on where it was.
+
+
+def following_shards(split):
+    """Input function: the shards of a split that score following learns from."""
+
+    def files(wildcards):
+        return expand(
+            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
+            collection=FOLLOWING["collection"],
+            font=config["fonts"],
+            rho=config["performances"]["rho"],
+            batch=batches(FOLLOWING["collection"]),
+        )
+
+    return files
+
+
+TRAINING = [
+    "epochs",
+    "epoch_samples",
+    "notes_per_staff",
+    "batch",
+    "rate",
+    "rate_decay",
+    "rate_epochs",
+    "momentum",
+    "weight_decay",
+    "precision",
+    "valid_samples",
+]
+
+
+rule train:
+    input:
+        train=following_shards("train"),
+        valid=following_shards("valid"),
+    output:
+        weights=f"{RESULTS}/models/score_following.pt",
+        history=f"{RESULTS}/models/score_following_history.parquet",
+    log:
+        f"{RESULTS}/logs/train.log",
+    benchmark:
+        f"{RESULTS}/logs/train.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=6000,  # 75 million weights with gradient and momentum, activations, the shards
+    params:
+        flags=flags(seed=config["seed"], **{name: FOLLOWING[name] for name in TRAINING}),
+        shards=lambda wildcards, input: flags(
+            shards_train=list(input.train), shards_valid=list(input.valid)
+        ),
+    shell:
+        "python -m models train {params.shards} {params.flags} --weights {output.weights}"
+        " --history {output.history} 2>&1 | tee {log}"

@@ -1,0 +1,63 @@
+"""Tables: written whole or not at all, and read only if they are what they should be."""
+
+import pyarrow as pa
+import pytest
+
+from pipeline import tables
+
+
+def rows(count):
+    return ({"piece_id": f"p{i}", "staves": i} for i in range(count))
+
+
+def test_rows_come_back_in_order(tmp_path):
+    tables.write(rows(200), tables.ENGRAVED, tmp_path / "t.parquet", row_group=64)
+    found = tables.read(tmp_path / "t.parquet", tables.ENGRAVED, ["staves"])
+    assert found["staves"].to_pylist() == list(range(200))
+
+
+def test_every_column_says_what_it_is():
+    for name in ("PIECES", "STAVES", "NOTEHEADS", "NOTES", "PERFORMANCES", "FEATURES", "SHARDS"):
+        for field in getattr(tables, name):
+            assert field.metadata[b"description"], f"{name}.{field.name}"
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "t.parquet"
+    tables.write(rows(3), tables.ENGRAVED, path)
+
+    def broken():
+        yield {"piece_id": "new"}
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        tables.write(broken(), tables.ENGRAVED, path)
+    assert tables.read(path, tables.ENGRAVED).num_rows == 3
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    folder = tmp_path / "audio"
+    for name in ("old", "new"):
+        with tables.replacing(folder) as temporary:
+            temporary.mkdir()
+            (temporary / name).touch()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+
+
+def test_a_file_of_another_schema_is_named(tmp_path):
+    path = tmp_path / "t.parquet"
+    tables.write(rows(1), tables.ENGRAVED, path)
+    with pytest.raises(ValueError, match=r"t\.parquet: column 'onset' is missing"):
+        tables.read(path, tables.NOTES)
+    wrong = pa.schema([pa.field("piece_id", pa.int64())])
+    with pytest.raises(ValueError, match="'piece_id' is string, not int64"):
+        tables.read(path, wrong)
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    path = tmp_path / "t.parquet"
+    tables.write(rows(10), tables.ENGRAVED, path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"t\.parquet: not a Parquet file.*delete it"):
+        tables.read(path, tables.ENGRAVED)
