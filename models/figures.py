@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from models import sampling, train
-from models.score_following import Network, bucket, soft_targets
+from models.evaluate import buckets_of
+from models.score_following import Network, soft_targets
 from pipeline import tables
 from pipeline.constants import (
     BUCKET_PX,
@@ -66,11 +67,6 @@ def _of_test(predictions: Path | str, columns: list[str]) -> pd.DataFrame:
     return frame
 
 
-def buckets_of(x: np.ndarray) -> np.ndarray:
-    """The bucket, 0 to 39, of each x (px)."""
-    return bucket(torch.from_numpy(np.array(x, np.float64))).numpy()
-
-
 # --- Figure 4 --------------------------------------------------------------------------------
 def distance_histogram(x: np.ndarray, x_max: np.ndarray) -> np.ndarray:
     """Share of notes at each signed distance, predicted less true bucket, from -39 to 39.
@@ -78,7 +74,7 @@ def distance_histogram(x: np.ndarray, x_max: np.ndarray) -> np.ndarray:
     x, x_max: (notes,) px, the true place and the centre of the most probable bucket.
     Returns (79,); entry 39 is the share of exact hits.
     """
-    distance = buckets_of(x_max) - buckets_of(x)
+    distance = buckets_of(np.array(x_max)) - buckets_of(np.array(x))
     return np.bincount(distance + BUCKETS - 1, minlength=2 * BUCKETS - 1) / len(distance)
 
 
@@ -142,7 +138,8 @@ def typical(notes: pd.DataFrame) -> pd.Series:
     the note's name, so that the choice follows from the data alone.
     """
     confidence = notes.probabilities.map(max).rename("confidence")
-    right = buckets_of(notes.x_max) == buckets_of(notes.x)
+    true, predicted = (buckets_of(notes[name].to_numpy(copy=True)) for name in ("x", "x_max"))
+    right = true == predicted
     chosen = notes.assign(confidence=confidence)[right if right.any() else ~right]
     chosen = chosen.sort_values(["confidence", *KEY], ignore_index=True)
     return chosen.iloc[len(chosen) // 2]
@@ -190,7 +187,7 @@ def example(
             height_ratios=[1, 1, 1.5],
         )
         _draw_staff(parts["staff"], image[0, 0], note)
-        _draw_saliency(parts["saliency"], np.asarray(saliency), image[0, 0])
+        _draw_saliency(parts["saliency"], saliency)
         _draw_sound(parts["sound"], excerpt[0, 0])
         _draw_chances(parts["chances"], note)
         _save(figure, out_stem)
@@ -215,8 +212,9 @@ def _draw_staff(axes, ink: np.ndarray, note: pd.Series) -> None:
     axes.set_title("staff image and borders of the buckets", loc="left")
 
 
-def _draw_saliency(axes, saliency: np.ndarray, ink: np.ndarray) -> None:
-    saliency = np.abs(saliency).reshape(ink.shape)
+def _draw_saliency(axes, saliency: np.ndarray) -> None:
+    """Magnitude; the strongest thousandth of the pixels share the darkest colour."""
+    saliency = np.abs(saliency)
     _show_staff(axes, saliency, cmap="magma_r", vmin=0, vmax=np.quantile(saliency, 0.999) or 1)
     axes.set_title("saliency of the image", loc="left")
 
