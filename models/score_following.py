@@ -176,7 +176,11 @@ class Network(nn.Module):
         bins x frames; image_index: (notes,) row of `images` for each note, so that the notes of
         one staff share the pass of its image. Returns (notes, 40).
         """
-        sheet = self.sheet(images).index_select(0, image_index)
+        return self.listen(self.sheet(images), excerpts, image_index)
+
+    def listen(self, sheet: Tensor, excerpts: Tensor, image_index: Tensor) -> Tensor:
+        """The part of `forward` that follows on the pass of the images, `sheet` (staves, 1024)."""
+        sheet = sheet.index_select(0, image_index)
         return self.joint(torch.cat([sheet, self.audio(excerpts)], dim=1))
 
 

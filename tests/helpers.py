@@ -4,12 +4,15 @@ import io
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
+from models.score_following import Network
 from pipeline import tables
 from pipeline.constants import (
     BUCKET_PX,
     BUCKETS,
+    EXCERPT_FRAMES,
     SCORE_FOLLOWING,
     STAFF_HEIGHT_PX,
     STAFF_WIDTH_PX,
@@ -85,3 +88,20 @@ def write_shard(path: Path, rows: list[dict]) -> Path:
     """Write rows as a shard."""
     tables.write(rows, tables.SHARDS, path, row_group=2)
     return path
+
+
+# Widths of a network that trains in a moment.
+NARROW = {"sheet_channels": (2, 2, 2, 2), "audio_channels": (2, 2, 2, 2), "dense_units": 8}
+
+
+def narrow() -> Network:
+    """A network of few weights."""
+    return Network(**NARROW)
+
+
+def inputs(staves: int, notes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Random images, excerpts and image index as the network takes them."""
+    random = torch.Generator().manual_seed(0)
+    images = torch.rand(staves, 1, STAFF_HEIGHT_PX, STAFF_WIDTH_PX, generator=random)
+    excerpts = torch.rand(notes, 1, SCORE_FOLLOWING.bins, EXCERPT_FRAMES, generator=random)
+    return images, excerpts, torch.arange(notes) * staves // notes

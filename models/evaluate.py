@@ -1,0 +1,285 @@
+"""Predictions of the trained network and of simple baselines, and the paper's measures of them.
+
+Dorfer et al. 2016, 3.3 and Table 2.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from lightning.fabric import Fabric
+from tqdm import tqdm
+
+from models import sampling
+from models.score_following import Network, bucket, predict_interpolated, predict_max
+from models.train import evenly, keep_memory, load
+from pipeline import tables
+from pipeline.constants import BUCKET_PX, BUCKETS, STAFF_WIDTH_PX
+
+TRAIN = "train"
+STAVES_AT_ONCE = 32  # images in one forward pass
+NOTES_AT_ONCE = 200
+RESAMPLES = 1_000  # of the bootstrap
+CONFIDENCE = 0.95
+VALUES_AT_ONCE = 2**24  # bounds the memory of the bootstrap of a median
+
+
+def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
+    return pa.field(name, kind, metadata={"description": description, "unit": unit})
+
+
+PREDICTIONS = pa.schema(
+    [
+        *(tables.SHARDS.field(name) for name in ("split", "piece_id", "font", "rho")),
+        _field("note_id", pa.int32(), "of the piece"),
+        _field("image", pa.int32(), "staff image, running number in the piece"),
+        _field("frame", pa.int32(), "first frame at or after the onset", "frames"),
+        _field("x", pa.float32(), "true place", "px"),
+        _field("probabilities", pa.list_(pa.float32()), "of each bucket"),
+        _field("x_max", pa.float32(), "centre of the most probable bucket", "px"),
+        _field("x_int", pa.float32(), "weighted with its neighbours (eq. 3)", "px"),
+        _field("x_linear", pa.float32(), "baseline: share of the staff's time", "px"),
+        _field("x_frequent", pa.float32(), "baseline: most frequent training bucket", "px"),
+    ]
+)
+
+MEASURES = pa.schema(
+    [
+        _field("split", pa.string(), "train, valid or test"),
+        _field("predictor", pa.string(), "network, linear, frequent or chance"),
+        _field("measure", pa.string(), "NPD is the distance over the width of the image"),
+        _field("micro", pa.float64(), "over all notes"),
+        _field("macro", pa.float64(), "mean over pieces"),
+        _field("low", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
+        _field("high", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
+        _field("n_notes", pa.int64(), "notes that the row rests on"),
+        _field("n_pieces", pa.int64(), "pieces that the row rests on"),
+    ]
+)
+
+
+# --- predictions ---------------------------------------------------------------------------
+def evaluate(
+    weights: Path | str,
+    shards: dict[str, list[Path | str]],
+    out: Path | str,
+    *,
+    precision: str = "bf16-mixed",
+    train_samples: int | None = None,
+    network: Callable[[], torch.nn.Module] = Network,
+    accelerator: str = "auto",
+) -> None:
+    """Predict every example of every split and write the table `PREDICTIONS` to `out`.
+
+    weights: what `train` wrote; shards: Parquet files by split, `train` among them, for the most
+    frequent bucket. Of the training split at most `train_samples` examples, evenly spread, are
+    predicted. Raises ValueError where shards do not fit.
+    """
+    if TRAIN not in shards:
+        raise ValueError(f"the shards of the split '{TRAIN}' are needed for the baseline")
+    keep_memory()
+    torch.set_flush_denormal(True)
+    fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
+    module = fabric.to_device(load(weights, network).to(memory_format=torch.channels_last))
+    frequent = None
+    with tables.replacing(out) as temporary, pq.ParquetWriter(temporary, PREDICTIONS) as writer:
+        for split in sorted(shards, key=lambda name: name != TRAIN):
+            data = sampling.read(shards[split])
+            if data.split != split:
+                raise ValueError(f"the shards given for '{split}' are of split '{data.split}'")
+            if split == TRAIN:
+                frequent = most_frequent(data.x)
+            chosen = evenly(len(data), train_samples if split == TRAIN else None)
+            found = predict(fabric, module, data, chosen)
+            writer.write_table(_predictions(data, chosen, found, frequent))
+
+
+@torch.inference_mode()
+def predict(
+    fabric: Fabric, module: torch.nn.Module, data: sampling.Examples, chosen: np.ndarray
+) -> torch.Tensor:
+    """Probabilities (chosen, 40) of the buckets for the chosen examples, on the CPU.
+
+    Every staff image is passed once, however many notes stand on it.
+    """
+    probabilities = torch.empty(len(chosen), BUCKETS)
+    order = np.argsort(data.staff[chosen], kind="stable")
+    staves, first = np.unique(data.staff[chosen[order]], return_index=True)
+    first = np.append(first, len(chosen))
+    progress = tqdm(total=len(chosen), unit=" notes", desc=data.split, mininterval=1.0)
+    with progress, fabric.autocast():
+        for begin in range(0, len(staves), STAVES_AT_ONCE):
+            shown = staves[begin : begin + STAVES_AT_ONCE]
+            images = torch.from_numpy(data.image_batch(shown))
+            sheet = module.sheet(fabric.to_device(images))
+            notes = order[first[begin] : first[begin + len(shown)]]
+            for part in np.split(notes, range(NOTES_AT_ONCE, len(notes), NOTES_AT_ONCE)):
+                excerpts = torch.from_numpy(data.excerpt_batch(chosen[part]))
+                index = torch.from_numpy(np.searchsorted(shown, data.staff[chosen[part]]))
+                logits = module.listen(sheet, *fabric.to_device((excerpts, index)))
+                probabilities[part] = logits.float().softmax(dim=1).cpu()
+                progress.update(len(part))
+    return probabilities
+
+
+def most_frequent(x: np.ndarray) -> float:
+    """Centre (px) of the bucket that holds most of the places x (px)."""
+    counts = np.bincount(buckets_of(x), minlength=BUCKETS)
+    return (int(counts.argmax()) + 0.5) * BUCKET_PX
+
+
+def linear(data: sampling.Examples, chosen: np.ndarray) -> np.ndarray:
+    """Places (px) if the notes of a staff stood as far apart as they sound.
+
+    A straight line from the left end of the staff lines at the first onset of this pass over the
+    staff to their right end at the last one. It knows when the staff begins and ends, which the
+    network does not.
+    """
+    first, last = data.first_frame[chosen], data.last_frame[chosen]
+    share = (data.frame[chosen] - first) / np.maximum(last - first, 1)
+    left, right = data.left[data.staff[chosen]], data.right[data.staff[chosen]]
+    return left + share * (right - left)
+
+
+def _predictions(data, chosen, probabilities, frequent: float) -> pa.Table:
+    played = data.performance[chosen]
+    columns = {
+        "split": np.full(len(chosen), data.split, object),
+        "piece_id": np.array(data.pieces, object)[data.piece[chosen]],
+        "font": np.array(data.font, object)[played],
+        "rho": data.rho[played],
+        "note_id": data.note_id[chosen],
+        "image": data.image[chosen],
+        "frame": data.frame[chosen],
+        "x": data.x[chosen],
+        "probabilities": pa.ListArray.from_arrays(
+            np.arange(len(chosen) + 1, dtype=np.int32) * BUCKETS, probabilities.flatten().numpy()
+        ),
+        "x_max": predict_max(probabilities).numpy(),
+        "x_int": predict_interpolated(probabilities).numpy(),
+        "x_linear": linear(data, chosen),
+        "x_frequent": np.full(len(chosen), frequent),
+    }
+    arrays = [pa.array(columns[field.name]).cast(field.type) for field in PREDICTIONS]
+    return pa.Table.from_arrays(arrays, schema=PREDICTIONS)
+
+
+# --- measures --------------------------------------------------------------------------------
+def measure(
+    predictions: Path | str, out: Path | str, *, seed: int = 0, resamples: int = RESAMPLES
+) -> None:
+    """Measure the predictions (3.3) of the network and the baselines; write table `MEASURES`.
+
+    `chance` draws one of the 40 buckets; its numbers are the exact expectation.
+    """
+    columns = ["split", "piece_id", "x", "x_max", "x_int", "x_linear", "x_frequent"]
+    notes = tables.read(predictions, PREDICTIONS, columns).to_pandas()
+    parts = []
+    for split, part in notes.groupby("split", sort=False):
+        places = {name: part[name].to_numpy(np.float64) for name in columns[2:]}
+        chance = np.tile((np.arange(BUCKETS) + 0.5) * BUCKET_PX, (len(part), 1))
+        for predictor, x_max, x_int in (
+            ("network", places["x_max"], places["x_int"]),
+            ("linear", places["x_linear"], places["x_linear"]),
+            ("frequent", places["x_frequent"], places["x_frequent"]),
+            ("chance", chance, chance),
+        ):
+            piece = part["piece_id"].to_numpy()
+            found = measures(places["x"], x_max, x_int, piece, seed=seed, resamples=resamples)
+            parts.append(found.assign(split=split, predictor=predictor))
+    if not parts:
+        raise ValueError(f"{predictions}: no predictions")
+    table = pa.Table.from_pandas(pd.concat(parts), schema=MEASURES, preserve_index=False)
+    with tables.replacing(out) as temporary:
+        pq.write_table(table, temporary)
+
+
+def measures(
+    x: np.ndarray,
+    x_max: np.ndarray,
+    x_int: np.ndarray,
+    piece: np.ndarray,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> pd.DataFrame:
+    """Bucket hit rates and normalised pixel distances (3.3), over notes and over pieces.
+
+    x, piece: (notes,) true place in px, and the piece it belongs to; x_max, x_int: (notes,) the
+    two predictions in px, or (notes, k) for k predictions that are equally probable.
+    Returns columns measure, micro, macro, low, high, n_notes, n_pieces.
+    """
+    shape = (len(x), -1)
+    distance_max, distance_int = (
+        np.abs(predicted.reshape(shape) - x[:, None]) / STAFF_WIDTH_PX
+        for predicted in (x_max, x_int)
+    )
+    off = np.abs(buckets_of(x_max.reshape(shape)) - buckets_of(x)[:, None])
+    within = BUCKET_PX / STAFF_WIDTH_PX
+    bootstrap = Bootstrap(piece, seed, resamples)
+    rows = {
+        "top1": bootstrap.mean(off == 0),
+        "top2": bootstrap.mean(off <= 1),
+        "mean_npd_max": bootstrap.mean(distance_max),
+        "mean_npd_int": bootstrap.mean(distance_int),
+        "median_npd_max": bootstrap.median(distance_max),
+        "median_npd_int": bootstrap.median(distance_int),
+        "within_max": bootstrap.mean(distance_max < within),
+        "within_int": bootstrap.mean(distance_int < within),
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["micro", "macro", "low", "high"])
+    table = table.rename_axis("measure").reset_index()
+    return table.assign(n_notes=len(x), n_pieces=bootstrap.pieces)
+
+
+def buckets_of(x: np.ndarray) -> np.ndarray:
+    """The bucket, 0 to 39, of each place (px), of any shape."""
+    return bucket(torch.from_numpy(np.asarray(x, np.float64))).numpy()
+
+
+class Bootstrap:
+    """Means and medians over notes, their mean over pieces, and intervals by redrawing pieces.
+
+    `mean` and `median` take values (notes, k) and return micro, macro, and the ends of the 95 %
+    percentile interval of micro.
+    """
+
+    def __init__(self, piece: np.ndarray, seed: int, resamples: int):
+        _, self.piece = np.unique(piece, return_inverse=True)
+        self.notes = np.bincount(self.piece)
+        self.pieces = len(self.notes)
+        random = np.random.default_rng(seed)
+        even = np.full(self.pieces, 1 / self.pieces)
+        self.draws = random.multinomial(self.pieces, even, size=resamples)  # (resamples, pieces)
+
+    def mean(self, values: np.ndarray) -> tuple[float, float, float, float]:
+        per_note = values.mean(axis=1)
+        sums = np.bincount(self.piece, per_note)
+        redrawn = self.draws @ sums / (self.draws @ self.notes)
+        return per_note.mean(), (sums / self.notes).mean(), *_interval(redrawn)
+
+    def median(self, values: np.ndarray) -> tuple[float, float, float, float]:
+        piece = np.repeat(self.piece, values.shape[1])
+        values = values.ravel()
+        macro = pd.Series(values).groupby(piece).median().mean()
+        order = np.argsort(values, kind="stable")
+        ordered, piece = values[order], piece[order]
+        redrawn = np.empty(len(self.draws))
+        at_once = max(1, VALUES_AT_ONCE // len(values))
+        for begin in range(0, len(self.draws), at_once):
+            counts = self.draws[begin : begin + at_once, piece].cumsum(axis=1, dtype=np.int32)
+            middle = [
+                [np.searchsorted(row, k, side="right") for k in ((row[-1] - 1) // 2, row[-1] // 2)]
+                for row in counts
+            ]
+            redrawn[begin : begin + at_once] = ordered[middle].mean(axis=1)
+        return np.median(values), macro, *_interval(redrawn)
+
+
+def _interval(redrawn: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(redrawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return low, high
