@@ -129,7 +129,8 @@ def sizes(table: pd.DataFrame) -> str:
     ]
     return (
         f"Measured on {', '.join(counts)}. Intervals by bootstrap over pieces. NPD is the absolute "
-        "pixel distance divided by the width of the staff image.\n"
+        "pixel distance divided by the width of the staff image. The paper measured on the "
+        "Nottingham set.\n"
     )
 
 
