@@ -1,5 +1,6 @@
 """The table of Dorfer et al. 2016 (Table 2), measured here beside the paper's numbers."""
 
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -26,16 +27,24 @@ MEASURES = {
     "within_int": ("NPD < one bucket, int", r"$|NPD_{int}| < w_b$", True),
 }
 MISSING = "–"
+PAGE_HEAD = """<!DOCTYPE html>
+<meta charset="utf-8">
+<title>Score following</title>
+<style>
+body { font-family: sans-serif; margin: 1.5em; }
+table { border-collapse: collapse; margin-bottom: 1.5em; }
+th, td { padding: 0.25em 0.8em; text-align: right; border-bottom: 1px solid #ddd; }
+th:first-child, td:first-child { text-align: left; }
+</style>"""
 
 
 def score_following_table(measures: Path | str, out_stem: Path | str) -> None:
-    """Write `<out_stem>.md`, `.csv` and `.tex`: the paper, ours and the baselines.
+    """Write `<out_stem>.md`, `.html`, `.csv` and `.tex`: the paper, ours and the baselines.
 
     measures: Parquet, a row for each split, predictor and measure, as `evaluate` writes it.
     """
     table = compare(pd.read_parquet(measures))
-    writers = {".md": markdown, ".csv": lambda t: t.to_csv(index=False), ".tex": latex}
-    for suffix, render in writers.items():
+    for suffix, render in FORMS.items():
         with tables.replacing(f"{out_stem}{suffix}") as temporary:
             temporary.write_text(render(table), encoding="utf-8")
 
@@ -73,33 +82,40 @@ def interval(row: pd.Series, rate: bool) -> str:
     return f" [{low}–{high}]"
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Render three small tables and the sizes of the splits."""
+def grids(table: pd.DataFrame) -> list[tuple[list[str], list[list[str]]]]:
+    """Header and rows of three small tables: beside the paper, beside the baselines, by piece."""
     rows = table.set_index(["measure", "split"])
     splits = [split for split in SPLITS if rows.micro.xs(split, level="split").notna().any()]
-    beside_paper = _pipes(
-        ["", *(f"{split}, {who}" for split in splits for who in ("paper", "ours [95 %]"))],
-        [
-            [name, *(cell for split in splits for cell in _pair(rows.loc[measure, split], rate))]
-            for measure, (name, _, rate) in MEASURES.items()
-        ],
-    )
     last = splits[-1] if splits else SPLITS[-1]
-    beside_baselines = _pipes(
-        [last, "ours", *BASELINES.values()],
-        [
-            [name, *(number(rows.loc[measure, last][c], rate) for c in ("micro", *BASELINES))]
-            for measure, (name, _, rate) in MEASURES.items()
-        ],
-    )
-    by_piece = _pipes(
-        ["ours, mean over pieces", *splits],
-        [
-            [name, *(number(rows.loc[measure, split].macro, rate) for split in splits)]
-            for measure, (name, _, rate) in MEASURES.items()
-        ],
-    )
-    return "\n".join([beside_paper, beside_baselines, by_piece, sizes(table)])
+    predictors = ["micro", *BASELINES]
+    beside_paper, beside_baselines, by_piece = [], [], []
+    for measure, (name, _, rate) in MEASURES.items():
+        pairs = [_pair(rows.loc[measure, split], rate) for split in splits]
+        beside_paper.append([name, *chain.from_iterable(pairs)])
+        here = rows.loc[measure, last]
+        beside_baselines.append([name, *(number(here[column], rate) for column in predictors)])
+        macro = [number(rows.loc[measure, split].macro, rate) for split in splits]
+        by_piece.append([name, *macro])
+    both = [f"{split}, {who}" for split in splits for who in ("paper", "ours [95 %]")]
+    return [
+        (["", *both], beside_paper),
+        ([last, "ours", *BASELINES.values()], beside_baselines),
+        (["ours, mean over pieces", *splits], by_piece),
+    ]
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Render the three tables and the sizes of the splits."""
+    return "\n".join([*(_pipes(*grid) for grid in grids(table)), sizes(table)])
+
+
+def html(table: pd.DataFrame) -> str:
+    """Render the same as a page of its own, for the workflow's report."""
+    rendered = [
+        pd.DataFrame(rows, columns=header).to_html(index=False, border=0)
+        for header, rows in grids(table)
+    ]
+    return "\n".join([PAGE_HEAD, *rendered, f"<p>{sizes(table).strip()}</p>", ""])
 
 
 def _pair(row: pd.Series, rate: bool) -> tuple[str, str]:
@@ -159,3 +175,10 @@ def _latex_header() -> list[str]:
     groups.append(rf"\multicolumn{{{len(BASELINES)}}}{{c}}{{Baselines, {SPLITS[-1]}}}")
     names = ["paper", r"ours [95\,\%]", "by piece"] * len(SPLITS) + list(BASELINES)
     return [" & ".join(["", *groups]) + r" \\", " & ".join(["", *names]) + r" \\"]
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False)
+
+
+FORMS = {".md": markdown, ".html": html, ".csv": _csv, ".tex": latex}

@@ -1,6 +1,7 @@
 """The table beside the paper's: numbers worked out by hand must stand in all three forms."""
 
 import csv
+import re
 
 import pandas as pd
 import pytest
@@ -59,6 +60,15 @@ def test_markdown_counts_notes_and_pieces(written):
 def test_markdown_lines_up_as_plain_text(written):
     first_table = written.with_suffix(".md").read_text().split("\n\n")[0].splitlines()
     assert len({len(line) for line in first_table}) == 1
+
+
+def test_html_has_the_same_cells(written):
+    page = written.with_suffix(".html").read_text()
+    rows = [re.findall("<td>(.*?)</td>", row) for row in re.findall("(?s)<tr>(.*?)</tr>", page)]
+    paper, baselines, by_piece = [row for row in rows if row[:1] == ["top-1 bucket hit rate"]]
+    assert paper[1:] == ["54.64%", "51.24% [49.0–54.0]"]
+    assert baselines[1:] == ["51.24%", "10.00%", "–", "2.50%"]
+    assert by_piece[1:] == ["50.00%"]
 
 
 def test_csv_has_a_row_for_each_split_and_measure(written):
