@@ -83,8 +83,8 @@ $(VENV)/.created: | system
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed: requirements.txt $(VENV)/.created
-	python -m pip install --disable-pip-version-check -q -r requirements.txt
+$(VENV)/.installed: requirements.txt pyproject.toml $(VENV)/.created
+	python -m pip install --disable-pip-version-check -q -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

@@ -16,7 +16,8 @@ import soundfile
 
 from pipeline import tables
 from pipeline.constants import VELOCITY
-from pipeline.synthesize import font_path, synthesize
+from pipeline.sources import font_path
+from pipeline.synthesize import synthesize
 
 PIECES = 20
 NOTES = 60  # half a second each

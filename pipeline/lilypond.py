@@ -2,15 +2,28 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+from functools import cache
 from pathlib import Path
-
-import lilypond
 
 SETTINGS = Path(__file__).with_name("engrave.ily")
 SECONDS_A_SCORE = 60  # a tune takes half a second
 SCORES_A_RUN = 16  # one start of LilyPond (0.4 s) serves them all
+
+
+@cache
+def program() -> str:
+    """The LilyPond of the Python package; where there is none for the machine, that on the PATH."""
+    try:
+        import lilypond
+    except ImportError:
+        found = shutil.which("lilypond")
+        if found is None:
+            raise FileNotFoundError("LilyPond is missing: install LilyPond 2.24") from None
+        return found
+    return str(lilypond.executable())
 
 
 def run(names: list[str], folder: Path, seconds: float) -> str:
@@ -20,7 +33,7 @@ def run(names: list[str], folder: Path, seconds: float) -> str:
     LilyPond itself cannot be started.
     """
     command = [
-        str(lilypond.executable()),
+        program(),
         "--silent",
         "-dbackend=svg",
         "-dno-point-and-click",

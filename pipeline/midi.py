@@ -138,7 +138,9 @@ def read(data: bytes) -> Score:
 
     resolution = file.ticks_per_beat
     if track[-1][1] > MAX_QUARTERS * resolution:
-        raise ValueError(f"it lasts {track[-1][1] // resolution:,} quarters (limit {MAX_QUARTERS:,})")
+        raise ValueError(
+            f"it lasts {track[-1][1] // resolution:,} quarters (limit {MAX_QUARTERS:,})"
+        )
     notes = []
     for index, (on, off, pitch, velocity) in enumerate(track):
         onset, end = _snap(on, resolution), _snap(off, resolution)

@@ -5,6 +5,7 @@ a zip of MIDI files, or a text file that lists MIDI files line by line.
 """
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import urllib.error
@@ -99,6 +100,23 @@ def fetch(name: str, path: Path | str) -> None:
         + "\n".join(failures)
         + f"\nSet {MIRROR} to a folder or URL that holds {entry['file']}."
     )
+
+
+def font_path(name: str) -> Path:
+    """The sound font that a config names: a path, or `package:file` for one inside a package.
+
+    Raises FileNotFoundError that names the font where there is no such file.
+    """
+    package, colon, file = name.partition(":")
+    path = Path(name)
+    if colon and package.isidentifier():
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise FileNotFoundError(f"sound font {name}: package '{package}' is not installed")
+        path = Path(spec.origin).parent / file
+    if not path.is_file():
+        raise FileNotFoundError(f"sound font {name}: no such file")
+    return path
 
 
 def _piece_id(relative: Path) -> str:

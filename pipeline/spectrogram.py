@@ -9,8 +9,8 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+import ducc0
 import numpy as np
-import scipy.fft
 import scipy.sparse
 import soundfile
 from scipy.signal import resample_poly
@@ -27,7 +27,7 @@ from pipeline.constants import (
 TUNING_HZ = 440.0  # a filter is centred on it, all others lie whole steps away
 FFT_BINS = WINDOW_SAMPLES // 2  # the bin at half the sample rate is left out
 INT16_FULL_SCALE = 32_767
-BLOCK_FRAMES = 64  # transformed at once, so that every array of a block fits a core's cache
+BLOCK_FRAMES = 128  # transformed at once, so that every array of a block fits a core's cache
 ROW_GROUP = 16  # pieces held in memory while a table is written
 
 
@@ -70,10 +70,16 @@ def _sparse_filterbank(settings: SpectrogramSettings) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array(bank[:used].T)
 
 
+def _hop(settings: SpectrogramSettings) -> Fraction:
+    """Samples between the starts of two frames, exactly."""
+    return Fraction(SPECTROGRAM_RATE_HZ) / Fraction(settings.fps)
+
+
 def frame_starts(samples: int, settings: SpectrogramSettings) -> np.ndarray:
     """First sample of every frame of a recording of so many samples: (frames,) int64."""
-    frames = int(np.ceil(samples / settings.hop_samples))
-    return (np.arange(frames) * settings.hop_samples).astype(np.int64)
+    hop = _hop(settings)
+    frames = -(-samples * hop.denominator // hop.numerator)
+    return np.arange(frames) * hop.numerator // hop.denominator
 
 
 def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarray:
@@ -93,20 +99,30 @@ def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarra
         window = window / INT16_FULL_SCALE
     window = window.astype(np.float32)
     filters = _sparse_filterbank(settings)
-    starts = frame_starts(len(samples), settings)
-    result = np.empty((len(starts), settings.bins), np.float32)
-    for first in range(0, len(starts), BLOCK_FRAMES):
-        block = starts[first : first + BLOCK_FRAMES]
-        stretch = samples[block[0] : block[-1] + WINDOW_SAMPLES].astype(np.float32)
-        missing = block[-1] + WINDOW_SAMPLES - block[0] - len(stretch)
-        if missing:
-            stretch = np.pad(stretch, (0, missing))
-        views = np.lib.stride_tricks.sliding_window_view(stretch, WINDOW_SAMPLES)
-        frames = views[block - block[0]]
-        frames *= window
-        spectrum = scipy.fft.rfft(frames, overwrite_x=True)
-        magnitude = np.abs(spectrum[:, : filters.shape[1]])
-        result[first : first + BLOCK_FRAMES] = (filters @ magnitude.T).T
+    count = len(frame_starts(len(samples), settings))
+    result = np.empty((count, settings.bins), np.float32)
+
+    # Where the hop is p/q samples, every q-th frame begins p samples after the last: q sets of
+    # evenly spaced frames, each a view of the samples that is windowed without a copy.
+    hop = _hop(settings)
+    p, q = hop.numerator, hop.denominator
+    rounds = max(1, BLOCK_FRAMES // q)
+    stretch = np.zeros(rounds * p + WINDOW_SAMPLES, np.float32)
+    frames = np.empty((rounds, q, WINDOW_SAMPLES), np.float32)
+    spectrum = np.empty((rounds * q, FFT_BINS + 1), np.complex64)
+    magnitude = np.empty((rounds * q, filters.shape[1]), np.float32)
+    evenly = np.lib.stride_tricks.sliding_window_view(stretch, WINDOW_SAMPLES)
+    sets = [evenly[offset : offset + rounds * p : p] for offset in frame_starts(p, settings)]
+    for first in range(0, count, rounds * q):
+        heard = samples[first // q * p :][: len(stretch)]
+        stretch[: len(heard)] = heard
+        stretch[len(heard) :] = 0
+        for number, views in enumerate(sets):
+            np.multiply(views, window, out=frames[:, number])
+        ducc0.fft.r2c(frames.reshape(-1, WINDOW_SAMPLES), axes=(1,), out=spectrum)
+        np.abs(spectrum[:, : filters.shape[1]], out=magnitude)
+        block = result[first : first + rounds * q]
+        block[:] = (filters @ magnitude.T).T[: len(block)]
     result += 1
     return np.log10(result, out=result)
 

@@ -3,7 +3,6 @@
 A performance is a piece played with one preset of one sound font at one tempo ratio rho (B 3.1).
 """
 
-import importlib.util
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from pipeline import tables
+from pipeline import sources, tables
 from pipeline.constants import AUDIO_RATE_HZ, GAIN, TAIL_S, VELOCITY
 
 BLOCK_SAMPLES = 64  # FluidSynth acts on events between blocks of this size
@@ -51,23 +50,6 @@ class Note:
     onset_s: float
     duration_s: float
     pitch: int  # MIDI number
-
-
-def font_path(name: str) -> Path:
-    """The sound font that a config names: a path, or `package:file` for one inside a package.
-
-    Raises FileNotFoundError that names the font where there is no such file.
-    """
-    package, colon, file = name.partition(":")
-    path = Path(name)
-    if colon and package.isidentifier():
-        spec = importlib.util.find_spec(package)
-        if spec is None or spec.origin is None:
-            raise FileNotFoundError(f"sound font {name}: package '{package}' is not installed")
-        path = Path(spec.origin).parent / file
-    if not path.is_file():
-        raise FileNotFoundError(f"sound font {name}: no such file")
-    return path
 
 
 class Instrument:
@@ -253,7 +235,7 @@ def synthesize(
         raise ValueError(f"rho is {rho}; a tempo ratio must be above 0")
     pieces = _pieces(notes_parquet)
     with (
-        Instrument(font_path(font_file), bank, preset) as instrument,
+        Instrument(sources.font_path(font_file), bank, preset) as instrument,
         tables.replacing(audio_folder) as folder,
     ):
         folder.mkdir()

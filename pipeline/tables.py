@@ -180,20 +180,46 @@ def replacing(path: Path | str):
 def write(rows: Iterable[dict], schema: pa.Schema, path: Path | str, row_group: int = 64) -> None:
     """Write rows (dicts by column name) as a Parquet file of `schema`, whole or not at all.
 
-    At most `row_group` rows are held in memory; iterables may be generators.
+    At most `row_group` rows are held in memory; iterables may be generators. Raises OSError that
+    names the file where it cannot be written, for instance because the disk is full.
     """
-    with (
-        replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
+    with replacing(path) as temporary, _Writer(temporary, schema, path) as writer:
         held: list[dict] = []
         for row in rows:
             held.append(row)
             if len(held) == row_group:
-                writer.write_table(pa.Table.from_pylist(held, schema=schema))
+                writer.write(held)
                 held = []
         if held:
-            writer.write_table(pa.Table.from_pylist(held, schema=schema))
+            writer.write(held)
+
+
+class _Writer:
+    """A Parquet file being written; failures name the file that was meant."""
+
+    def __init__(self, temporary: Path, schema: pa.Schema, path: Path | str):
+        self.schema, self.path = schema, path
+        with self._named():
+            self.file = pq.ParquetWriter(temporary, schema, compression="zstd")
+
+    @contextmanager
+    def _named(self):
+        try:
+            yield
+        except OSError as error:
+            raise OSError(f"{self.path}: could not be written ({error})") from None
+
+    def write(self, rows: list[dict]) -> None:
+        table = pa.Table.from_pylist(rows, schema=self.schema)
+        with self._named():
+            self.file.write_table(table)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        with self._named():
+            self.file.close()
 
 
 def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:

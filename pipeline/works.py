@@ -82,7 +82,7 @@ def read(part: stream.Part, name: str, default_tempo: float) -> Score:
     Raises ValueError where it is not one notated melody."""
     measures = list(part.getElementsByClass(stream.Measure))
     if not measures:
-        raise ValueError("no bars")
+        raise ValueError("no bar lines")
     endings = {
         id(measure): int(bracket.numberRange[0])
         for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket)

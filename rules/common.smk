@@ -58,3 +58,86 @@ def flags(**values):
         for name, value in values.items()
         if value is not None
     )
+
+
+# --- select
+def source_files(wildcards):
+    """The archive of a source, or those of one's own files that belong to the batch."""
+    settings = config["collections"][wildcards.collection]
+    try:
+        return sources.files(
+            settings["source"],
+            config["downloads"],
+            lambda name: select.batch_of(name, settings["batches"])
+            == int(wildcards.batch),
+        )
+    except ValueError as error:
+        raise WorkflowError(f"collections.{wildcards.collection}.source: {error}")
+
+
+def select_flags(wildcards):
+    settings = config["collections"][wildcards.collection]
+    archive = sources.archive(settings["source"], config["downloads"])
+    return flags(
+        source=settings["source"],
+        archive=archive and str(archive),
+        batches=settings["batches"],
+        take=settings["take"],
+        shares=None if settings["split"] == "source" else settings["split"],
+        durations=settings["durations"],
+        tempo=settings["tempo"],
+        seed=config["seed"],
+    )
+
+
+# --- synthesize
+KEEP = (lambda path: path) if config["performances"]["keep_audio"] else temp
+
+
+def font_file(wildcards):
+    try:
+        return str(sources.font_path(config["fonts"][wildcards.font]["file"]))
+    except FileNotFoundError as error:
+        raise WorkflowError(f"fonts.{wildcards.font}: {error}")
+
+
+# --- shard
+def shards_of(split):
+    """Input function: all shards of a split."""
+    return of_batches(f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet")
+
+
+# --- score following
+TRAINING = [
+    "epochs",
+    "epoch_samples",
+    "notes_per_staff",
+    "batch",
+    "rate",
+    "rate_decay",
+    "rate_epochs",
+    "momentum",
+    "weight_decay",
+    "precision",
+    "valid_samples",
+]
+
+
+def following_shards(split):
+    """Input function: the shards of a split that score following learns from."""
+
+    def files(wildcards):
+        return expand(
+            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
+            collection=FOLLOWING["collection"],
+            font=config["fonts"],
+            rho=config["performances"]["rho"],
+            batch=batches(FOLLOWING["collection"]),
+        )
+
+    return files
+
+
+def stem(wildcards, output):
+    """What the names of a rule's outputs have in common, up to their suffix."""
+    return output[0].rsplit(".", 1)[0]

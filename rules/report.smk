@@ -1,25 +1,24 @@
 # Tables and figures, beside the paper's numbers; `snakemake --report` gathers them on one page.
 
-TABLE = f"{RESULTS}/tables/score_following"
-FIGURES = f"{RESULTS}/figures"
-
 
 rule table:
     input:
         f"{RESULTS}/predictions/score_following_measures.parquet",
     output:
         report(
-            f"{TABLE}.md",
+            f"{RESULTS}/tables/score_following.html",
             caption="captions/score_following.rst",
             category="Score following",
         ),
-        multiext(TABLE, ".csv", ".tex"),
+        multiext(f"{RESULTS}/tables/score_following", ".md", ".csv", ".tex"),
     log:
         f"{RESULTS}/logs/table.log",
     conda:
         "../envs/learning.yaml"
+    params:
+        stem=stem,
     shell:
-        "python -m models table --measures {input} --out_stem {TABLE} 2> {log}"
+        "python -m models table --measures {input} --out_stem {params.stem} 2> {log}"
 
 
 rule errors:
@@ -27,17 +26,17 @@ rule errors:
         f"{RESULTS}/predictions/score_following.parquet",
     output:
         report(
-            f"{FIGURES}/score_following_errors.png",
+            f"{RESULTS}/figures/score_following_errors.png",
             caption="captions/score_following_errors.rst",
             category="Score following",
         ),
-        f"{FIGURES}/score_following_errors.pdf",
+        f"{RESULTS}/figures/score_following_errors.pdf",
     log:
         f"{RESULTS}/logs/errors.log",
     conda:
         "../envs/learning.yaml"
     params:
-        stem=f"{FIGURES}/score_following_errors",
+        stem=stem,
     shell:
         "python -m models errors --predictions {input} --out_stem {params.stem} 2> {log}"
 
@@ -49,11 +48,11 @@ rule example:
         test=following_shards("test"),
     output:
         report(
-            f"{FIGURES}/score_following_example.png",
+            f"{RESULTS}/figures/score_following_example.png",
             caption="captions/score_following_example.rst",
             category="Score following",
         ),
-        f"{FIGURES}/score_following_example.pdf",
+        f"{RESULTS}/figures/score_following_example.pdf",
     log:
         f"{RESULTS}/logs/example.log",
     conda:
@@ -61,7 +60,7 @@ rule example:
     resources:
         mem_mb=3000,  # the weights and one excerpt
     params:
-        stem=f"{FIGURES}/score_following_example",
+        stem=stem,
         shards=lambda wildcards, input: flags(shards=list(input.test)),
     shell:
         "python -m models example --predictions {input.predictions} {params.shards}"
@@ -73,17 +72,17 @@ rule history:
         f"{RESULTS}/models/score_following_history.parquet",
     output:
         report(
-            f"{FIGURES}/score_following_history.png",
+            f"{RESULTS}/figures/score_following_history.png",
             caption="captions/score_following_history.rst",
             category="Score following",
         ),
-        f"{FIGURES}/score_following_history.pdf",
+        f"{RESULTS}/figures/score_following_history.pdf",
     log:
         f"{RESULTS}/logs/history.log",
     conda:
         "../envs/learning.yaml"
     params:
-        stem=f"{FIGURES}/score_following_history",
+        stem=stem,
     shell:
         "python -m models history --history_parquet {input} --out_stem {params.stem} 2> {log}"
 
@@ -102,17 +101,17 @@ rule staves:
         ),
     output:
         report(
-            f"{FIGURES}/staves.png",
+            f"{RESULTS}/figures/staves.png",
             caption="captions/staves.rst",
             category="Data",
         ),
-        f"{FIGURES}/staves.pdf",
+        f"{RESULTS}/figures/staves.pdf",
     log:
         f"{RESULTS}/logs/staves.log",
     conda:
         "../envs/learning.yaml"
     params:
-        stem=f"{FIGURES}/staves",
+        stem=stem,
         flags=lambda wildcards, input: flags(
             staves_parquet=list(input.staves), noteheads_parquet=list(input.noteheads)
         ),

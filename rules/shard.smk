@@ -30,11 +30,6 @@ rule shard:
         " {params.out} 2> {log}"
 
 
-def shards_of(split):
-    """Input function: all shards of a split."""
-    return of_batches(f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet")
-
-
 rule card:
     input:
         pieces=of_batches(f"{DATA}/pieces/{{batch}}.parquet"),

@@ -14,7 +14,7 @@ rule spectrogram:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1500,  # one recording of up to two hours as samples
+        mem_mb=1500,  # one recording of up to an hour as samples
     shell:
         "python -m pipeline spectrogram --performances_parquet {input.performances}"
         " --audio_folder {input.audio} --settings score_following --out_parquet {output}"

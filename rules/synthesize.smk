@@ -1,11 +1,10 @@
 # Play the notes with one sound font at one tempo ratio. A new font or ratio enters here.
 
-KEEP = (lambda path: path) if config["performances"]["keep_audio"] else temp
-
 
 rule synthesize:
     input:
-        f"{DATA}/notes/{{batch}}.parquet",
+        notes=f"{DATA}/notes/{{batch}}.parquet",
+        font=font_file,
     output:
         audio=KEEP(directory(f"{DATA}/audio/{{font}}/{{rho}}/{{batch}}")),
         performances=f"{DATA}/performances/{{font}}/{{rho}}/{{batch}}.parquet",
@@ -16,7 +15,7 @@ rule synthesize:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1500,  # the font's samples, and one recording of up to two hours
+        mem_mb=1500,  # the font's samples, and one recording of up to an hour
     params:
         flags=lambda wildcards: flags(
             font_name=wildcards.font,
@@ -27,5 +26,5 @@ rule synthesize:
             loudness_db=config["performances"]["loudness_db"],
         ),
     shell:
-        "python -m pipeline synthesize --notes_parquet {input} {params.flags}"
+        "python -m pipeline synthesize --notes_parquet {input.notes} {params.flags}"
         " --audio_folder {output.audio} --out_parquet {output.performances} 2> {log}"

@@ -1,36 +1,6 @@
 # Train the network of Dorfer et al. 2016 on the shards. A run that is killed goes on where it was.
 
 
-def following_shards(split):
-    """Input function: the shards of a split that score following learns from."""
-
-    def files(wildcards):
-        return expand(
-            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
-            collection=FOLLOWING["collection"],
-            font=config["fonts"],
-            rho=config["performances"]["rho"],
-            batch=batches(FOLLOWING["collection"]),
-        )
-
-    return files
-
-
-TRAINING = [
-    "epochs",
-    "epoch_samples",
-    "notes_per_staff",
-    "batch",
-    "rate",
-    "rate_decay",
-    "rate_epochs",
-    "momentum",
-    "weight_decay",
-    "precision",
-    "valid_samples",
-]
-
-
 rule train:
     input:
         train=following_shards("train"),

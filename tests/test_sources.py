@@ -55,7 +55,7 @@ def test_a_truncated_archive_is_refused_and_leaves_nothing(archive, tmp_path):
     path = tmp_path / "downloads" / "little.zip"
     with pytest.raises(ValueError, match=r"Little\.zip: not a whole zip archive"):
         sources.digest(archive)
-    with pytest.raises(ValueError, match="could not fetch Little.zip"):
+    with pytest.raises(ValueError, match=r"could not fetch Little\.zip"):
         sources.fetch("little", path)
     assert not list(path.parent.iterdir())
 

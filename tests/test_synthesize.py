@@ -8,12 +8,12 @@ import soundfile
 
 from pipeline import tables
 from pipeline.constants import AUDIO_RATE_HZ, RETRIEVAL, TAIL_S, onset_frame
+from pipeline.sources import font_path
 from pipeline.spectrogram import load, spectrogram
 from pipeline.synthesize import (
     Instrument,
     Note,
     Unplayable,
-    font_path,
     loudness,
     normalise,
     render,

@@ -48,7 +48,7 @@ def test_a_folder_is_replaced_whole(tmp_path):
 def test_a_file_of_another_schema_is_named(tmp_path):
     path = tmp_path / "t.parquet"
     tables.write(rows(1), tables.ENGRAVED, path)
-    with pytest.raises(ValueError, match=r"t\.parquet: column 'onset' is missing"):
+    with pytest.raises(ValueError, match=r"t\.parquet: column 'note_id' is missing"):
         tables.read(path, tables.NOTES)
     wrong = pa.schema([pa.field("piece_id", pa.int64())])
     with pytest.raises(ValueError, match="'piece_id' is string, not int64"):

@@ -50,7 +50,7 @@ def test_music21_plays_the_repeats_alike(tune):
 )
 def test_what_is_no_plain_melody_is_refused(tune, body, reason):
     with pytest.raises(ValueError, match=reason):
-        works.read(tune(f"X:1\nT:t\nM:4/4\nL:1/4\nK:C\n{body} | G4 |]\n"), "tune", 90.0)
+        works.read(tune(f"X:1\nT:t\nM:4/4\nL:1/4\nK:C\n{body} | G4 | G4 | G4 |]\n"), "tune", 90.0)
 
 
 def test_an_unreadable_work_is_refused(tmp_path):

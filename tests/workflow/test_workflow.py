@@ -1,0 +1,236 @@
+"""Whole runs of the workflow on tiny sources: results, reruns, kills, full disks, bad settings.
+
+Each run has a folder of its own; the network is the real one, trained for a few steps only.
+"""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests import scores
+
+ROOT = Path(__file__).parents[2]
+TUNES = 9
+BATCHES = 2
+PREDICTIONS = "results/predictions/score_following.parquet"
+
+
+def write_config(folder: Path, **changes) -> None:
+    """config.yaml of the project with a tiny collection and hardly any training."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["collections"]["tunes"] |= {"source": "tunes", "take": 1.0, "batches": BATCHES}
+    config["collections"]["tunes"]["split"] = "source"
+    config["score_following"] |= {"epochs": 1, "epoch_samples": 60, "batch": 20}
+    config["score_following"] |= {"valid_samples": 20, "evaluate_train_samples": 40}
+    for path, value in changes.items():
+        *parents, key = path.split("__")
+        place = config
+        for parent in parents:
+            place = place[parent]
+        place[key] = value
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def write_tunes(folder: Path) -> None:
+    """Good tunes in three splits, and one file of each kind that is none."""
+    for number in range(TUNES):
+        split = ("train", "train", "valid", "test")[number % 4]
+        path = folder / "tunes" / split / f"tune{number}.mid"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        melody = [(on, off, pitch + number) for on, off, pitch in scores.scale(40)]
+        path.write_bytes(scores.midi(melody))
+    bad = {
+        "empty": b"",
+        "truncated": scores.midi(scores.scale(20))[:60],
+        "polyphonic": scores.midi([(0, 2, 60), (1, 3, 64)]),
+        "silent": scores.midi([]),
+        "endless": scores.midi(scores.scale(30_000)),
+        "stopped": scores.midi(scores.scale(8), tempi=[(0, 0)]),
+    }
+    for name, data in bad.items():
+        (folder / "tunes" / "train" / f"{name}.mid").write_bytes(data)
+
+
+def command(*arguments: str) -> list[str]:
+    profile = str(ROOT / "profiles" / "default")
+    return [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2",
+            "--workflow-profile", profile, *arguments]  # fmt: skip
+
+
+def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=300, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder where the workflow ran from tunes to figures."""
+    folder = tmp_path_factory.mktemp("run")
+    write_config(folder)
+    write_tunes(folder)
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def pieces(folder: Path) -> pd.DataFrame:
+    paths = sorted((folder / "results/data/tunes/pieces").glob("*.parquet"))
+    return pd.concat(map(pd.read_parquet, paths)).set_index("piece_id")
+
+
+def test_tunes_become_tables_and_figures(finished):
+    for name in ("score_following.md", "score_following.csv", "score_following.tex"):
+        assert (finished / "results/tables" / name).stat().st_size > 100
+    for name in ("errors", "example", "history"):
+        for kind in ("png", "pdf"):
+            path = finished / f"results/figures/score_following_{name}.{kind}"
+            assert path.stat().st_size > 1_000
+    table = pd.read_csv(finished / "results/tables/score_following.csv")
+    assert set(table.split) == {"train", "valid", "test"}
+
+
+def test_every_file_that_is_no_melody_has_its_reason(finished):
+    reasons = pieces(finished).reason
+    expected = {
+        "empty": "the file is empty",
+        "truncated": "not a readable MIDI file",
+        "polyphonic": "polyphonic: notes overlap",
+        "silent": "no track with notes",
+        "endless": "30,000 notes, too many",
+        "stopped": "a tempo of 0",
+    }
+    for name, reason in expected.items():
+        assert reason in reasons[f"train__{name}"]
+    assert reasons.isna().sum() == TUNES
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in snakemake(finished, "-n").stderr
+
+
+def test_a_new_tune_reruns_one_batch(finished):
+    new = finished / "tunes" / "train" / "new.mid"
+    new.write_bytes(scores.midi(scores.scale(30)))
+    try:
+        run = snakemake(finished, "-n", "--quiet", "rules")
+        plan = run.stdout + run.stderr
+    finally:
+        new.unlink()
+    jobs = dict(line.split() for line in plan.splitlines() if len(line.split()) == 2)
+    assert {jobs.get(stage) for stage in ("select", "engrave", "synthesize", "shard")} == {"1"}
+
+
+def test_a_new_sound_font_reruns_no_engraving(finished, tmp_path):
+    config = yaml.safe_load((finished / "config.yaml").read_text())
+    config["fonts"]["again"] = {"file": "pretty_midi:TimGM6mb.sf2"}
+    other = tmp_path / "other.yaml"
+    other.write_text(yaml.safe_dump(config))
+    run = snakemake(finished, "-n", "--quiet", "rules", "--configfile", str(other), "data")
+    jobs = dict(
+        line.split() for line in (run.stdout + run.stderr).splitlines() if len(line.split()) == 2
+    )
+    assert "engrave" not in jobs and "select" not in jobs
+    assert jobs["synthesize"] == jobs["spectrogram"] == jobs["shard"] == str(BATCHES)
+
+
+def data_files(folder: Path) -> dict[str, bytes]:
+    root = folder / "results/data"
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*.parquet")}
+
+
+def test_a_run_that_is_killed_ends_like_one_that_was_not(finished, tmp_path):
+    """Kill -9 of the whole group at several moments; the data half comes out byte for byte."""
+    write_config(tmp_path)
+    write_tunes(tmp_path)
+    for patience_s in (6, 9):
+        run = subprocess.Popen(
+            command("data"),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(patience_s)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        snakemake(tmp_path, "--unlock")
+    run = snakemake(tmp_path, "data")
+    assert run.returncode == 0, run.stderr
+    assert data_files(tmp_path) == data_files(finished)
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
+    """The limit on a file's size fails a write just as a full disk does."""
+    out = {name: tmp_path / f"{name}.parquet" for name in ("staves", "noteheads", "notes")}
+    run = subprocess.run(
+        [sys.executable, "-m", "pipeline", "engrave",
+         "--pieces", str(finished / "results/data/tunes/pieces/0.parquet"),
+         *(word for name, path in out.items() for word in (f"--{name}", str(path))),
+         "--engraved", str(tmp_path / "engraved.parquet")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith(f"error: {out['staves']}: could not be written")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"colour": "red"}, "'colour' was unexpected"),
+        ({"performances__rho": [0]}, "0 is less than or equal to the minimum of 0"),
+        ({"performances__rho": [-1.5]}, "less than or equal to the minimum of 0"),
+        ({"fonts__piano": {"file": "gone.sf2"}}, "sound font gone.sf2: no such file"),
+        ({"collections__tunes__source": "nowhere"}, "nowhere: no such folder, zip or list"),
+        ({"collections__tunes__source": "empty"}, "empty: no MIDI files"),
+        ({"score_following__collection": "songs"}, "'songs' is not one of tunes"),
+    ],
+)
+def test_a_bad_setting_is_told_before_anything_runs(tmp_path, changes, sentence):
+    write_tunes(tmp_path)
+    (tmp_path / "empty").mkdir()
+    write_config(tmp_path, **changes)
+    run = snakemake(tmp_path, "-n")
+    assert run.returncode != 0
+    assert sentence in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_an_unknown_preset_names_the_font_in_the_failed_jobs_log(tmp_path):
+    write_tunes(tmp_path)
+    write_config(tmp_path, fonts__TimGM6mb__preset=127, fonts__TimGM6mb__bank=99)
+    run = snakemake(tmp_path, "data")
+    assert run.returncode != 0
+    assert "TimGM6mb.sf2" in run.stderr and "preset" in run.stderr
+
+
+def test_the_shards_open_without_our_code(finished):
+    paths = sorted((finished / "results/data/tunes/shards/train").glob("*.parquet"))
+    rows = pd.concat(map(pd.read_parquet, paths))
+    assert {"piece_id", "spectrogram", "images", "frame", "x"} <= set(rows.columns)
+    row = rows.iloc[0]
+    assert len(row.spectrogram) % row.bins == 0
+    assert len(row.frame) == len(row.x) == len(row.reason)
+
+
+def test_the_card_is_a_data_set_card(finished):
+    text = (finished / "results/data/tunes/README.md").read_text()
+    front = json.loads(text.split("---")[1])
+    assert [files["split"] for files in front["configs"][0]["data_files"]] == [
+        "train",
+        "validation",
+        "test",
+    ]
