@@ -1,5 +1,6 @@
 """Where on the staff image the network looks (Dorfer et al. 2016, 4.1 and Figure 5)."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,8 @@ def guided_backpropagation(network: nn.Module, image: Tensor, excerpt: Tensor) -
     how ink at a pixel raises the bucket's score before the softmax.
     """
     index = torch.zeros(1, dtype=torch.long, device=image.device)
-    with _ready(network):
+    with _ready(network), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Setting backward hooks")  # which it takes off again
         with torch.no_grad():
             target = network(image, excerpt, index).argmax(dim=1)
         saliency = GuidedBackprop(network).attribute(

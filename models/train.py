@@ -263,6 +263,8 @@ class _Run:
     def forward(self, data: sampling.Examples, examples: np.ndarray):
         """Logits (notes, 40) and true x (notes,) px, on the device."""
         staves, image_index = np.unique(data.staff[examples], return_inverse=True)
+        if len(staves) == 1:
+            staves = staves.repeat(2)  # batch normalisation needs two
         arrays = (
             data.image_batch(staves),
             data.excerpt_batch(examples),
