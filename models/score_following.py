@@ -101,7 +101,7 @@ def patch_moments(values: Tensor, convolution: nn.Conv2d) -> tuple[Tensor, Tenso
     values: (n, 1, rows, columns).
     """
     down, right = convolution.padding
-    patches = functional.pad(values, (right, right, down, down))[:, 0]
+    patches = functional.pad(values.to(convolution.weight.dtype), (right, right, down, down))[:, 0]
     for axis in (0, 1):
         patches = patches.unfold(1 + axis, convolution.kernel_size[axis], convolution.stride[axis])
     patches = patches.permute(3, 4, 0, 1, 2).flatten(0, 1).flatten(1)

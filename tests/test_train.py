@@ -185,7 +185,7 @@ def test_notes_of_a_staff_do_not_change_what_a_step_computes(shards):
     gradients = []
     for images, places in ((staves, index), (data.staff[examples], np.arange(len(examples)))):
         torch.manual_seed(0)
-        network = narrow()
+        network = narrow().double()
         for module in network.modules():
             if hasattr(module, "dropped"):
                 module.dropped = 0
