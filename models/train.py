@@ -6,6 +6,7 @@ as one that was not, on the same kind of machine with the same number of threads
 
 import ctypes
 import math
+import shutil
 import signal
 import threading
 import time
@@ -81,7 +82,7 @@ def train(
 
     shards_train, shards_valid: Parquet files; settings: fields of `Settings`. Until the run has
     succeeded its state lies in `<weights>.state`, written every `checkpoint_minutes` and after
-    each epoch, and a later call goes on from there. Ctrl-C and SIGTERM save the state and raise
+    each epoch as `history` is, and a later call goes on from there. Ctrl-C and SIGTERM save the state and raise
     SystemExit.
 
     Raises ValueError where the shards or the state do not fit, FloatingPointError where the loss
@@ -97,11 +98,11 @@ def train(
     if settings.batch % fabric.world_size:
         raise ValueError(f"a batch of {settings.batch} does not fit {fabric.world_size} devices")
     data, valid = sampling.read(shards_train), sampling.read(shards_valid)
-    run = _Run(fabric, settings, data, valid, network, state_path)
+    run = _Run(fabric, settings, data, valid, network, state_path, Path(history))
     with _stop_signals() as stopping:
         run.go(epochs, checkpoint_minutes * 60, stopping)
     if fabric.is_global_zero:
-        tables.write(run.state["history"], HISTORY, history)
+        run.write_history()
         with tables.replacing(weights) as temporary:
             torch.save(run.state["best"], temporary)
         state_path.unlink(missing_ok=True)
@@ -118,9 +119,9 @@ def load(weights: Path | str, network: Callable[[], torch.nn.Module] = Network) 
 class _Run:
     """Everything that a training run holds; `state` is what a checkpoint keeps beside tensors."""
 
-    def __init__(self, fabric, settings, data, valid, network, state_path):
+    def __init__(self, fabric, settings, data, valid, network, state_path, history_path):
         self.fabric, self.settings, self.data = fabric, settings, data
-        self.state_path = state_path
+        self.state_path, self.history_path = state_path, history_path
         self.order = sampling.Order(data.staff, settings.notes_per_staff, settings.seed)
         self.steps = max(1, round((settings.epoch_samples or len(data)) / settings.batch))
         self.valid = valid
@@ -177,6 +178,8 @@ class _Run:
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         if self.fabric.is_global_zero:
+            for left in self.state_path.parent.glob(f".{self.state_path.name}.*"):
+                shutil.rmtree(left)  # half a checkpoint, of a run that was killed while it wrote
             with tables.replacing(self.state_path) as temporary:
                 torch.save(
                     {
@@ -188,6 +191,11 @@ class _Run:
                     temporary,
                 )
         self.fabric.barrier()
+
+    def write_history(self) -> None:
+        """Write the table of the epochs so far."""
+        if self.fabric.is_global_zero:
+            tables.write(self.state["history"], HISTORY, self.history_path)
 
     def go(self, epochs: int, checkpoint_s: float, stopping: threading.Event) -> None:
         """Run the epochs that are left."""
@@ -225,6 +233,7 @@ class _Run:
                         saved_at = time.monotonic()
                 self.finish_epoch(rate)
                 self.save()
+                self.write_history()
                 saved_at = time.monotonic()
                 row = state["history"][-1]
                 progress.write(

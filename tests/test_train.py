@@ -88,6 +88,18 @@ def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, tmp_path, ste
     assert history.drop_columns("seconds") == history_resumed.drop_columns("seconds")
 
 
+def test_the_history_grows_and_half_a_checkpoint_is_swept_away(run, monkeypatch, tmp_path):
+    left = tmp_path / "run" / ".weights.pt.state.killed"
+    left.mkdir(parents=True)
+    (left / "weights.pt.state").write_bytes(b"half")
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 8, die)
+        with pytest.raises(RuntimeError, match="killed"):
+            run()
+    assert pq.read_table(tmp_path / "run" / "history.parquet")["epoch"].to_pylist() == [1, 2]
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_ends_with_a_sentence(run, monkeypatch, number):
     whole, _ = run("whole")
