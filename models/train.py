@@ -80,10 +80,10 @@ def train(
 ) -> None:
     """Train and write `weights` (of the epoch with the best validation top-1) and `history`.
 
-    shards_train, shards_valid: Parquet files; settings: fields of `Settings`. Until the run has
-    succeeded its state lies in `<weights>.state`, written every `checkpoint_minutes` and after
-    each epoch as `history` is, and a later call goes on from there. Ctrl-C and SIGTERM save the state and raise
-    SystemExit.
+    shards_train, shards_valid: Parquet files; settings: fields of `Settings`. After each epoch
+    and every `checkpoint_minutes` the run's state goes into `<weights>.state`, from where a later
+    call goes on; it is removed once the run has succeeded. Ctrl-C and SIGTERM save the state and
+    raise SystemExit.
 
     Raises ValueError where the shards or the state do not fit, FloatingPointError where the loss
     is not a number any more.
@@ -220,14 +220,14 @@ class _Run:
                     group["lr"] = rate
                 while state["step"] < self.steps:
                     self.step()
-                    progress.update(size)
-                    progress.set_postfix(loss=f"{state['loss'] / state['step']:.3f}", refresh=False)
                     if stopping.is_set():
-                        self.save()
+                        self.save()  # before a word: whoever reads may be gone already
                         raise SystemExit(
                             f"Stopped in epoch {epoch + 1} after batch {state['step']} of "
                             f"{self.steps}; the same command goes on from here."
                         )
+                    progress.update(size)
+                    progress.set_postfix(loss=f"{state['loss'] / state['step']:.3f}", refresh=False)
                     if time.monotonic() - saved_at > checkpoint_s:
                         self.save()
                         saved_at = time.monotonic()
