@@ -42,7 +42,8 @@ PREDICTIONS = pa.schema(
         _field("probabilities", pa.list_(pa.float32()), "of each bucket"),
         _field("x_max", pa.float32(), "centre of the most probable bucket", "px"),
         _field("x_int", pa.float32(), "weighted with its neighbours (eq. 3)", "px"),
-        _field("x_linear", pa.float32(), "baseline: share of the staff's time", "px"),
+        _field("x_linear", pa.float32(), "baseline: share of the recording's time", "px"),
+        _field("x_timed", pa.float32(), "oracle: share of the true time of the staff", "px"),
         _field("x_frequent", pa.float32(), "baseline: most frequent training bucket", "px"),
     ]
 )
@@ -50,7 +51,7 @@ PREDICTIONS = pa.schema(
 MEASURES = pa.schema(
     [
         _field("split", pa.string(), "train, valid or test"),
-        _field("predictor", pa.string(), "network, linear, frequent or chance"),
+        _field("predictor", pa.string(), "network, linear, timed, frequent or chance"),
         _field("measure", pa.string(), "NPD is the distance over the width of the image"),
         _field("micro", pa.float64(), "over all notes"),
         _field("macro", pa.float64(), "mean over pieces"),
@@ -133,11 +134,30 @@ def most_frequent(x: np.ndarray) -> float:
 
 
 def linear(data: sampling.Examples, chosen: np.ndarray) -> np.ndarray:
-    """Places (px) if the notes of a staff stood as far apart as they sound.
+    """Places (px) if notes stood as far apart as they sound: a straight line through the recording.
 
-    A straight line from the left end of the staff lines at the first onset of this pass over the
-    staff to their right end at the last one. It knows when the staff begins and ends, which the
-    network does not.
+    It runs over all staves of the piece that have examples, joined, from the first onset to the
+    last one, and is cut to the staff that is shown.
+    """
+    places = np.empty(len(data), np.float64)
+    for performance in np.unique(data.performance):
+        notes = np.flatnonzero(data.performance == performance)
+        _, first, which = np.unique(data.image[notes], return_index=True, return_inverse=True)
+        staves = data.staff[notes[first]]  # from top to bottom
+        lengths = (data.right - data.left)[staves].astype(np.float64)
+        start, end = data.first_frame[notes].min(), data.last_frame[notes].max()
+        share = (data.frame[notes] - start) / max(end - start, 1)
+        before = np.append(0, np.cumsum(lengths))[which]
+        along = np.clip(share * lengths.sum() - before, 0, lengths[which])
+        places[notes] = data.left[staves[which]] + along
+    return places[chosen]
+
+
+def timed(data: sampling.Examples, chosen: np.ndarray) -> np.ndarray:
+    """Places (px) by a straight line through this pass over the staff alone.
+
+    An oracle, not a baseline: it is told when the staff begins and ends in the recording, which
+    only the true alignment knows.
     """
     first, last = data.first_frame[chosen], data.last_frame[chosen]
     share = (data.frame[chosen] - first) / np.maximum(last - first, 1)
@@ -162,6 +182,7 @@ def _predictions(data, chosen, probabilities, frequent: float) -> pa.Table:
         "x_max": predict_max(probabilities).numpy(),
         "x_int": predict_interpolated(probabilities).numpy(),
         "x_linear": linear(data, chosen),
+        "x_timed": timed(data, chosen),
         "x_frequent": np.full(len(chosen), frequent),
     }
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in PREDICTIONS]
@@ -176,7 +197,7 @@ def measure(
 
     `chance` draws one of the 40 buckets; its numbers are the exact expectation.
     """
-    columns = ["split", "piece_id", "x", "x_max", "x_int", "x_linear", "x_frequent"]
+    columns = ["split", "piece_id", "x", "x_max", "x_int", "x_linear", "x_timed", "x_frequent"]
     notes = tables.read(predictions, PREDICTIONS, columns).to_pandas()
     parts = []
     for split, part in notes.groupby("split", sort=False):
@@ -185,6 +206,7 @@ def measure(
         for predictor, x_max, x_int in (
             ("network", places["x_max"], places["x_int"]),
             ("linear", places["x_linear"], places["x_linear"]),
+            ("timed", places["x_timed"], places["x_timed"]),
             ("frequent", places["x_frequent"], places["x_frequent"]),
             ("chance", chance, chance),
         ):

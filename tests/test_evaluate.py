@@ -80,10 +80,21 @@ def test_baselines(predicted, shards):
     buckets = pd.Series(np.floor(found.x[found.split == "train"] / BUCKET_PX))
     assert found.x_frequent.unique().tolist() == [(buckets.mode().min() + 0.5) * BUCKET_PX]
     staff = found[(found.split == "test") & (found.image == 1)]
-    ends = staff.x_linear.iloc[[0, -1]].tolist()
+    ends = staff.x_timed.iloc[[0, -1]].tolist()
     assert ends == pytest.approx([7.0, 382.0])  # the ends of the staff lines
-    steps = np.diff(staff.x_linear)  # the notes are as long as each other
+    steps = np.diff(staff.x_timed)  # the notes are as long as each other
     assert steps == pytest.approx(np.full(len(steps), steps[0]), rel=1e-4)
+
+
+def test_the_line_through_the_recording_runs_over_all_staves(predicted):
+    """Two staves of equal length: the first half of the recording lies on the first staff."""
+    found = predicted()
+    one = found[(found.split == "test") & (found.piece_id == found.piece_id.iloc[-1])]
+    along = one.x_linear - 7.0 + one.image * 375.0  # on the joined staves
+    inside = (one.x_linear > 7.5) & (one.x_linear < 381.5)
+    assert inside.sum() > len(one) / 2
+    slopes = np.diff(along[inside]) / np.diff(one.frame[inside])
+    assert slopes == pytest.approx(np.full(len(slopes), slopes[0]), rel=1e-3)
 
 
 def test_shards_of_another_split_are_refused(predicted, shards):
@@ -125,7 +136,7 @@ def test_chance_is_the_expectation_of_a_random_bucket(tmp_path):
     x = np.array([centre(0), centre(20) + 1])
     row = {"split": "test", "piece_id": "a", "font": "grand", "rho": 1.0, "frame": 0, "image": 0}
     row |= {"probabilities": [1 / BUCKETS] * BUCKETS, "note_id": 0}
-    places = ("x", "x_max", "x_int", "x_linear", "x_frequent")
+    places = ("x", "x_max", "x_int", "x_linear", "x_timed", "x_frequent")
     path, out = tmp_path / "predictions.parquet", tmp_path / "measures.parquet"
     rows = [row | dict.fromkeys(places, value) for value in x]
     evaluate.tables.write(rows, evaluate.PREDICTIONS, path)
@@ -168,8 +179,14 @@ def test_measure_writes_a_row_for_each_split_predictor_and_measure(predicted, tm
     paths = tmp_path / "predictions.parquet", tmp_path / "measures.parquet"
     evaluate.measure(*paths, seed=3)
     first = pq.read_table(paths[1])
-    assert first.num_rows == 3 * 4 * 8
-    assert set(first["predictor"].to_pylist()) == {"network", "linear", "frequent", "chance"}
+    assert first.num_rows == 3 * 5 * 8
+    assert set(first["predictor"].to_pylist()) == {
+        "network",
+        "linear",
+        "timed",
+        "frequent",
+        "chance",
+    }
     table = first.to_pandas()
     assert ((table.low <= table.micro + 1e-9) & (table.micro <= table.high + 1e-9)).mean() > 0.9
     evaluate.measure(*paths, seed=3)
