@@ -64,6 +64,12 @@ def _done(name: str, folder: Path) -> bool:
     return all((folder / f"{name}.{kind}").exists() for kind in ("svg", "midi", "log"))
 
 
+def _whole(name: str, folder: Path) -> bool:
+    with (folder / f"{name}.svg").open("rb") as file:
+        file.seek(-min(20, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        return file.read().rstrip().endswith(b"</svg>")
+
+
 def _clear(name: str, folder: Path) -> None:
     for kind in ("svg", "midi", "log"):
         (folder / f"{name}.{kind}").unlink(missing_ok=True)
@@ -73,7 +79,8 @@ def compile_all(texts: dict[str, str], folder: Path) -> dict[str, str]:
     """Compile scores (text by name) in `folder`; gives the reason for each one that failed.
 
     Many scores share a run; one that leaves nothing behind is tried once more on its own, so that
-    a score which ends LilyPond does not take its neighbours along.
+    a score which ends LilyPond does not take its neighbours along. Raises OSError where a file is
+    cut short, which is no fault of the score.
     """
     names = list(texts)
     for name, text in texts.items():
@@ -89,4 +96,6 @@ def compile_all(texts: dict[str, str], folder: Path) -> dict[str, str]:
             if not _done(name, folder):
                 lines = [line for line in said.splitlines() if line.strip()]
                 failures[name] = "LilyPond: " + (lines[0] if lines else "no output")
+        if name not in failures and not _whole(name, folder):
+            raise OSError(f"{folder}/{name}.svg: LilyPond could not write all; is the disk full?")
     return failures

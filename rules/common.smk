@@ -61,18 +61,25 @@ def flags(**values):
 
 
 # --- select
-def source_files(wildcards):
-    """The archive of a source, or those of one's own files that belong to the batch."""
-    settings = config["collections"][wildcards.collection]
+def files_by_batch(name, settings):
+    """The files that each job of a collection reads; tells at once where there are none."""
     try:
-        return sources.files(
-            settings["source"],
-            config["downloads"],
-            lambda name: select.batch_of(name, settings["batches"])
-            == int(wildcards.batch),
-        )
+        return {
+            batch: sources.files(
+                settings["source"],
+                config["downloads"],
+                lambda piece: select.batch_of(piece, settings["batches"]) == batch,
+            )
+            for batch in batches(name)
+        }
     except ValueError as error:
-        raise WorkflowError(f"collections.{wildcards.collection}.source: {error}")
+        raise WorkflowError(f"collections.{name}.source: {error}")
+
+
+SOURCE_FILES = {
+    name: files_by_batch(name, settings)
+    for name, settings in config["collections"].items()
+}
 
 
 def select_flags(wildcards):
@@ -94,11 +101,15 @@ def select_flags(wildcards):
 KEEP = (lambda path: path) if config["performances"]["keep_audio"] else temp
 
 
-def font_file(wildcards):
+def font_file(name, font):
+    """The file of a sound font; tells at once where there is none."""
     try:
-        return str(sources.font_path(config["fonts"][wildcards.font]["file"]))
+        return str(sources.font_path(font["file"]))
     except FileNotFoundError as error:
-        raise WorkflowError(f"fonts.{wildcards.font}: {error}")
+        raise WorkflowError(f"fonts.{name}: {error}")
+
+
+FONT_FILES = {name: font_file(name, font) for name, font in config["fonts"].items()}
 
 
 # --- shard

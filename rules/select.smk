@@ -3,7 +3,7 @@
 
 rule select:
     input:
-        source_files,
+        lambda wildcards: SOURCE_FILES[wildcards.collection][int(wildcards.batch)],
     output:
         f"{DATA}/pieces/{{batch}}.parquet",
     log:

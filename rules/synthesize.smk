@@ -4,7 +4,7 @@
 rule synthesize:
     input:
         notes=f"{DATA}/notes/{{batch}}.parquet",
-        font=font_file,
+        font=lambda wildcards: FONT_FILES[wildcards.font],
     output:
         audio=KEEP(directory(f"{DATA}/audio/{{font}}/{{rho}}/{{batch}}")),
         performances=f"{DATA}/performances/{{font}}/{{rho}}/{{batch}}.parquet",

@@ -1,5 +1,7 @@
 """Tables: written whole or not at all, and read only if they are what they should be."""
 
+import resource
+
 import pyarrow as pa
 import pytest
 
@@ -61,3 +63,16 @@ def test_a_truncated_file_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r"t\.parquet: not a Parquet file.*delete it"):
         tables.read(path, tables.ENGRAVED)
+
+
+def test_a_full_disk_is_told_with_the_files_name(tmp_path):
+    """A limit on the size of files fails a write just as a full disk does."""
+    path = tmp_path / "t.parquet"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"t\.parquet: could not be written"):
+            tables.write(rows(5_000), tables.ENGRAVED, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
