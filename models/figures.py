@@ -239,9 +239,9 @@ def _draw_chances(axes, note: pd.Series) -> None:
 
 
 # --- training --------------------------------------------------------------------------------
-def history(history_parquet: Path | str, out_stem: Path | str) -> None:
+def history(table: Path | str, out_stem: Path | str) -> None:
     """The training curve: loss, and hit rates, after each epoch."""
-    epochs = pd.read_parquet(history_parquet)
+    epochs = pd.read_parquet(table)
     with mpl.rc_context(STYLE):
         figure = _new(7.0, 2.6)
         left, right = figure.subplots(1, 2)
@@ -270,8 +270,8 @@ def history(history_parquet: Path | str, out_stem: Path | str) -> None:
 
 # --- engraving -------------------------------------------------------------------------------
 def staves(
-    staves_parquet: Path | str | list[Path | str],
-    noteheads_parquet: Path | str | list[Path | str],
+    staves: Path | str | list[Path | str],
+    noteheads: Path | str | list[Path | str],
     out_stem: Path | str,
     n: int = 4,
 ) -> None:
@@ -280,8 +280,8 @@ def staves(
     A file or a list of files each, as `engrave` writes them. A head that continues a note that
     already sounds has another colour.
     """
-    chosen = _read(staves_parquet, tables.STAVES.names, _spread(staves_parquet, n))
-    heads = _read(noteheads_parquet, ["piece_id", "staff", "x", "y", "tied"], chosen)
+    chosen = _read(staves, tables.STAVES.names, _spread(staves, n))
+    heads = _read(noteheads, ["piece_id", "staff", "x", "y", "tied"], chosen)
     with mpl.rc_context(STYLE):
         figure = _new(7.0, 0.95 * len(chosen) + 0.3)
         rows = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
@@ -292,9 +292,9 @@ def staves(
         _save(figure, out_stem)
 
 
-def _spread(staves_parquet, n: int) -> pd.DataFrame:
+def _spread(staves, n: int) -> pd.DataFrame:
     """piece_id and staff of n staves: pieces evenly spread, in each the first, second, ... one."""
-    names = _read(staves_parquet, ["piece_id", "staff"])
+    names = _read(staves, ["piece_id", "staff"])
     pieces = sorted(names.piece_id.unique())
     count = min(n, len(pieces))
     if not count:

@@ -110,7 +110,7 @@ def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarra
     stretch = np.zeros(rounds * p + WINDOW_SAMPLES, np.float32)
     frames = np.empty((rounds, q, WINDOW_SAMPLES), np.float32)
     spectrum = np.empty((rounds * q, FFT_BINS + 1), np.complex64)
-    magnitude = np.empty((rounds * q, filters.shape[1]), np.float32)
+    magnitude = np.empty((filters.shape[1], rounds * q), np.float32)
     evenly = np.lib.stride_tricks.sliding_window_view(stretch, WINDOW_SAMPLES)
     sets = [evenly[offset : offset + rounds * p : p] for offset in frame_starts(p, settings)]
     for first in range(0, count, rounds * q):
@@ -120,11 +120,12 @@ def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarra
         for number, views in enumerate(sets):
             np.multiply(views, window, out=frames[:, number])
         ducc0.fft.r2c(frames.reshape(-1, WINDOW_SAMPLES), axes=(1,), out=spectrum)
-        np.abs(spectrum[:, : filters.shape[1]], out=magnitude)
+        np.abs(spectrum[:, : filters.shape[1]].T, out=magnitude)
+        filtered = filters @ magnitude
+        filtered += 1
         block = result[first : first + rounds * q]
-        block[:] = (filters @ magnitude.T).T[: len(block)]
-    result += 1
-    return np.log10(result, out=result)
+        np.log10(filtered[:, : len(block)].T, out=block)
+    return result
 
 
 def load(path: Path | str, rate: int = SPECTROGRAM_RATE_HZ) -> np.ndarray:
@@ -168,10 +169,10 @@ def _features(
 
 
 def extract(
-    performances_parquet: Path | str,
-    audio_folder: Path | str,
+    performances: Path | str,
+    audio: Path | str,
     settings: SpectrogramSettings | str,
-    out_parquet: Path | str,
+    out: Path | str,
 ) -> None:
     """The stage: from a table of PERFORMANCES and the folder of its audio to one of FEATURES.
 
@@ -180,6 +181,6 @@ def extract(
     """
     if isinstance(settings, str):
         settings = SPECTROGRAMS[settings]
-    performances = tables.read(performances_parquet, tables.PERFORMANCES).to_pylist()
-    rows = _features(performances, Path(audio_folder), settings)
-    tables.write(rows, tables.FEATURES, out_parquet, row_group=ROW_GROUP)
+    played = tables.read(performances, tables.PERFORMANCES).to_pylist()
+    rows = _features(played, Path(audio), settings)
+    tables.write(rows, tables.FEATURES, out, row_group=ROW_GROUP)

@@ -177,14 +177,14 @@ def normalise(samples: np.ndarray, loudness_db: float) -> np.ndarray:
 def _performances(
     pieces: dict[str, list[Note]],
     instrument: Instrument,
-    font_name: str,
+    font: str,
     rho: float,
     loudness_db: float | None,
     folder: Path,
 ) -> Iterator[dict]:
     """Write a FLAC file into `folder` for each piece, and yield its row of PERFORMANCES."""
     for piece_id, notes in tqdm(pieces.items(), desc="synthesize", unit="piece", disable=None):
-        row = {"piece_id": piece_id, "font": font_name, "rho": rho}
+        row = {"piece_id": piece_id, "font": font, "rho": rho}
         try:
             samples = render(notes, instrument, rho)
             if np.abs(samples).max() < SILENCE:
@@ -204,9 +204,9 @@ def _performances(
         }
 
 
-def _pieces(notes_parquet: Path | str) -> dict[str, list[Note]]:
+def _pieces(notes: Path | str) -> dict[str, list[Note]]:
     """The notes of each piece of a table of NOTES, pieces in the table's order."""
-    table = tables.read(notes_parquet, tables.NOTES, ["piece_id", "onset_s", "duration_s", "pitch"])
+    table = tables.read(notes, tables.NOTES, ["piece_id", "onset_s", "duration_s", "pitch"])
     pieces: dict[str, list[Note]] = defaultdict(list)
     for row in table.to_pylist():
         pieces[row.pop("piece_id")].append(Note(**row))
@@ -214,15 +214,15 @@ def _pieces(notes_parquet: Path | str) -> dict[str, list[Note]]:
 
 
 def synthesize(
-    notes_parquet: Path | str,
-    font_name: str,
+    notes: Path | str,
+    font: str,
     font_file: str,
     bank: int,
     preset: int,
     rho: float,
     loudness_db: float | None,
-    audio_folder: Path | str,
-    out_parquet: Path | str,
+    audio: Path | str,
+    out: Path | str,
 ) -> None:
     """The stage: from a table of NOTES to a folder of FLAC files and a table of PERFORMANCES.
 
@@ -233,11 +233,11 @@ def synthesize(
     """
     if not (math.isfinite(rho) and rho > 0):
         raise ValueError(f"rho is {rho}; a tempo ratio must be above 0")
-    pieces = _pieces(notes_parquet)
+    pieces = _pieces(notes)
     with (
         Instrument(sources.font_path(font_file), bank, preset) as instrument,
-        tables.replacing(audio_folder) as folder,
+        tables.replacing(audio) as folder,
     ):
         folder.mkdir()
-        rows = _performances(pieces, instrument, font_name, rho, loudness_db, folder)
-        tables.write(rows, tables.PERFORMANCES, out_parquet)
+        rows = _performances(pieces, instrument, font, rho, loudness_db, folder)
+        tables.write(rows, tables.PERFORMANCES, out)

@@ -84,7 +84,7 @@ rule history:
     params:
         stem=stem,
     shell:
-        "python -m models history --history_parquet {input} --out_stem {params.stem} 2> {log}"
+        "python -m models history --table {input} --out_stem {params.stem} 2> {log}"
 
 
 rule staves:
@@ -113,7 +113,7 @@ rule staves:
     params:
         stem=stem,
         flags=lambda wildcards, input: flags(
-            staves_parquet=list(input.staves), noteheads_parquet=list(input.noteheads)
+            staves=list(input.staves), noteheads=list(input.noteheads)
         ),
     shell:
         "python -m models staves {params.flags} --out_stem {params.stem} 2> {log}"

@@ -16,6 +16,6 @@ rule spectrogram:
     resources:
         mem_mb=1500,  # one recording of up to an hour as samples
     shell:
-        "python -m pipeline spectrogram --performances_parquet {input.performances}"
-        " --audio_folder {input.audio} --settings score_following --out_parquet {output}"
+        "python -m pipeline spectrogram --performances {input.performances}"
+        " --audio {input.audio} --settings score_following --out {output}"
         " 2> {log}"

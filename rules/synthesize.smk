@@ -18,7 +18,7 @@ rule synthesize:
         mem_mb=1500,  # the font's samples, and one recording of up to an hour
     params:
         flags=lambda wildcards: flags(
-            font_name=wildcards.font,
+            font=wildcards.font,
             font_file=config["fonts"][wildcards.font]["file"],
             bank=config["fonts"][wildcards.font].get("bank", 0),
             preset=config["fonts"][wildcards.font].get("preset", 0),
@@ -26,5 +26,5 @@ rule synthesize:
             loudness_db=config["performances"]["loudness_db"],
         ),
     shell:
-        "python -m pipeline synthesize --notes_parquet {input.notes} {params.flags}"
-        " --audio_folder {output.audio} --out_parquet {output.performances} 2> {log}"
+        "python -m pipeline synthesize --notes {input.notes} {params.flags}"
+        " --audio {output.audio} --out {output.performances} 2> {log}"
