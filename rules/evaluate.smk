@@ -15,7 +15,7 @@ rule evaluate:
         f"{RESULTS}/logs/evaluate.tsv"
     conda:
         "../envs/learning.yaml"
-    threads: workflow.cores or 1
+    threads: 64  # as many as there are, Snakemake sees to that
     resources:
         mem_mb=4000,  # the weights, the shards, one batch of activations
     params:

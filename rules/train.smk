@@ -14,7 +14,7 @@ rule train:
         f"{RESULTS}/logs/train.tsv"
     conda:
         "../envs/learning.yaml"
-    threads: workflow.cores or 1
+    threads: 64  # as many as there are, Snakemake sees to that
     resources:
         mem_mb=6000,  # 75 million weights with gradient and momentum, activations, the shards
     params:
