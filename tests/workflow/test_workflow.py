@@ -21,7 +21,8 @@ from tests import scores
 ROOT = Path(__file__).parents[2]
 TUNES = 9
 BATCHES = 2
-PREDICTIONS = "results/predictions/score_following.parquet"
+# the jobs call `python`: the one that runs the tests
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 def write_config(folder: Path, **changes) -> None:
@@ -70,7 +71,7 @@ def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedP
     """Run to the end; all that is said is in `stdout`."""
     return subprocess.run(
         command(*arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=300, **options,
+        text=True, timeout=300, env=ENVIRONMENT, **options,
     )  # fmt: skip
 
 
@@ -160,6 +161,7 @@ def test_a_run_that_is_killed_ends_like_one_that_was_not(finished, tmp_path):
         run = subprocess.Popen(
             command("data"),
             cwd=tmp_path,
+            env=ENVIRONMENT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
