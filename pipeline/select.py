@@ -101,7 +101,7 @@ def select(
     allowed = {Fraction(value).limit_denominator(96) for value in durations}
     if odd := sorted(allowed - score.WRITTEN.keys()):
         raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
-    licence = sources.catalogue().get(source, {}).get("licence", "the user's own files")
+    licence = (sources.entry_of(source) or {"licence": "the user's own files"})["licence"]
     chosen = [
         item
         for item in sources.items(source, archive)

@@ -1,7 +1,8 @@
 """Where pieces come from: archives with a digest and a licence, one's own files, music21's corpus.
 
 A source is named in the config by a key of `sources.yaml`, or by a path of one's own: a folder or
-a zip of MIDI files, or a text file that lists MIDI files line by line.
+a zip of MIDI files, or a text file that lists MIDI files line by line. `music21:FOLDER` names the
+works of one folder of music21's corpus.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ import yaml
 from pipeline import midi, tables
 
 MIRROR = "PARTIMENTO_MIRROR"  # environment variable: a folder or URL that is tried first
+MUSIC21 = "music21:"  # before the name of a folder of music21's corpus
 TIMEOUT_S = 60
 MIDI_SUFFIXES = (".mid", ".midi")
 SPLITS = ("train", "valid", "test")
@@ -40,6 +42,13 @@ class Item:
 def catalogue() -> dict[str, dict]:
     """The table of sources, by name."""
     return yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text())
+
+
+def entry_of(source: str) -> dict | None:
+    """What is known of a source: its row of the table, or a folder of music21's corpus."""
+    if source.startswith(MUSIC21):
+        return {"works": source.removeprefix(MUSIC21), "licence": "as music21 states it"}
+    return catalogue().get(source)
 
 
 def _zip(path: Path) -> zipfile.ZipFile:
@@ -181,7 +190,7 @@ def _midi_files(path: Path) -> list[Path]:
 
 def archive(source: str, downloads: Path | str) -> Path | None:
     """Where the archive of a named source lies once it is fetched; None for other sources."""
-    entry = catalogue().get(source, {})
+    entry = entry_of(source) or {}
     return (
         Path(downloads, source).with_suffix(Path(entry["file"]).suffix) if "file" in entry else None
     )
@@ -194,7 +203,7 @@ def files(source: str, downloads: Path | str, chosen: Callable[[str], bool]) -> 
     """
     if path := archive(source, downloads):
         return [path]
-    if source in catalogue():
+    if entry_of(source):
         return []
     path = Path(source)
     own = [Path(item.source) for item in items(source) if chosen(item.piece_id)]
@@ -206,7 +215,7 @@ def items(source: str, archive: Path | None = None) -> list[Item]:
 
     Raises ValueError where the source is unknown or holds no pieces.
     """
-    entry = catalogue().get(source)
+    entry = entry_of(source)
     if entry and "works" in entry:
         from pipeline import works  # slow to import, and only this source needs it
 

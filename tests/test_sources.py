@@ -108,3 +108,9 @@ def test_music21_brings_its_tunes_along():
     items = sources.items("ryans-mammoth")
     assert len(items) == 1059
     assert all(item.read().exists() for item in items)
+
+
+def test_any_folder_of_music21s_corpus_can_be_named():
+    assert len(sources.items("music21:ryansMammoth")) == 1059
+    with pytest.raises(ValueError, match="no works in 'ryan'; it has"):
+        sources.items("music21:ryan")

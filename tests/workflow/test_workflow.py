@@ -67,11 +67,11 @@ def command(*arguments: str) -> list[str]:
             "--workflow-profile", profile, *arguments]  # fmt: skip
 
 
-def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run to the end; all that is said is in `stdout`."""
     return subprocess.run(
         command(*arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=300, env=ENVIRONMENT, **options,
+        text=True, timeout=300, env=ENVIRONMENT,
     )  # fmt: skip
 
 
