@@ -6,7 +6,6 @@ as one that was not, on the same kind of machine with the same number of threads
 
 import ctypes
 import math
-import shutil
 import signal
 import threading
 import time
@@ -178,8 +177,6 @@ class _Run:
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         if self.fabric.is_global_zero:
-            for left in self.state_path.parent.glob(f".{self.state_path.name}.*"):
-                shutil.rmtree(left)  # half a checkpoint, of a run that was killed while it wrote
             with tables.replacing(self.state_path) as temporary:
                 torch.save(
                     {

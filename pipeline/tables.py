@@ -3,6 +3,7 @@
 A schema's fields carry their unit and meaning in the metadata, so a Parquet file explains itself.
 """
 
+import glob
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -165,10 +166,13 @@ SHARDS = pa.schema(
 def replacing(path: Path | str):
     """Yield a temporary path beside `path` that takes its name once the block has succeeded.
 
-    A killed or failed writer leaves nothing under the final name. Works for files and folders.
+    A killed or failed writer leaves nothing under the final name, and what a killed one left
+    beside it is swept away by the next. Works for files and folders.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         yield temporary

@@ -38,6 +38,14 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_killed_writer_left_is_swept_away(tmp_path):
+    left = tmp_path / ".t.parquet.abc123"
+    left.mkdir()
+    (left / "t.parquet").write_bytes(b"PAR1")
+    tables.write(rows(3), tables.ENGRAVED, tmp_path / "t.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
 def test_a_folder_is_replaced_whole(tmp_path):
     folder = tmp_path / "audio"
     for name in ("old", "new"):
