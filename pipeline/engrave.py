@@ -38,7 +38,6 @@ def read_log(text: str) -> tuple[list[Note], list[tuple[Fraction, float]]]:
     """
     notes: list[Note] = []
     tempi: list[tuple[Fraction, float]] = []
-    tied: set[Fraction] = set()
     events = [line.split("\t") for line in text.splitlines()]
     tied = {4 * Fraction(event[1]) for event in events if event[0] == "tie"}
     holding: dict[tuple[Fraction, int], Note] = {}  # by end and pitch
