@@ -27,7 +27,7 @@ from pipeline.constants import (
 TUNING_HZ = 440.0  # a filter is centred on it, all others lie whole steps away
 FFT_BINS = WINDOW_SAMPLES // 2  # the bin at half the sample rate is left out
 INT16_FULL_SCALE = 32_767
-BLOCK_FRAMES = 128  # transformed at once, so that every array of a block fits a core's cache
+BLOCK_FRAMES = 64  # transformed at once, so that the arrays of a block stay in a core's cache
 ROW_GROUP = 16  # pieces held in memory while a table is written
 
 
@@ -103,28 +103,32 @@ def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarra
     result = np.empty((count, settings.bins), np.float32)
 
     # Where the hop is p/q samples, every q-th frame begins p samples after the last: q sets of
-    # evenly spaced frames, each a view of the samples that is windowed without a copy.
+    # evenly spaced frames. With one column for each frame of a set, every step runs along rows
+    # that lie together in memory, and the sets share the columns of samples.
     hop = _hop(settings)
     p, q = hop.numerator, hop.denominator
-    rounds = max(1, BLOCK_FRAMES // q)
-    stretch = np.zeros(rounds * p + WINDOW_SAMPLES, np.float32)
-    frames = np.empty((rounds, q, WINDOW_SAMPLES), np.float32)
-    spectrum = np.empty((rounds * q, FFT_BINS + 1), np.complex64)
-    magnitude = np.empty((filters.shape[1], rounds * q), np.float32)
-    evenly = np.lib.stride_tricks.sliding_window_view(stretch, WINDOW_SAMPLES)
-    sets = [evenly[offset : offset + rounds * p : p] for offset in frame_starts(p, settings)]
-    for first in range(0, count, rounds * q):
+    offsets = frame_starts(p, settings)
+    stretch = np.zeros(BLOCK_FRAMES * p + WINDOW_SAMPLES, np.float32)
+    views = np.lib.stride_tricks.sliding_window_view(stretch, offsets[-1] + WINDOW_SAMPLES)
+    columns = np.empty((views.shape[1], BLOCK_FRAMES), np.float32)
+    windows = np.repeat(window[:, None], BLOCK_FRAMES, axis=1)
+    frames = np.empty_like(windows)
+    spectrum = np.empty((FFT_BINS + 1, BLOCK_FRAMES), np.complex64)
+    used = spectrum[: filters.shape[1]]
+    magnitude = np.empty(used.shape, np.float32)
+    for first in range(0, count, q * BLOCK_FRAMES):
         heard = samples[first // q * p :][: len(stretch)]
         stretch[: len(heard)] = heard
         stretch[len(heard) :] = 0
-        for number, views in enumerate(sets):
-            np.multiply(views, window, out=frames[:, number])
-        ducc0.fft.r2c(frames.reshape(-1, WINDOW_SAMPLES), axes=(1,), out=spectrum)
-        np.abs(spectrum[:, : filters.shape[1]].T, out=magnitude)
-        filtered = filters @ magnitude
-        filtered += 1
-        block = result[first : first + rounds * q]
-        np.log10(filtered[:, : len(block)].T, out=block)
+        np.copyto(columns, views[::p].T)
+        for number, offset in enumerate(offsets):
+            np.multiply(columns[offset : offset + WINDOW_SAMPLES], windows, out=frames)
+            ducc0.fft.r2c(frames, axes=(0,), out=spectrum)
+            np.abs(used, out=magnitude)
+            filtered = filters @ magnitude
+            filtered += 1
+            rows = result[first + number : first + q * BLOCK_FRAMES : q]
+            np.log10(filtered[:, : len(rows)].T, out=rows)
     return result
 
 
