@@ -270,7 +270,7 @@ def history(table: Path | str, out_stem: Path | str) -> None:
 
 # --- engraving -------------------------------------------------------------------------------
 def staves(
-    staves: Path | str | list[Path | str],
+    images: Path | str | list[Path | str],
     noteheads: Path | str | list[Path | str],
     out_stem: Path | str,
     n: int = 4,
@@ -280,21 +280,21 @@ def staves(
     A file or a list of files each, as `engrave` writes them. A head that continues a note that
     already sounds has another colour.
     """
-    chosen = _read(staves, tables.STAVES.names, _spread(staves, n))
-    heads = _read(noteheads, ["piece_id", "staff", "x", "y", "tied"], chosen)
+    chosen = _read(images, tables.IMAGES.names, _spread(images, n))
+    heads = _read(noteheads, ["piece_id", "image", "x", "y", "tied"], chosen)
     with mpl.rc_context(STYLE):
         figure = _new(7.0, 0.95 * len(chosen) + 0.3)
         rows = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
         for axes, staff in zip(rows, chosen.itertuples(), strict=True):
-            on_staff = heads[(heads.piece_id == staff.piece_id) & (heads.staff == staff.staff)]
+            on_staff = heads[(heads.piece_id == staff.piece_id) & (heads.image == staff.image)]
             _draw_heads(axes, staff, on_staff)
         rows[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
         _save(figure, out_stem)
 
 
-def _spread(staves, n: int) -> pd.DataFrame:
-    """piece_id and staff of n staves: pieces evenly spread, in each the first, second, ... one."""
-    names = _read(staves, ["piece_id", "staff"])
+def _spread(images, n: int) -> pd.DataFrame:
+    """piece_id and image of n staves: pieces evenly spread, in each the first, second, ... one."""
+    names = _read(images, ["piece_id", "image"])
     pieces = sorted(names.piece_id.unique())
     count = min(n, len(pieces))
     if not count:
@@ -302,9 +302,9 @@ def _spread(staves, n: int) -> pd.DataFrame:
     chosen = []
     for turn in range(count):
         piece = pieces[turn * len(pieces) // count]
-        own = sorted(names.staff[names.piece_id == piece])
+        own = sorted(names.image[names.piece_id == piece])
         chosen.append((piece, own[turn % len(own)]))
-    return pd.DataFrame(chosen, columns=["piece_id", "staff"])
+    return pd.DataFrame(chosen, columns=["piece_id", "image"])
 
 
 def _read(paths, columns: list[str], only: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -316,14 +316,14 @@ def _read(paths, columns: list[str], only: pd.DataFrame | None = None) -> pd.Dat
     if only is not None:
         wanted = ds.field("piece_id").isin(pa.array(only.piece_id.unique().tolist()))
     frame = source.to_table(columns=columns, filter=wanted).to_pandas()
-    return frame if only is None else only[["piece_id", "staff"]].merge(frame)
+    return frame if only is None else only[["piece_id", "image"]].merge(frame)
 
 
 def _draw_heads(axes, staff, heads: pd.DataFrame) -> None:
-    with Image.open(io.BytesIO(staff.image)) as picture:
+    with Image.open(io.BytesIO(staff.png)) as picture:
         _show_staff(axes, np.array(picture.convert("L")), cmap="gray", vmin=0, vmax=255)
     tied = heads.tied.to_numpy(bool)
     for which, colour, label in ((~tied, ORANGE, "sounds"), (tied, BLUE, "tied")):
         place = {"marker": "+", "s": 28, "linewidths": 0.9, "label": label}
         axes.scatter(heads.x[which], heads.y[which], color=colour, **place)
-    axes.set_title(f"{staff.piece_id}, staff {staff.staff + 1}", loc="left")
+    axes.set_title(f"{staff.piece_id}, staff {staff.image + 1}", loc="left")

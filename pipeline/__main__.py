@@ -11,6 +11,6 @@ if __name__ == "__main__":
             "synthesize": "pipeline.synthesize:synthesize",
             "spectrogram": "pipeline.spectrogram:extract",
             "shard": "pipeline.shard:shard",
-            "card": "pipeline.shard:card",
+            "card": "pipeline.card:card",
         }
     )

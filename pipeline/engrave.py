@@ -109,7 +109,7 @@ def _check(notes: list[Note], melody: list[dict], page: svg.Page, midi: Path) ->
 
 
 def _tables(piece_id: str, text: str, log: str, melody: list[dict], midi: Path) -> dict:
-    """Rows of the tables staves, noteheads and notes for one compiled piece."""
+    """Rows of the tables images, systems, noteheads and notes for one compiled piece."""
     page = svg.read(text)
     notes, tempi = read_log(log)
     _check(notes, melody, page, midi)
@@ -124,19 +124,29 @@ def _tables(piece_id: str, text: str, log: str, melody: list[dict], midi: Path) 
         )
         for staff in page.staves
     }
-    staves = []
+    images, systems = [], []
     for staff in page.staves:
         x, y = corner[staff.system]
         pixels = svg.draw(text, x, y, scale, constants.STAFF_WIDTH_PX, constants.STAFF_HEIGHT_PX)
-        staves.append(
+        number = staff_of[staff.system]
+        images.append(
             {
                 "piece_id": piece_id,
-                "staff": staff_of[staff.system],
-                "image": svg.png(pixels),
+                "image": number,
+                "png": svg.png(pixels),
                 "width": pixels.shape[1],
                 "height": pixels.shape[0],
+            }
+        )
+        systems.append(
+            {
+                "piece_id": piece_id,
+                "system": number,
+                "image": number,
                 "left": (staff.left - x) * scale,
                 "right": (staff.right - x) * scale,
+                "top": [(staff.top - y) * scale],
+                "bottom": [(staff.bottom - y) * scale],
             }
         )
 
@@ -149,7 +159,9 @@ def _tables(piece_id: str, text: str, log: str, melody: list[dict], midi: Path) 
             {
                 "piece_id": piece_id,
                 "head_id": number,
-                "staff": staff_of[head.system],
+                "image": staff_of[head.system],
+                "system": staff_of[head.system],
+                "staff": 0,
                 "x": (head.x - x) * scale,
                 "y": (head.y - y) * scale,
                 "width": head.width * scale,
@@ -181,16 +193,18 @@ def _tables(piece_id: str, text: str, log: str, melody: list[dict], midi: Path) 
                 "reason": None if inside else "its head stands outside the staff image",
             }
         )
-    return {"staves": staves, "noteheads": head_rows, "notes": note_rows}
+    return {"images": images, "systems": systems, "noteheads": head_rows, "notes": note_rows}
 
 
-def engrave(pieces: Path, staves: Path, noteheads: Path, notes: Path, engraved: Path) -> None:
+def engrave(
+    pieces: Path, images: Path, systems: Path, noteheads: Path, notes: Path, engraved: Path
+) -> None:
     """Engrave the kept pieces of one batch.
 
-    Reads a table of pieces; writes the tables of staves, noteheads and notes, and one that says of
-    every piece how much was engraved or why nothing was.
+    Reads a table of pieces; writes the tables of images, systems, noteheads and notes, and one that
+    says of every piece how much was engraved or why nothing was.
     """
-    table = tables.read(pieces, tables.PIECES, ["piece_id", "reason", "lilypond", "melody"])
+    table = tables.read(pieces, tables.PIECES, ["piece_id", "reason", "score", "melody"])
     kept = [row for row in table.to_pylist() if row["reason"] is None]
     found: dict[str, list[dict]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="engrave-") as name:
@@ -200,7 +214,7 @@ def engrave(pieces: Path, staves: Path, noteheads: Path, notes: Path, engraved: 
         for start in range(0, len(kept), lilypond.SCORES_A_RUN):
             group = kept[start : start + lilypond.SCORES_A_RUN]
             failures = lilypond.compile_all(
-                {names[row["piece_id"]]: row["lilypond"] for row in group}, folder
+                {names[row["piece_id"]]: row["score"][0]["text"] for row in group}, folder
             )
             for row in group:
                 name = names[row["piece_id"]]
@@ -222,7 +236,8 @@ def engrave(pieces: Path, staves: Path, noteheads: Path, notes: Path, engraved: 
                             found[kind] += of_kind
                 found["engraved"].append(outcome)
                 bar.update()
-    tables.write(found["staves"], tables.STAVES, staves)
+    tables.write(found["images"], tables.IMAGES, images)
+    tables.write(found["systems"], tables.SYSTEMS, systems)
     tables.write(found["noteheads"], tables.NOTEHEADS, noteheads, row_group=4096)
     tables.write(found["notes"], tables.NOTES, notes, row_group=4096)
     tables.write(found["engraved"], tables.ENGRAVED, engraved)

@@ -72,7 +72,7 @@ def row(item: sources.Item, durations: set[Fraction], tempo: float) -> dict:
     return {
         "composer": found.composer,
         "title": found.title,
-        "lilypond": text,
+        "score": [{"name": "score.ly", "text": text}],
         "melody": [{**note, "onset": float(note["onset"]), "duration": float(note["duration"])}
                    for note in notes],
     }  # fmt: skip

@@ -40,7 +40,11 @@ PIECES = pa.schema(
         _field("licence", pa.string(), "of the score"),
         _field("batch", pa.int32(), "job that carries the piece; follows from its id"),
         _field("reason", pa.string(), "why the piece was left out; null where it was kept"),
-        _field("lilypond", pa.large_string(), "the score; null where the piece was left out"),
+        _field(
+            "score",
+            pa.list_(pa.struct([("name", pa.string()), ("text", pa.large_string())])),
+            "LilyPond files by relative name, the first is compiled; null where it was left out",
+        ),
         _field(
             "melody",
             pa.list_(
@@ -48,21 +52,31 @@ PIECES = pa.schema(
                     [("onset", pa.float64()), ("duration", pa.float64()), ("pitch", pa.int16())]
                 )
             ),
-            "notes that must sound, repeats played out",
+            "notes that must sound, repeats played out; null where the source does not tell",
             "quarter notes, MIDI pitch",
         ),
     ]
 )
 
-STAVES = pa.schema(
+IMAGES = pa.schema(
     [
         _PIECE,
-        _field("staff", pa.int32(), "running number from the top of the piece"),
-        _field("image", pa.binary(), "PNG, 8-bit grey, white 255"),
+        _field("image", pa.int32(), "running number in the piece"),
+        _field("png", pa.binary(), "a page, or one staff of a tune; 8-bit grey, white 255"),
         _field("width", pa.int32(), "of the image", "px"),
         _field("height", pa.int32(), "of the image", "px"),
+    ]
+)
+
+SYSTEMS = pa.schema(
+    [
+        _PIECE,
+        _field("system", pa.int32(), "running number in the piece, from the top"),
+        _field("image", pa.int32(), "image that shows the system"),
         _field("left", pa.float32(), "where the staff lines begin", "px"),
         _field("right", pa.float32(), "where the staff lines end", "px"),
+        _field("top", pa.list_(pa.float32()), "first line of each staff, from the top", "px"),
+        _field("bottom", pa.list_(pa.float32()), "last line of each staff", "px"),
     ]
 )
 
@@ -70,7 +84,9 @@ NOTEHEADS = pa.schema(
     [
         _PIECE,
         _field("head_id", pa.int32(), "running number in the piece, in order of moment"),
-        _field("staff", pa.int32(), "staff image that shows the head"),
+        _field("image", pa.int32(), "image that shows the head"),
+        _field("system", pa.int32(), "system that the head stands in"),
+        _field("staff", pa.int32(), "staff of the system, 0 at the top"),
         _field("x", pa.float32(), "centre of the head, origin at the image's left edge", "px"),
         _field("y", pa.float32(), "centre of the head, origin at the image's top edge", "px"),
         _field("width", pa.float32(), "of the head", "px"),
@@ -99,7 +115,8 @@ NOTES = pa.schema(
 ENGRAVED = pa.schema(
     [
         _PIECE,
-        _field("staves", pa.int32(), "staff images"),
+        _field("images", pa.int32(), "images: pages, or staves of a tune"),
+        _field("systems", pa.int32(), "systems"),
         _field("noteheads", pa.int32(), "printed noteheads"),
         _field("notes", pa.int32(), "sounding notes"),
         _field("reason", pa.string(), "why nothing was engraved; null where it was"),
@@ -143,9 +160,9 @@ SHARDS = pa.schema(
         _field("fps", pa.float32(), "frame rate", "1/s"),
         _field("bins", pa.int32(), "frequency bins a frame"),
         _SPECTROGRAM,
-        _field("images", pa.list_(pa.binary()), "PNG of each staff, top to bottom"),
-        _field("left", pa.list_(pa.float32()), "where each staff's lines begin", "px"),
-        _field("right", pa.list_(pa.float32()), "where each staff's lines end", "px"),
+        _field("images", pa.list_(pa.binary()), "PNG of each staff of a tune, or of one strip"),
+        _field("left", pa.list_(pa.float32()), "where the lines begin in each image", "px"),
+        _field("right", pa.list_(pa.float32()), "where the lines end in each image", "px"),
         _field("note_id", pa.list_(pa.int32()), "one entry a sounding onset, in order"),
         _field("frame", pa.list_(pa.int32()), "first frame at or after the onset", "frames"),
         _field("image", pa.list_(pa.int32()), "index into images"),

@@ -5,7 +5,8 @@ rule engrave:
     input:
         f"{DATA}/pieces/{{batch}}.parquet",
     output:
-        staves=f"{DATA}/staves/{{batch}}.parquet",
+        images=f"{DATA}/images/{{batch}}.parquet",
+        systems=f"{DATA}/systems/{{batch}}.parquet",
         noteheads=f"{DATA}/noteheads/{{batch}}.parquet",
         notes=f"{DATA}/notes/{{batch}}.parquet",
         engraved=f"{DATA}/engraved/{{batch}}.parquet",
@@ -18,6 +19,6 @@ rule engrave:
     resources:
         mem_mb=1000,  # LilyPond needs some 300 MB for a tune, Python as much for the batch
     shell:
-        "python -m pipeline engrave --pieces {input} --staves {output.staves}"
-        " --noteheads {output.noteheads} --notes {output.notes} --engraved {output.engraved}"
+        "python -m pipeline engrave --pieces {input} --images {output.images}"
+        " --systems {output.systems} --noteheads {output.noteheads} --notes {output.notes} --engraved {output.engraved}"
         " 2> {log}"

@@ -89,8 +89,8 @@ rule history:
 
 rule staves:
     input:
-        staves=expand(
-            f"{DATA}/staves/{{batch}}.parquet",
+        images=expand(
+            f"{DATA}/images/{{batch}}.parquet",
             collection=FOLLOWING["collection"],
             batch=batches(FOLLOWING["collection"]),
         ),
@@ -113,7 +113,7 @@ rule staves:
     params:
         stem=stem,
         flags=lambda wildcards, input: flags(
-            staves=list(input.staves), noteheads=list(input.noteheads)
+            images=list(input.images), noteheads=list(input.noteheads)
         ),
     shell:
         "python -m models staves {params.flags} --out_stem {params.stem} 2> {log}"

@@ -12,21 +12,22 @@ from pipeline import constants, engrave, lilypond, midi, score, svg, tables, wor
 from tests import scores
 from tests.test_works import JIG
 
-OUTPUTS = ("staves", "noteheads", "notes", "engraved")
+OUTPUTS = ("images", "systems", "noteheads", "notes", "engraved")
 
 
 def pieces(found: dict[str, score.Score | str], path):
     """A table of pieces as selection writes it; a string stands for a broken LilyPond text."""
     rows = []
     for piece_id, one in found.items():
-        row = {"piece_id": piece_id, "lilypond": one, "melody": []}
+        row = {"piece_id": piece_id, "melody": []}
+        text = one
         if isinstance(one, score.Score):
             notes = score.melody(one)
-            row["lilypond"] = score.lilypond(one)
+            text = score.lilypond(one)
             row["melody"] = [
                 note | {k: float(note[k]) for k in ("onset", "duration")} for note in notes
             ]
-        rows.append(row)
+        rows.append(row | {"score": [{"name": "score.ly", "text": text}]})
     tables.write(rows, tables.PIECES, path)
     return path
 
@@ -58,7 +59,7 @@ def of(rows, piece_id):
 
 
 def pixels(row):
-    return np.asarray(Image.open(io.BytesIO(row["image"])))
+    return np.asarray(Image.open(io.BytesIO(row["png"])))
 
 
 def test_every_piece_is_accounted_for(engraved):
@@ -70,23 +71,24 @@ def test_every_piece_is_accounted_for(engraved):
 
 
 def test_staves_are_images_of_the_papers_size(engraved):
-    for row in engraved["staves"]:
+    for row in engraved["images"]:
         assert pixels(row).shape == (constants.STAFF_HEIGHT_PX, constants.STAFF_WIDTH_PX)
         assert pixels(row).dtype == np.uint8
 
 
 def test_five_lines_stand_at_the_same_rows_in_every_staff(engraved):
     """The lines lie 3.5 px apart about the middle of the image, wherever the staff stood."""
-    for row in engraved["staves"]:
+    for row, system in zip(engraved["images"], engraved["systems"], strict=True):
         image = 255.0 - pixels(row)
-        across = image[:, int(row["left"]) + 1 : int(row["right"]) - 1]
+        left, right = int(system["left"]), int(system["right"])
+        across = image[:, left + 1 : right - 1]
         profile = across.min(axis=1)  # ink that never stops is a staff line
         rows = np.arange(len(profile)) + 0.5
         assert (profile * rows).sum() / profile.sum() == pytest.approx(20, abs=0.05)
         spacing = constants.STAFF_PX_PER_MM * 5 * constants.MM_PER_INCH / 72.27
         assert np.ptp(rows[profile > 0]) == pytest.approx(4 * spacing, abs=1.5)
-        assert (image[:, : int(row["left"]) - 1] == 0).all()
-        assert (image[:, int(row["right"]) + 2 :] == 0).all()
+        assert (image[:, : left - 1] == 0).all()
+        assert (image[:, right + 2 :] == 0).all()
 
 
 def test_the_ink_of_a_head_has_its_centre_at_the_coordinates(tmp_path):
@@ -122,11 +124,11 @@ def test_the_ink_of_a_head_has_its_centre_at_the_coordinates(tmp_path):
 
 def test_heads_are_inked_and_stand_at_the_height_of_their_pitch(engraved):
     """Height above the middle line (B4, treble clef) is half a staff space a step."""
-    images = {(row["piece_id"], row["staff"]): pixels(row) for row in engraved["staves"]}
+    images = {(row["piece_id"], row["image"]): pixels(row) for row in engraved["images"]}
     space = constants.STAFF_PX_PER_MM * 5 * constants.MM_PER_INCH / 72.27
     steps = {0: 0, 2: 1, 4: 2, 5: 3, 7: 4, 9: 5, 11: 6, 6: 3}  # C D E F G A B, and F sharp
     for head in engraved["noteheads"]:
-        image = images[(head["piece_id"], head["staff"])]
+        image = images[(head["piece_id"], head["image"])]
         x, y = head["x"], head["y"]
         around = image[int(y - 1) : int(y + 2), int(x - 3) : int(x + 4)]
         assert around.min() < 100
@@ -160,7 +162,7 @@ def test_a_repeat_sounds_twice_and_is_printed_once(engraved):
 def test_within_a_staff_heads_run_from_left_to_right(engraved):
     for piece_id in ("long", "tied", "jig"):
         heads = of(engraved["noteheads"], piece_id)
-        places = [(head["staff"], head["x"]) for head in heads]
+        places = [(head["image"], head["x"]) for head in heads]
         assert places == sorted(places)
 
 
@@ -184,7 +186,7 @@ def test_a_note_far_outside_the_image_carries_the_reason(tmp_path):
 def test_notes_that_differ_from_the_selected_melody_are_caught(tmp_path):
     path = pieces({"tune": midi.read(scores.midi(scores.scale(8)))}, tmp_path / "p.parquet")
     (row,) = tables.read(path, tables.PIECES).to_pylist()
-    row["lilypond"] = row["lilypond"].replace("e'8", "f'8", 1)
+    row["score"][0]["text"] = row["score"][0]["text"].replace("e'8", "f'8", 1)
     tables.write([row], tables.PIECES, path)
     paths = {name: tmp_path / f"{name}.parquet" for name in OUTPUTS}
     engrave.engrave(path, **paths)

@@ -139,22 +139,20 @@ def test_history_is_drawn(tmp_path):
     assert_drawn(tmp_path / "history")
 
 
-def staff_row(piece_id: str, staff: int) -> dict:
+def staff_row(piece_id: str, image: int) -> dict:
     blank = np.full((STAFF_HEIGHT_PX, STAFF_WIDTH_PX), 255, np.uint8)
     return {
         "piece_id": piece_id,
-        "staff": staff,
-        "image": png(blank),
+        "image": image,
+        "png": png(blank),
         "width": STAFF_WIDTH_PX,
         "height": STAFF_HEIGHT_PX,
-        "left": 7.0,
-        "right": 382.0,
     }
 
 
-def head_row(piece_id: str, staff: int, x: float, tied: bool) -> dict:
+def head_row(piece_id: str, image: int, x: float, tied: bool) -> dict:
     unread = dict.fromkeys(tables.NOTEHEADS.names)
-    return unread | {"piece_id": piece_id, "staff": staff, "x": x, "y": 20.0, "tied": tied}
+    return unread | {"piece_id": piece_id, "image": image, "x": x, "y": 20.0, "tied": tied}
 
 
 @pytest.fixture
@@ -167,7 +165,7 @@ def engraved(tmp_path):
         rows = [staff_row(*where) for where in on]
         heads = [head_row(*where, x, x > 200) for where in on for x in (100.0, 300.0)]
         for kind, schema, table, own in (
-            ("staves", tables.STAVES, rows, paths[0]),
+            ("images", tables.IMAGES, rows, paths[0]),
             ("noteheads", tables.NOTEHEADS, heads, paths[1]),
         ):
             own.append(tmp_path / f"{kind}-{number}.parquet")

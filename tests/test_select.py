@@ -33,7 +33,7 @@ def test_pieces_are_kept_or_have_a_reason(folder):
     rows = run(folder)
     assert rows["train__good"]["reason"] is None
     assert len(rows["train__good"]["melody"]) == 16
-    assert "\\score" in rows["train__good"]["lilypond"]
+    assert "\\score" in rows["train__good"]["score"][0]["text"]
     assert rows["train__fast"]["reason"] == "a note of 1/4 quarters is not among those allowed"
     assert rows["train__chords"]["reason"] == "polyphonic: notes overlap"
     assert rows["train__empty"]["reason"] == "the file is empty"

@@ -22,7 +22,7 @@ def notes_at(*onsets_s, heads=None):
 
 
 def heads_on(*staves):
-    return {i: {"staff": staff, "x": 10.0 * i} for i, staff in enumerate(staves)}
+    return {i: {"image": staff, "x": 10.0 * i} for i, staff in enumerate(staves)}
 
 
 def test_an_onset_falls_into_the_first_frame_that_begins_at_or_after_it():
@@ -89,7 +89,7 @@ def test_passes_over_staves(staves, expected):
 def batch(tmp_path):
     """The tables of a batch of two pieces, the second of which has no recording."""
     paths = {name: tmp_path / f"{name}.parquet" for name in
-             ("pieces", "staves", "noteheads", "notes", "features")}  # fmt: skip
+             ("pieces", "images", "systems", "noteheads", "notes", "features")}  # fmt: skip
     ids = ["a", "b"]
     tables.write(
         [{"piece_id": i, "split": "train", "licence": "CC0"} for i in ids],
@@ -97,12 +97,17 @@ def batch(tmp_path):
         paths["pieces"],
     )
     tables.write(
-        [{"piece_id": i, "staff": 0, "image": b"png", "left": 7, "right": 380} for i in ids],
-        tables.STAVES,
-        paths["staves"],
+        [{"piece_id": i, "image": 0, "png": b"png"} for i in ids],
+        tables.IMAGES,
+        paths["images"],
     )
     tables.write(
-        [{"piece_id": i, "head_id": h, "staff": 0, "x": 9.0 * h} for i in ids for h in range(4)],
+        [{"piece_id": i, "image": 0, "left": 7, "right": 380} for i in ids],
+        tables.SYSTEMS,
+        paths["systems"],
+    )
+    tables.write(
+        [{"piece_id": i, "head_id": h, "image": 0, "x": 9.0 * h} for i in ids for h in range(4)],
         tables.NOTEHEADS,
         paths["noteheads"],
     )
@@ -126,32 +131,3 @@ def test_a_shard_joins_the_tables_and_only_its_split_has_rows(batch):
     assert row["reason"] == [shard.BEFORE_RECORDING] * 2 + [None, None]
     assert row["spectrogram"][:4] == [0.0, 1.0, 0.0, 1.0]
     assert tables.read(out["test"], tables.SHARDS).num_rows == 0
-
-
-def card(batch, tmp_path, max_failures=1.0, reason="no notes"):
-    paths, out = batch
-    engraved, performances = tmp_path / "engraved.parquet", tmp_path / "performances.parquet"
-    tables.write([{"piece_id": "a"}, {"piece_id": "b"}], tables.ENGRAVED, engraved)
-    tables.write([{"piece_id": "a"}, {"piece_id": "b", "reason": reason}],
-                 tables.PERFORMANCES, performances)  # fmt: skip
-    target = tmp_path / "README.md"
-    shard.card(
-        [paths["pieces"]], [engraved], [performances], list(out.values()), max_failures, "own",
-        target,
-    )  # fmt: skip
-    return target.read_text()
-
-
-def test_the_card_counts_examples_and_what_was_left_out(batch, tmp_path):
-    text = card(batch, tmp_path)
-    assert "| pieces | 1 | 0 | 0 |" in text
-    assert "| onsets | 4 | 0 | 0 |" in text
-    assert "| examples | 2 | 0 | 0 |" in text
-    assert f"| {shard.BEFORE_RECORDING} | 2 |" in text
-    assert "| b | no notes |" in text
-    assert "CC0 (2 pieces)" in text
-
-
-def test_too_many_failures_stop_the_run(batch, tmp_path):
-    with pytest.raises(ValueError, match=r"1 of 2 pieces failed.*no notes \(1\)"):
-        card(batch, tmp_path, max_failures=0.4)

@@ -9,17 +9,26 @@ from pipeline import tables
 
 
 def rows(count):
-    return ({"piece_id": f"p{i}", "staves": i} for i in range(count))
+    return ({"piece_id": f"p{i}", "notes": i} for i in range(count))
 
 
 def test_rows_come_back_in_order(tmp_path):
     tables.write(rows(200), tables.ENGRAVED, tmp_path / "t.parquet", row_group=64)
-    found = tables.read(tmp_path / "t.parquet", tables.ENGRAVED, ["staves"])
-    assert found["staves"].to_pylist() == list(range(200))
+    found = tables.read(tmp_path / "t.parquet", tables.ENGRAVED, ["notes"])
+    assert found["notes"].to_pylist() == list(range(200))
 
 
 def test_every_column_says_what_it_is():
-    for name in ("PIECES", "STAVES", "NOTEHEADS", "NOTES", "PERFORMANCES", "FEATURES", "SHARDS"):
+    for name in (
+        "PIECES",
+        "IMAGES",
+        "SYSTEMS",
+        "NOTEHEADS",
+        "NOTES",
+        "PERFORMANCES",
+        "FEATURES",
+        "SHARDS",
+    ):
         for field in getattr(tables, name):
             assert field.metadata[b"description"], f"{name}.{field.name}"
 

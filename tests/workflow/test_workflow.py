@@ -180,7 +180,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
     run = subprocess.run(
         [sys.executable, "-m", "pipeline", "engrave",
          "--pieces", str(finished / "results/data/tunes/pieces/0.parquet"),
-         *(word for name in ("staves", "noteheads", "notes", "engraved")
+         *(word for name in ("images", "systems", "noteheads", "notes", "engraved")
            for word in (f"--{name}", str(tmp_path / name)))],
         cwd=ROOT,
         capture_output=True,
