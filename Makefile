@@ -74,6 +74,10 @@ system:
 	    $(call apt,libfluidsynth3); $(PYTHON) -c '$(FIND_FLUIDSYNTH)'; } || { \
 	    echo "FluidSynth's library is missing. Debian, Ubuntu: sudo apt-get install libfluidsynth3;" \
 	    "Fedora: sudo dnf install fluidsynth-libs; macOS: brew install fluid-synth" >&2; exit 1; }
+	@[ "$$(uname)" != Linux ] || command -v bwrap >/dev/null || { \
+	    echo "Installing bubblewrap, which confines LilyPond."; $(call apt,bubblewrap); } || \
+	    echo "bubblewrap is missing: scores will run unconfined. Debian, Ubuntu: sudo apt-get" \
+	    "install bubblewrap; Fedora: sudo dnf install bubblewrap" >&2
 
 $(VENV)/.created: | system
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \

@@ -20,25 +20,19 @@ include: "rules/synthesize.smk"
 include: "rules/spectrogram.smk"
 include: "rules/shard.smk"
 include: "rules/card.smk"
-include: "rules/train.smk"
-include: "rules/evaluate.smk"
-include: "rules/report.smk"
+
+
+if FOLLOWING:
+
+    include: "rules/train.smk"
+    include: "rules/evaluate.smk"
+    include: "rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/tables/score_following.md",
-        expand(
-            f"{RESULTS}/figures/{{name}}.{{kind}}",
-            name=[
-                "staves",
-                "score_following_history",
-                "score_following_errors",
-                "score_following_example",
-            ],
-            kind=["png", "pdf"],
-        ),
+        FOLLOWING_REPORT,
         expand(f"{DATA}/README.md", collection=config["collections"]),
 
 

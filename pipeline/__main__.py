@@ -12,5 +12,8 @@ if __name__ == "__main__":
             "spectrogram": "pipeline.spectrogram:extract",
             "shard": "pipeline.shard:shard",
             "card": "pipeline.card:card",
-        }
+            "msmd_counts": "pipeline.msmd_counts:msmd_counts",
+            "inspect": "pipeline.inspect:inspect",
+        },
+        by_hand=("inspect",),
     )

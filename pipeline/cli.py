@@ -6,15 +6,16 @@ import sys
 from jsonargparse import auto_cli
 
 
-def run(commands: dict[str, str]) -> None:
+def run(commands: dict[str, str], by_hand: tuple[str, ...] = ()) -> None:
     """Run the command (a function as `module:name`) that the command line names.
 
-    Only its module is imported. A failure that is foreseen ends with one sentence and exit code 1.
+    Only its module is imported. The commands of `by_hand` take what they require without a flag,
+    all others by flags alone. A failure that is foreseen ends with one sentence and exit code 1.
     """
     wanted = [name for name in sys.argv[1:2] if name in commands] or commands
     try:
         functions = {name: pkgutil.resolve_name(commands[name]) for name in wanted}
-        auto_cli(functions, as_positional=False)
+        auto_cli(functions, as_positional=set(wanted) <= set(by_hand))
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -65,3 +65,10 @@ STAFF_PX_PER_MM = PAGE_WIDTH_PX / A4_WIDTH_MM / 2  # staff images are drawn at h
 STAFF_MARGIN_PX = 7.0  # white to the left of a staff that starts at the margin
 LINE_WIDTH_MM = 189.0  # fits 390 px with a margin on either side: 375.8 px
 FIRST_INDENT_MM = 15.0  # of a piece's first staff, LilyPond's default
+
+# --- what the networks of B see ------------------------------------------------------------
+STRIP_HEIGHT_PX = 200  # about the middle row of a system (B 3.2)
+SNIPPET_HEIGHT_PX = 160  # B 3.2
+SNIPPET_WIDTH_PX = 200  # B 3.2
+STRETCH_WIDTH_PX = 800  # cut before the snippet in the experiments of B
+WHITE = 255  # of an 8-bit grey image

@@ -2,6 +2,8 @@
 %% carry their identity into the SVG, and notes are logged as they are played. Both name the place
 %% in the source that they come from; the link between print and sound is a join on it.
 
+\include "compat.ily"
+
 #(define (partimento-where event)
   (let ((origin (and event (ly:event-property event 'origin #f))))
    (if (ly:input-location? origin)
@@ -15,35 +17,51 @@
     (number->string (+ 60 (* 2 (ly:pitch-tones pitch))))
     "")))
 
-%% A system is told from others by the first of the columns that it spans.
-#(define (partimento-system grob)
-  (let ((system (ly:grob-system grob)))
-   (if (ly:grob? system)
-    (car (ly:grob-spanned-column-rank-interval system))
-    -1)))
+%% Systems and staves are told apart by a number that each of their grobs gets when first asked.
+#(define partimento-seen (make-hash-table))
+#(define (partimento-number grob)
+  (if (ly:grob? grob)
+   (or (hashq-ref partimento-seen grob)
+    (let ((number (hash-count (const #t) partimento-seen)))
+     (hashq-set! partimento-seen grob number)
+     number))
+   -1))
+
+#(define (partimento-place kind grob staff)
+  `((data-kind . ,kind)
+    (data-system . ,(partimento-number (ly:grob-system grob)))
+    (data-staff . ,(partimento-number staff))))
 
 #(define (partimento-head grob)
   (let* ((event (event-cause grob))
+         (pitch (and event (ly:event-property event 'pitch #f)))
          (moment (grob::when grob))
          (stencil (ly:grob-property grob 'stencil))
          (x (ly:stencil-extent stencil X))
          (y (ly:stencil-extent stencil Y)))
-   `((data-kind . "head")
+   `(,@(partimento-place "head" grob (ly:grob-object grob 'staff-symbol #f))
      (data-where . ,(partimento-where event))
      (data-pitch . ,(partimento-pitch event))
-     (data-system . ,(partimento-system grob))
+     (data-steps . ,(if (ly:pitch? pitch) (number->string (ly:pitch-steps pitch)) ""))
      (data-moment . ,(number->string (ly:moment-main moment)))
      (data-grace . ,(number->string (ly:moment-grace moment)))
      (data-box . ,(format #f "~a ~a ~a ~a" (car x) (cdr x) (car y) (cdr y))))))
 
 #(define (partimento-staff grob)
-  `((data-kind . "staff") (data-system . ,(partimento-system grob))))
+  (partimento-place "staff" grob grob))
 
-%% The log: one line an event, fields between tabs, in a file named after the output.
+#(define (partimento-clef grob)
+  (let ((glyph (ly:grob-property grob 'glyph "")))
+   `(,@(partimento-place "clef" grob (ly:grob-object grob 'staff-symbol #f))
+     (data-glyph . ,(if (string? glyph) glyph "")))))
+
+%% The log: one line an event, fields between tabs, in a file named after the output. A moment is
+%% given by its main and its grace part, in whole notes.
 #(define partimento-logs '())
 #(define (partimento-log context kind . fields)
   (let* ((name (string-append (ly:parser-output-name) ".log"))
-         (moment (ly:context-current-moment context))
+         (now (ly:context-current-moment context))
+         (moment (if (ly:moment? now) now ZERO-MOMENT))
          (port (or (assoc-ref partimento-logs name)
                 (let ((new (open-output-file name)))
                  (set! partimento-logs (acons name new partimento-logs))
@@ -53,36 +71,49 @@
    (newline port)
    (force-output port)))
 
-#(define (partimento-note-performer context)
-  (make-performer
-   (listeners
-    ((note-event performer event)
-     (partimento-log context "note"
-      (ly:moment-main (ly:event-property event 'length))
-      (partimento-pitch event)
-      (partimento-where event)))
-    ((tie-event performer event) (partimento-log context "tie")))))
+%% A note is tied by an event of its chord or by one of its own.
+#(define (partimento-tied? event)
+  (any (lambda (mark) (ly:in-event-class? mark 'tie-event))
+   (ly:event-property event 'articulations '())))
 
-#(define (partimento-tempo-performer context)
-  (make-performer
-   (listeners
-    ((tempo-change-event performer event)
-     (let ((count (ly:event-property event 'metronome-count))
-           (unit (ly:event-property event 'tempo-unit)))
-      (if (and (number? count) (ly:duration? unit))
-       (partimento-log context "tempo"
-        (* 4 count (ly:moment-main (ly:duration-length unit))))))))))
+#(define partimento-voices 0)
+#(define (partimento-note-performer context)
+  (set! partimento-voices (1+ partimento-voices))
+  (let ((voice partimento-voices))
+   (make-performer
+    (listeners
+     ((note-event performer event)
+      (partimento-log context "note" voice
+       (ly:moment-main (ly:event-property event 'length))
+       (partimento-pitch event)
+       (partimento-where event)
+       (if (partimento-tied? event) "tied" "")
+       (if (eq? #t (ly:context-property context 'tieWaitForNote #f)) "wait" "")))
+     ((tie-event performer event) (partimento-log context "tie" voice))))))
+
+%% Each score of a file is played after the last. Its tempo may be set by \tempo or in \midi.
+#(define (partimento-score-performer context)
+  (let ((last #f))
+   (make-performer
+    ((initialize performer) (partimento-log context "score"))
+    ((process-music performer)
+     (let ((tempo (ly:context-property context 'tempoWholesPerMinute #f)))
+      (if (and (ly:moment? tempo) (not (equal? tempo last)))
+       (partimento-log context "tempo" (* 4 (ly:moment-main tempo))))
+      (set! last tempo)))
+    ((finalize performer) (partimento-log context "end")))))
 
 \layout {
   \context {
     \Score
     \override NoteHead.output-attributes = #partimento-head
     \override StaffSymbol.output-attributes = #partimento-staff
+    \override Clef.output-attributes = #partimento-clef
   }
 }
 \midi {
   \context { \Voice \consists #partimento-note-performer }
-  \context { \Score \consists #partimento-tempo-performer }
+  \context { \Score \consists #partimento-score-performer }
 }
 
 %% LilyPond 2.24 looks a glyph's outline up in a font file of a megabyte each time it draws it.

@@ -30,6 +30,7 @@ WRITTEN = {
     Fraction(3, 16): "32.",
     Fraction(1, 8): "32",
 }
+MOST_MICROSECONDS = 2**24  # of a quarter note, in a MIDI file; makes its tempo a fraction
 
 
 @dataclass(frozen=True)
@@ -254,9 +255,10 @@ def _tempi(score: Score) -> str:
     """A line of skips that carries the tempo map of the played-out score."""
     line = []
     for index, (quarter, tempo) in enumerate(score.tempi):
+        wholes = Fraction(tempo / 4).limit_denominator(MOST_MICROSECONDS)
         line.append(
-            "#(make-music 'TempoChangeEvent 'metronome-count "
-            f"{tempo!r} 'tempo-unit (ly:make-duration 2))"
+            "\\set Score.tempoWholesPerMinute = "
+            f"#(ly:make-moment {wholes.numerator} {wholes.denominator})"
         )
         if index + 1 < len(score.tempi):
             skip = (score.tempi[index + 1][0] - quarter) / 4

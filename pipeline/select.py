@@ -1,5 +1,6 @@
-"""Choose the pieces: read each source's pieces, and keep the ones that are such a melody as A 3.1
-asks for. Every piece left out stays in the table with its reason."""
+"""Choose the pieces: read each source's pieces, and keep those that are such a melody as A 3.1
+asks for, or a score that LilyPond can be given. Every piece left out stays in the table with its
+reason."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline import midi, score, sources, tables
+from pipeline import header, items, lilytree, midi, score, sources, tables
 
 
 def _draw(text: str) -> float:
@@ -24,11 +25,11 @@ def batch_of(piece_id: str, batches: int) -> int:
 def drawn_split(piece_id: str, seed: int, shares: dict[str, float]) -> str:
     """Draw a split by piece: seeded, and the same whatever other pieces there are."""
     number = _draw(f"split:{seed}:{piece_id}")
-    for split in sources.SPLITS[:-1]:
+    for split in sources.DRAWN[:-1]:
         if number < shares[split]:
             return split
         number -= shares[split]
-    return sources.SPLITS[-1]
+    return sources.DRAWN[-1]
 
 
 def _read(item: sources.Item, durations: set[Fraction], tempo: float) -> tuple[score.Score, list]:
@@ -62,8 +63,8 @@ def _check(found: score.Score, durations: set[Fraction]) -> None:
                 raise ValueError(f"a rest of {element.duration} quarters cannot be written")
 
 
-def row(item: sources.Item, durations: set[Fraction], tempo: float) -> dict:
-    """What the table of pieces says of one piece, but for its collection, split and batch."""
+def melody(item: sources.Item, durations: set[Fraction], tempo: float) -> dict:
+    """What the table of pieces says of a melody, but for its collection, split and batch."""
     try:
         found, notes = _read(item, durations, tempo)
         text = score.lilypond(found)
@@ -78,41 +79,74 @@ def row(item: sources.Item, durations: set[Fraction], tempo: float) -> dict:
     }  # fmt: skip
 
 
+def whole_scores(chosen: list[sources.Item]) -> Iterator[dict]:
+    """What the table of pieces says of whole scores, but for their collection, split and batch."""
+    texts: dict[str, dict[str, str]] = {}
+    reasons: dict[str, str] = {}
+    for item in tqdm(chosen, desc="read", disable=None):
+        try:
+            texts[item.piece_id] = item.read()
+        except ValueError as error:
+            reasons[item.piece_id] = str(error)
+    converted = dict(zip(texts, lilytree.convert(list(texts.values())), strict=True))
+    for item in chosen:
+        if files := converted.get(item.piece_id):
+            known = header.read(files.values())
+            yield {name: value for name, value in known.items() if value} | {
+                "score": [{"name": name, "text": text} for name, text in files.items()]
+            }
+        else:
+            yield {"reason": reasons[item.piece_id]}
+
+
 def select(
     source: str,
-    archive: Path | None,
+    downloads: str,
     collection: str,
+    layout: str,
     batch: int,
     batches: int,
     take: float,
     shares: dict[str, float] | None,
     seed: int,
-    durations: list[float],
-    tempo: float,
     out: Path,
+    durations: list[float] | None = None,
+    tempo: float | None = None,
 ) -> None:
     """Write the table of pieces of one batch of a collection.
 
+    `downloads` holds what was fetched. `layout` is `staves` for melodies, `pages` for whole scores.
     `take` is the share of the source's pieces that is looked at, drawn by id and seed.
     `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
-    piece without one is left out. `durations` are the lengths a printed note may have (quarters);
-    `tempo` (quarters a minute) serves works that name none.
+    piece without one is left out. For melodies, `durations` are the lengths a printed note may have
+    (quarters), and `tempo` (quarters a minute) serves works that name none.
     """
-    allowed = {Fraction(value).limit_denominator(96) for value in durations}
+    if layout == items.STAVES and (durations is None or tempo is None):
+        raise ValueError(
+            f"collections.{collection}: 'layout: staves' needs 'durations' and 'tempo'"
+        )
+    allowed = {Fraction(value).limit_denominator(96) for value in durations or []}
     if odd := sorted(allowed - score.WRITTEN.keys()):
         raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
     licence = (sources.entry_of(source) or {"licence": "the user's own files"})["licence"]
-    chosen = [
-        item
-        for item in sources.items(source, archive)
+    splits = {
+        item: drawn_split(item.piece_id, seed, shares) if shares else item.split
+        for item in items.items(source, downloads, layout)
         if batch_of(item.piece_id, batches) == batch
         and _draw(f"take:{seed}:{item.piece_id}") < take
-    ]
+    }
+    chosen = [item for item, split in splits.items() if split]
+
+    def found() -> Iterator[dict]:
+        if layout == items.PAGES:
+            yield from whole_scores(chosen)
+        else:
+            for item in tqdm(chosen, desc=f"select {collection} {batch}", disable=None):
+                yield melody(item, allowed, tempo)
 
     def rows() -> Iterator[dict]:
-        for item in tqdm(chosen, desc=f"select {collection} {batch}", disable=None):
-            split = drawn_split(item.piece_id, seed, shares) if shares else item.split
-            found = row(item, allowed, tempo) if split else {"reason": "in no split of its source"}
+        contents = found()
+        for item, split in splits.items():
             yield {
                 "piece_id": item.piece_id,
                 "collection": collection,
@@ -120,7 +154,7 @@ def select(
                 "source": item.source,
                 "licence": licence,
                 "batch": batch,
-                **found,
+                **(next(contents) if split else {"reason": "in no split of its source"}),
             }
 
     tables.write(rows(), tables.PIECES, out)

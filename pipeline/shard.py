@@ -1,19 +1,30 @@
-"""Shards: what training reads. One row a performance, with its staff images, its spectrogram, and
-for every sounding onset the frame it falls in and the place where it is printed."""
+"""Shards: what training reads. One row a performance, with its images, its spectrogram, and for
+its onsets the frame they fall in and the place where they are printed.
 
+A tune keeps its staff images and an entry for every onset (A 2.1). A piece on pages becomes one
+strip, with one entry for every frame in which a printed note begins (B 3.2).
+"""
+
+import io
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
-from pipeline import constants, tables
+from pipeline import constants, strips, svg, tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET, FRAMES_BEFORE_ONSET
 
 BEFORE_RECORDING = f"its {EXCERPT_FRAMES} frames begin before the recording"
 BEFORE_STAFF = f"its {EXCERPT_FRAMES} frames begin before the staff"
 NOT_LAST = f"another onset within {FRAMES_AFTER_ONSET} frames"
+RHO_DECIMALS = 6  # that single precision holds; restores the ratio that was played
 
 
 def passes(staves: list[int | None]) -> list[int]:
@@ -30,8 +41,10 @@ def passes(staves: list[int | None]) -> list[int]:
     return numbers
 
 
-def onsets(notes: list[dict], heads: dict[int, dict], rho: float, fps: float) -> dict[str, list]:
-    """Columns of SHARDS that describe the onsets of one performance (A 2.1, 3.2).
+def staff_onsets(
+    notes: list[dict], heads: dict[int, dict], rho: float, fps: float
+) -> dict[str, list]:
+    """Columns of SHARDS that describe the onsets of one performance of a tune (A 2.1, 3.2).
 
     An onset is an example where the excerpt that ends FRAMES_AFTER_ONSET frames after it lies
     within the recording and within this pass over its staff, and hears no later onset.
@@ -69,6 +82,69 @@ def onsets(notes: list[dict], heads: dict[int, dict], rho: float, fps: float) ->
     return columns
 
 
+def strip_onsets(
+    notes: list[dict], heads: dict[int, dict], shifts: dict[int, int], rho: float, fps: float
+) -> dict[str, list]:
+    """Columns of SHARDS that describe the onsets of one performance of a piece on pages (B 3.2).
+
+    A frame has one entry at most: of the printed notes that begin in it the earliest, of several
+    at once the highest. `shifts` brings each system's x from its page into the strip (px). Whether
+    an entry lies far enough from the ends for a network's windows is left to training.
+    """
+    printed = [note for note in notes if note["head_id"] is not None]
+    chosen: dict[int, dict] = {}
+    for note in sorted(printed, key=lambda note: (note["onset_s"], -note["pitch"])):
+        chosen.setdefault(constants.onset_frame(note["onset_s"] / rho, fps), note)
+    frames = list(chosen)
+    shown = [heads[note["head_id"]] for note in chosen.values()]
+    return {
+        "note_id": [note["note_id"] for note in chosen.values()],
+        "frame": frames,
+        "image": [0] * len(frames),
+        "x": [head["x"] + shifts[head["system"]] for head in shown],
+        "pitch": [note["pitch"] for note in chosen.values()],
+        "first_frame": frames[:1] * len(frames),
+        "last_frame": frames[-1:] * len(frames),
+        "reason": [None] * len(frames),
+    }
+
+
+@dataclass(frozen=True)
+class _Performance:
+    """A piece as the tables show it, and when it was played."""
+
+    images: list[dict]
+    systems: list[dict]
+    heads: dict[int, dict]
+    notes: list[dict]
+    rho: float
+    fps: float
+
+
+def _staves(played: _Performance) -> dict[str, list]:
+    """Columns of SHARDS that hold the staff images of a tune and its onsets."""
+    return {
+        "images": [row["png"] for row in played.images],
+        "left": [row["left"] for row in played.systems],
+        "right": [row["right"] for row in played.systems],
+        **staff_onsets(played.notes, played.heads, played.rho, played.fps),
+    }
+
+
+def _strip(played: _Performance) -> dict[str, list] | None:
+    """Columns of SHARDS that hold the strip of a piece and its onsets; None for an empty strip."""
+    pages = [np.asarray(Image.open(io.BytesIO(row["png"])).convert("L")) for row in played.images]
+    pixels, shifts = strips.strip(pages, played.systems)
+    if not pixels.size:
+        return None
+    return {
+        "images": [svg.png(pixels)],
+        "left": [0],
+        "right": [pixels.shape[1]],
+        **strip_onsets(played.notes, played.heads, shifts, played.rho, played.fps),
+    }
+
+
 def _by_piece(path: Path, schema: pa.Schema) -> dict[str, list[dict]]:
     grouped = defaultdict(list)
     for row in tables.read(path, schema).to_pylist():
@@ -83,18 +159,23 @@ def shard(
     noteheads: Path,
     notes: Path,
     features: Path,
+    layout: Literal["staves", "pages"],
     out: dict[str, Path],
 ) -> None:
-    """Join the tables of one batch and one set of performances; `out` has a file for each split."""
-    split_of = dict(
-        zip(*tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pydict().values(),
-            strict=True)
-    )  # fmt: skip
+    """Join the tables of one batch and one set of performances; `out` has a file for each split.
+
+    `layout` says what the images show: single staves, or pages that are cut into one strip. Pieces
+    without a system are passed over. Systems too tall for a strip are cut, and reported.
+    """
+    known = tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pylist()
+    split_of = {row["piece_id"]: row["split"] for row in known}
     shown = _by_piece(images, tables.IMAGES)
-    lines = _by_piece(systems, tables.SYSTEMS)  # one a staff image
+    lines = _by_piece(systems, tables.SYSTEMS)
     heads = _by_piece(noteheads, tables.NOTEHEADS)
     sounding = _by_piece(notes, tables.NOTES)
-    tables.read(features, tables.FEATURES, ["piece_id"])  # refuses a file of another schema
+    played = tables.read(features, tables.FEATURES, ["piece_id"])["piece_id"].to_pylist()
+    splits = {split_of[piece_id] for piece_id in played}
+    columns_of = {"staves": _staves, "pages": _strip}[layout]
 
     def rows(split: str) -> Iterator[dict]:
         for group in pq.ParquetFile(features).iter_batches(batch_size=1):
@@ -102,7 +183,17 @@ def shard(
             if split_of[piece_id] != split:
                 continue
             rho, fps = group["rho"][0].as_py(), group["fps"][0].as_py()
-            by_id = {head["head_id"]: head for head in heads[piece_id]}
+            performance = _Performance(
+                shown[piece_id],
+                lines[piece_id],
+                {head["head_id"]: head for head in heads[piece_id]},
+                sounding[piece_id],
+                round(rho, RHO_DECIMALS),
+                fps,
+            )
+            columns = columns_of(performance)
+            if columns is None:
+                continue
             yield {
                 "piece_id": piece_id,
                 "split": split,
@@ -111,11 +202,12 @@ def shard(
                 "fps": fps,
                 "bins": group["bins"][0].as_py(),
                 "spectrogram": group["spectrogram"][0].values.to_numpy(),
-                "images": [row["png"] for row in shown[piece_id]],
-                "left": [row["left"] for row in lines[piece_id]],
-                "right": [row["right"] for row in lines[piece_id]],
-                **onsets(sounding[piece_id], by_id, rho, fps),
+                **columns,
             }
 
     for split, path in out.items():
-        tables.write(rows(split), tables.SHARDS, path, row_group=8)
+        tables.write(rows(split) if split in splits else [], tables.SHARDS, path, row_group=8)
+    if layout == "pages":
+        for piece_id in played:
+            if cut := strips.too_tall(lines[piece_id]):
+                print(f"{piece_id}: systems cut as too tall for a strip: {cut}", file=sys.stderr)

@@ -1,31 +1,36 @@
-"""Where pieces come from: archives with a digest and a licence, one's own files, music21's corpus.
+"""What is fetched from elsewhere: archives, lists and sound fonts with a digest and a licence.
 
-A source is named in the config by a key of `sources.yaml`, or by a path of one's own: a folder or
-a zip of MIDI files, or a text file that lists MIDI files line by line. `music21:FOLDER` names the
-works of one folder of music21's corpus.
+`sources.yaml` names them. They come from a mirror or their URL into the folder of downloads, and
+are read from there as they are: nothing is unpacked.
 """
 
 import hashlib
 import importlib.util
 import os
 import shutil
+import tarfile
+import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import yaml
 
-from pipeline import midi, tables
+from pipeline import tables
 
 MIRROR = "PARTIMENTO_MIRROR"  # environment variable: a folder or URL that is tried first
 MUSIC21 = "music21:"  # before the name of a folder of music21's corpus
 TIMEOUT_S = 60
-MIDI_SUFFIXES = (".mid", ".midi")
-SPLITS = ("train", "valid", "test")
+DRAWN = ("train", "valid", "test")  # the splits that may be drawn
+SPLITS = (*DRAWN, "extra")  # extra: pieces that no published split holds
+MAX_MEMBER_BYTES = 100_000_000  # of an archive; the largest we know is a sound font of 37 MB
+MAX_ARCHIVE_BYTES = 2_000_000_000  # of all members together
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Item:
     piece_id: str
     source: str  # file or work, for the table of pieces and for messages
     split: str | None  # where the source has one
-    read: Callable[[], object]  # bytes of a MIDI file, or path of a work
+    read: Callable[[], object]  # MIDI bytes, path of a work, or LilyPond texts by name
 
 
 @cache
@@ -47,33 +52,110 @@ def catalogue() -> dict[str, dict]:
 def entry_of(source: str) -> dict | None:
     """What is known of a source: its row of the table, or a folder of music21's corpus."""
     if source.startswith(MUSIC21):
-        return {"works": source.removeprefix(MUSIC21), "licence": "as music21 states it"}
+        works = source.removeprefix(MUSIC21)
+        return {"layout": "staves", "works": works, "licence": "as music21 states it"}
     return catalogue().get(source)
 
 
-def _zip(path: Path) -> zipfile.ZipFile:
+def _suffix(name: str) -> str:
+    tar = [suffix for suffix in (".tar.gz", ".tar.bz2") if name.endswith(suffix)]
+    return tar[0] if tar else PurePosixPath(name).suffix
+
+
+def archive(name: str, downloads: Path | str) -> Path | None:
+    """Where a row of the table lies once it is fetched; None for what is not fetched."""
+    entry = entry_of(name) or {}
+    return Path(downloads, name + _suffix(entry["file"])) if "file" in entry else None
+
+
+def needed(source: str, downloads: Path | str) -> dict[str, Path]:
+    """The fetched files that a source is read from, by what they are to it."""
+    if path := archive(source, downloads):
+        return {"archive": path}
+    parts = (entry_of(source) or {}).get("scores", {})
+    return {part: archive(name, downloads) for part, name in parts.items()}
+
+
+# --- files of one's own
+def piece_id(relative: Path) -> str:
+    """The id of a piece from its file's name, relative to the source."""
+    return "__".join(relative.with_suffix("").parts)
+
+
+def split_of(relative: Path) -> str | None:
+    """The split of a piece: the first folder on the way to its file that has a split's name."""
+    return next((part for part in relative.parts[:-1] if part in SPLITS), None)
+
+
+def suffixed(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    """The files below a folder with one of some suffixes, in any case, sorted."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """The first `limit` + 1 bytes of a file. Raises ValueError where it cannot be read."""
     try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(
-            f"{path}: not a whole zip archive ({error}); delete it and run again"
-        ) from None
+        with path.open("rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from None
 
 
-def digest(path: Path) -> str:
-    """sha256 over the names and contents of an archive's files, in order of name."""
-    total = hashlib.sha256()
-    with _zip(path) as archive:
-        for member in sorted(archive.infolist(), key=lambda member: member.filename):
+# --- archives
+def _zip_members(path: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
             if not member.is_dir():
-                try:
-                    content = hashlib.sha256(archive.read(member)).hexdigest()
-                except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-                    raise ValueError(f"{path}: {member.filename} is damaged ({error})") from None
-                total.update(f"{member.filename}\0{content}\n".encode())
+                yield member.filename, member.file_size, lambda member=member: archive.read(member)
+
+
+def _tar_members(path: Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.isfile():  # a link might lead anywhere: links are left alone
+                yield member.name, member.size, lambda m=member: archive.extractfile(m).read()
+
+
+def members(path: Path, folder: str | None = None) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file of a zip or tar archive, in one pass, nothing unpacked.
+
+    Where `folder` is given, only the files below it, and their names do without the archive's
+    outermost folder. Raises ValueError that names the file where the archive is damaged, or a
+    member is too large or has a name that leads outside.
+    """
+    total = 0
+    name = ""
+    try:
+        for name, size, read in (_zip_members if path.suffix == ".zip" else _tar_members)(path):
+            if folder is not None:
+                name = "/".join(PurePosixPath(name).parts[1:])
+                if not name.startswith(f"{folder}/"):
+                    continue
+            if name.startswith("/") or ".." in PurePosixPath(name).parts:
+                raise ValueError(f"{path}: {name} leads outside of the archive")
+            total += size
+            if size > MAX_MEMBER_BYTES or total > MAX_ARCHIVE_BYTES:
+                raise ValueError(f"{path}: {name} is too large ({size:,} bytes) or one too many")
+            yield name, read()
+    except _DAMAGED as error:
+        where = f"{name} is damaged" if name else "not a whole archive"
+        raise ValueError(f"{path}: {where} ({error}); delete it and run again") from None
+
+
+def digest(path: Path, folder: str | None = None) -> str:
+    """sha256 of a file; of an archive, over the names and contents of its files in order of name
+    (those below `folder`), for hosts repack archives."""
+    if _suffix(path.name) not in (".zip", ".tar.gz", ".tar.bz2"):
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    contents = {name: hashlib.sha256(c).hexdigest() for name, c in members(path, folder)}
+    total = hashlib.sha256()
+    for name in sorted(contents):
+        total.update(f"{name}\0{contents[name]}\n".encode())
     return total.hexdigest()
 
 
+# --- fetch
 def _places(entry: dict) -> list[str]:
     mirror = os.environ.get(MIRROR)
     places = [f"{mirror.rstrip('/')}/{entry['file']}"] if mirror else []
@@ -88,18 +170,37 @@ def _copy(place: str, target: Path) -> None:
         shutil.copyfile(place, target)
 
 
-def fetch(name: str, path: Path | str) -> None:
-    """Bring the archive of a source to `path`, from the mirror or its URL, and check its contents.
+def _bring(place: str, entry: dict, target: Path) -> None:
+    """Copy a file; where it lies inside an archive upstream, take it out of there."""
+    suffix = _suffix(place)
+    if "member" not in entry or suffix == _suffix(entry["file"]):
+        return _copy(place, target)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        archive = Path(folder, f"archive{suffix}")
+        _copy(place, archive)
+        for name, content in members(archive):
+            if name == entry["member"]:
+                target.write_bytes(content)
+                return None
+    raise ValueError(f"no {entry['member']} in it")
 
-    Raises ValueError that tells each place tried and why it did not serve.
+
+def fetch(name: str, path: Path | str) -> None:
+    """Bring a file of the table to `path`, from the mirror or its URL, and check its contents.
+
+    Raises ValueError where the table has no such file, or that tells each place tried and why it
+    did not serve.
     """
-    entry = catalogue()[name]
+    entry = catalogue().get(name, {})
+    if "file" not in entry:
+        known = ", ".join(name for name, entry in catalogue().items() if "file" in entry)
+        raise ValueError(f"{name}: nothing to fetch; there is {known}")
     failures = []
     for place in _places(entry):
         try:
             with tables.replacing(path) as temporary:
-                _copy(place, temporary)
-                if (found := digest(temporary)) != entry["digest"]:
+                _bring(place, entry, temporary)
+                if (found := digest(temporary, entry.get("members"))) != entry["digest"]:
                     raise ValueError(f"its contents have the digest {found}, not {entry['digest']}")
             return
         except (OSError, urllib.error.URLError, ValueError) as error:
@@ -111,133 +212,19 @@ def fetch(name: str, path: Path | str) -> None:
     )
 
 
-def font_path(name: str) -> Path:
-    """The sound font that a config names: a path, or `package:file` for one inside a package.
+def font_path(name: str, downloads: Path | str = "downloads") -> Path:
+    """The sound font that a config names: a path, `package:file` for one inside a package, or a
+    name of the table for one that is fetched into `downloads`.
 
     Raises FileNotFoundError that names the font where there is no such file.
     """
     package, colon, file = name.partition(":")
-    path = Path(name)
+    path = archive(name, downloads) or Path(name)
     if colon and package.isidentifier():
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
             raise FileNotFoundError(f"sound font {name}: package '{package}' is not installed")
         path = Path(spec.origin).parent / file
     if not path.is_file():
-        raise FileNotFoundError(f"sound font {name}: no such file")
+        raise FileNotFoundError(f"sound font {name}: no file {path}")
     return path
-
-
-def _piece_id(relative: Path) -> str:
-    return "__".join(relative.with_suffix("").parts)
-
-
-def _split(relative: Path) -> str | None:
-    return next((part for part in relative.parts[:-1] if part in SPLITS), None)
-
-
-def _zip_items(path: Path) -> list[Item]:
-    with _zip(path) as archive:
-        names = [n for n in archive.namelist() if n.lower().endswith(MIDI_SUFFIXES)]
-
-    def reader(name: str) -> Callable[[], bytes]:
-        def read() -> bytes:
-            with _zip(path) as archive:
-                if archive.getinfo(name).file_size > midi.MAX_BYTES:
-                    raise ValueError(f"larger than {midi.MAX_BYTES:,} bytes, no melody")
-                try:
-                    return archive.read(name)
-                except (zipfile.BadZipFile, EOFError, OSError) as error:
-                    raise ValueError(f"damaged in the archive ({error})") from None
-
-        return read
-
-    common = os.path.commonpath([Path(name).parent for name in names]) if names else ""
-    return [
-        Item(
-            _piece_id(Path(name).relative_to(common)),
-            f"{path.name}/{name}",
-            _split(Path(name)),
-            reader(name),
-        )
-        for name in names
-    ]
-
-
-def _file_items(paths: list[Path], root: Path) -> list[Item]:
-    return [
-        Item(_piece_id(path.relative_to(root)), str(path), _split(path.relative_to(root)), reader)
-        for path in paths
-        for reader in [lambda path=path: _read_file(path)]
-    ]
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(midi.MAX_BYTES + 1)
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from None
-
-
-def _midi_files(path: Path) -> list[Path]:
-    """The MIDI files of a folder, or of a list (one path a line, relative to the list)."""
-    if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.suffix.lower() in MIDI_SUFFIXES)
-    lines = (line.strip() for line in path.read_text().splitlines())
-    return [path.parent / line for line in lines if line and not line.startswith("#")]
-
-
-def archive(source: str, downloads: Path | str) -> Path | None:
-    """Where the archive of a named source lies once it is fetched; None for other sources."""
-    entry = entry_of(source) or {}
-    return (
-        Path(downloads, source).with_suffix(Path(entry["file"]).suffix) if "file" in entry else None
-    )
-
-
-def files(source: str, downloads: Path | str, chosen: Callable[[str], bool]) -> list[Path]:
-    """The files that have to be there to read those pieces whose id is `chosen`.
-
-    Raises ValueError where the source is unknown or holds no pieces.
-    """
-    if path := archive(source, downloads):
-        return [path]
-    if entry_of(source):
-        return []
-    path = Path(source)
-    own = [Path(item.source) for item in items(source) if chosen(item.piece_id)]
-    return own if path.is_dir() else [path, *own] if path.suffix != ".zip" else [path]
-
-
-def items(source: str, archive: Path | None = None) -> list[Item]:
-    """All pieces of a source, sorted by id. `archive` is the fetched file of a named source.
-
-    Raises ValueError where the source is unknown or holds no pieces.
-    """
-    entry = entry_of(source)
-    if entry and "works" in entry:
-        from pipeline import works  # slow to import, and only this source needs it
-
-        found = [
-            Item(path.stem, f"music21:{entry['works']}/{path.name}", None, lambda path=path: path)
-            for path in works.paths(entry["works"])
-        ]
-    else:
-        path = archive if entry else Path(source)
-        if path is None or not path.exists():
-            known = ", ".join(catalogue())
-            raise ValueError(f"{path or source}: no such folder, zip or list, nor one of {known}")
-        if path.suffix == ".zip":
-            found = _zip_items(path)
-        else:
-            paths = _midi_files(path)
-            root = (
-                path
-                if path.is_dir()
-                else Path(os.path.commonpath([p.parent for p in paths] or [path.parent]))
-            )
-            found = _file_items(paths, root)
-        if not found:
-            raise ValueError(f"{path}: no MIDI files ({', '.join(MIDI_SUFFIXES)}) in it")
-    return sorted(found, key=lambda item: item.piece_id)

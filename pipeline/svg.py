@@ -8,13 +8,16 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import resvg_py
 from PIL import Image
 
+from pipeline import lilypond
+
 _NS = "{http://www.w3.org/2000/svg}"
-_TRANSLATE = re.compile(r"translate\(\s*([-\d.]+)[ ,]+([-\d.]+)\s*\)")
+_TRANSFORM = re.compile(r"(translate|scale)\(\s*([-\d.]+)[ ,]+([-\d.]+)\s*\)")
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,11 @@ class Head:
 
     where: str  # file:line:column of the note in the source
     pitch: int
+    steps: int  # of the scale above middle C, as the note is spelled
     system: int
+    staff: int
     moment: Fraction  # quarters, in the printed score
-    grace: bool
+    grace: Fraction  # quarters of grace notes before the moment, negative
     x: float
     y: float
     width: float
@@ -34,9 +39,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Staff:
-    """The five lines of one staff in one system; lengths in staff spaces."""
+    """The lines of one staff in one system; lengths in staff spaces."""
 
     system: int
+    number: int
     left: float
     right: float
     top: float
@@ -44,17 +50,40 @@ class Staff:
 
 
 @dataclass(frozen=True)
+class Clef:
+    """A clef; its origin stands on the line that it names."""
+
+    system: int
+    staff: int
+    glyph: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
 class Page:
-    """What an SVG shows. `mm` is the length of a staff space."""
+    """What an SVG shows, sizes in staff spaces. `mm` is the length of one."""
 
     heads: list[Head]
     staves: list[Staff]
+    clefs: list[Clef]
+    width: float
+    height: float
     mm: float
 
 
-def _offset(element: ET.Element) -> tuple[float, float]:
-    match = _TRANSLATE.search(element.get("transform", ""))
-    return (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+def _offset(element: ET.Element | None) -> tuple[float, float]:
+    """Where the reference point of a grob stands: its groups' translations, scaled as they say."""
+    x = y = 0.0
+    wide = high = 1.0
+    while element is not None and element.tag == f"{_NS}g":
+        for kind, first, second in _TRANSFORM.findall(element.get("transform", "")):
+            if kind == "translate":
+                x, y = x + wide * float(first), y + high * float(second)
+            else:
+                wide, high = wide * float(first), high * float(second)
+        element = next(iter(element), None)
+    return x, y
 
 
 def _head(group: ET.Element) -> Head:
@@ -63,9 +92,11 @@ def _head(group: ET.Element) -> Head:
     return Head(
         group.get("data-where"),
         int(group.get("data-pitch")),
+        int(group.get("data-steps")),
         int(group.get("data-system")),
+        int(group.get("data-staff")),
         4 * Fraction(group.get("data-moment")),
-        group.get("data-grace") != "0",
+        4 * Fraction(group.get("data-grace")),
         x + (x0 + x1) / 2,
         y - (y0 + y1) / 2,  # LilyPond's y points upwards
         x1 - x0,
@@ -82,6 +113,7 @@ def _staff(group: ET.Element) -> Staff:
     left, right, y = (np.array(values) for values in zip(*lines, strict=True))
     return Staff(
         int(group.get("data-system")),
+        int(group.get("data-staff")),
         float(left.min()),
         float(right.max()),
         float(y.min()),
@@ -89,15 +121,42 @@ def _staff(group: ET.Element) -> Staff:
     )
 
 
+def _clef(group: ET.Element) -> Clef:
+    system, staff = int(group.get("data-system")), int(group.get("data-staff"))
+    return Clef(system, staff, group.get("data-glyph"), *_offset(group[0]))
+
+
 def read(text: str) -> Page:
-    """Find heads and staves in an SVG that was made with engrave.ily."""
+    """Find heads, staves and clefs in an SVG that was made with engrave.ily.
+
+    A head without a pitch (of a drum, say) is none of ours.
+    """
     root = ET.fromstring(text)
-    marked = [group for group in root.iter(f"{_NS}g") if group.get("data-kind")]
-    heads = [_head(group) for group in marked if group.get("data-kind") == "head"]
-    staves = [_staff(group) for group in marked if group.get("data-kind") == "staff"]
-    width = float(root.get("width").removesuffix("mm"))
-    units = float(root.get("viewBox").split()[2])
-    return Page(heads, sorted(staves, key=lambda staff: staff.top), width / units)
+    marked: dict[str, list[ET.Element]] = {"head": [], "staff": [], "clef": []}
+    for group in root.iter(f"{_NS}g"):
+        if (kind := group.get("data-kind")) and len(group):
+            marked[kind].append(group)
+    staves = [_staff(group) for group in marked["staff"]]
+    _, _, width, height = (float(value) for value in root.get("viewBox").split())
+    return Page(
+        [_head(group) for group in marked["head"] if group.get("data-pitch")],
+        sorted(staves, key=lambda staff: staff.top),
+        [_clef(group) for group in marked["clef"]],
+        width,
+        height,
+        float(root.get("width").removesuffix("mm")) / width,
+    )
+
+
+@cache
+def _fonts() -> dict:
+    """LilyPond's own text fonts, by which it measured; without them all text is left out."""
+    return {
+        "font_dirs": [str(folder) for folder in lilypond.font_folders()],
+        "serif_family": "C059",
+        "sans_serif_family": "Nimbus Sans",
+        "monospace_family": "Nimbus Mono PS",
+    }
 
 
 def draw(text: str, x: float, y: float, scale: float, width: int, height: int) -> np.ndarray:
@@ -113,7 +172,10 @@ def draw(text: str, x: float, y: float, scale: float, width: int, height: int) -
         f'viewBox="{x:.6f} {y:.6f} {width / scale:.6f} {height / scale:.6f}">'
     )
     png = resvg_py.svg_to_bytes(
-        svg_string=text[:start] + opening + text[end:], background="white", skip_system_fonts=True
+        svg_string=text[:start] + opening + text[end:],
+        background="white",
+        skip_system_fonts=True,
+        **_fonts(),
     )
     return np.asarray(Image.open(io.BytesIO(png)).convert("L"))
 

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from pipeline import sources, tables
+from pipeline import sources, tables, tempo
 from pipeline.constants import AUDIO_RATE_HZ, GAIN, TAIL_S, VELOCITY
 
 BLOCK_SAMPLES = 64  # FluidSynth acts on events between blocks of this size
@@ -178,15 +178,17 @@ def _performances(
     pieces: dict[str, list[Note]],
     instrument: Instrument,
     font: str,
-    rho: float,
+    rho: str,
+    seed: int,
     loudness_db: float | None,
     folder: Path,
 ) -> Iterator[dict]:
     """Write a FLAC file into `folder` for each piece, and yield its row of PERFORMANCES."""
     for piece_id, notes in tqdm(pieces.items(), desc="synthesize", unit="piece", disable=None):
-        row = {"piece_id": piece_id, "font": font, "rho": rho}
+        ratio = tempo.drawn(rho, seed, piece_id, font)
+        row = {"piece_id": piece_id, "font": font, "rho": ratio}
         try:
-            samples = render(notes, instrument, rho)
+            samples = render(notes, instrument, ratio)
             if np.abs(samples).max() < SILENCE:
                 raise Unplayable("the sound font is silent at these pitches")
         except Unplayable as reason:
@@ -204,40 +206,47 @@ def _performances(
         }
 
 
-def _pieces(notes: Path | str) -> dict[str, list[Note]]:
-    """The notes of each piece of a table of NOTES, pieces in the table's order."""
+def _pieces(notes: Path | str, pieces: Path | str, splits: list[str]) -> dict[str, list[Note]]:
+    """The notes of each piece of these splits, pieces in the order of the table of NOTES."""
+    known = tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pylist()
+    chosen = {row["piece_id"] for row in known if row["split"] in splits}
     table = tables.read(notes, tables.NOTES, ["piece_id", "onset_s", "duration_s", "pitch"])
-    pieces: dict[str, list[Note]] = defaultdict(list)
+    found: dict[str, list[Note]] = defaultdict(list)
     for row in table.to_pylist():
-        pieces[row.pop("piece_id")].append(Note(**row))
-    return pieces
+        if (piece_id := row.pop("piece_id")) in chosen:
+            found[piece_id].append(Note(**row))
+    return found
 
 
 def synthesize(
     notes: Path | str,
+    pieces: Path | str,
+    splits: list[str],
     font: str,
     font_file: str,
     bank: int,
     preset: int,
-    rho: float,
+    rho: str,
+    seed: int,
     loudness_db: float | None,
     audio: Path | str,
     out: Path | str,
 ) -> None:
     """The stage: from a table of NOTES to a folder of FLAC files and a table of PERFORMANCES.
 
+    The font plays the pieces whose split, in the table of PIECES, is one of `splits`; there may be
+    none. `rho` is a tempo ratio, or a range like 0.9-1.1 from which each piece's is drawn by seed.
     Files are mono, 16 bit, 44.1 kHz, and named after the piece. `loudness_db` is the loudness that
     every recording is brought to (dBFS), or None for FluidSynth's own level. A piece that cannot
     be played gets a reason instead of a file. The folder is written whole or not at all.
     Raises ValueError or FileNotFoundError that names the file for a bad font, preset or tempo.
     """
-    if not (math.isfinite(rho) and rho > 0):
-        raise ValueError(f"rho is {rho}; a tempo ratio must be above 0")
-    pieces = _pieces(notes)
+    tempo.span(rho)
+    chosen = _pieces(notes, pieces, splits)
     with (
         Instrument(sources.font_path(font_file), bank, preset) as instrument,
         tables.replacing(audio) as folder,
     ):
         folder.mkdir()
-        rows = _performances(pieces, instrument, font, rho, loudness_db, folder)
+        rows = _performances(chosen, instrument, font, rho, seed, loudness_db, folder)
         tables.write(rows, tables.PERFORMANCES, out)

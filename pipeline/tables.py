@@ -119,6 +119,13 @@ ENGRAVED = pa.schema(
         _field("systems", pa.int32(), "systems"),
         _field("noteheads", pa.int32(), "printed noteheads"),
         _field("notes", pa.int32(), "sounding notes"),
+        _field("linked", pa.int32(), "of them, those that have a head"),
+        _field("onsets", pa.int32(), "times at which notes begin"),
+        _field("linked_onsets", pa.int32(), "of them, those of which a note has a head"),
+        _field("midi_notes", pa.int32(), "strokes of keys in LilyPond's own MIDI files"),
+        _field("midi_frames", pa.int32(), "frames that they begin in, 20 a second, as MSMD counts"),
+        _field("off_height", pa.int32(), "heads that fit neither clef and pitch nor the source"),
+        _field("off_ink", pa.int32(), "heads without a head's ink under them"),
         _field("reason", pa.string(), "why nothing was engraved; null where it was"),
     ]
 )

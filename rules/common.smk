@@ -6,8 +6,13 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-from pipeline import select, sources
+from pipeline import items, select, sources, tempo
 
+# A config file is merged over config.yaml: null takes one of its entries away.
+for section in ("collections", "fonts"):
+    config[section] = {
+        name: entry for name, entry in config[section].items() if entry is not None
+    }
 validate(config, schema="../config/schema.yaml")
 
 RESULTS = config["results"]
@@ -16,7 +21,7 @@ LOGS = f"{RESULTS}/logs/{{collection}}"
 SPLITS = list(sources.SPLITS)
 FOLLOWING = config["score_following"]
 
-if FOLLOWING["collection"] not in config["collections"]:
+if FOLLOWING and FOLLOWING["collection"] not in config["collections"]:
     raise WorkflowError(
         f"score_following.collection: '{FOLLOWING['collection']}' is not one of "
         f"{', '.join(config['collections'])}"
@@ -27,7 +32,7 @@ wildcard_constraints:
     collection="|".join(config["collections"]),
     batch=r"\d+",
     font="|".join(config["fonts"]).replace(".", r"\."),
-    rho=r"[0-9.]+",
+    rho=r"[0-9.]+(-[0-9.]+)?",
     split="|".join(SPLITS),
 
 
@@ -36,19 +41,29 @@ def batches(collection):
     return range(config["collections"][collection]["batches"])
 
 
-def of_batches(pattern):
-    """Input function: a file of every batch (and font and rho, where the pattern names them)."""
+def of_batches(pattern, split=None):
+    """Input function: a file of every batch (and performance, where the pattern names them)."""
 
     def files(wildcards):
-        return expand(
-            pattern,
-            batch=batches(wildcards.collection),
-            font=config["fonts"],
-            rho=config["performances"]["rho"],
-            allow_missing=True,
-        )
+        return batch_files(pattern, wildcards.collection, split)
 
     return files
+
+
+def batch_files(pattern, collection, split=None):
+    """A file of every batch of a collection (and performance, where the pattern names them)."""
+    pairs = performances(split) if "{font}" in pattern else [(None, None)]
+    return [
+        file
+        for font, rho in pairs
+        for file in expand(
+            pattern,
+            collection=collection,
+            batch=batches(collection),
+            font=font,
+            rho=rho,
+        )
+    ]
 
 
 def flags(**values):
@@ -60,14 +75,23 @@ def flags(**values):
     )
 
 
+# --- fetch
+FETCHED = {
+    sources.archive(name, "").name: name
+    for name, entry in sources.catalogue().items()
+    if "file" in entry
+}
+
+
 # --- select
 def files_by_batch(name, settings):
     """The files that each job of a collection reads; tells at once where there are none."""
     try:
         return {
-            batch: sources.files(
+            batch: items.files(
                 settings["source"],
                 config["downloads"],
+                settings["layout"],
                 lambda piece: select.batch_of(piece, settings["batches"]) == batch,
             )
             for batch in batches(name)
@@ -84,16 +108,26 @@ SOURCE_FILES = {
 
 def select_flags(wildcards):
     settings = config["collections"][wildcards.collection]
-    archive = sources.archive(settings["source"], config["downloads"])
     return flags(
         source=settings["source"],
-        archive=archive and str(archive),
+        downloads=config["downloads"],
+        layout=settings["layout"],
         batches=settings["batches"],
         take=settings["take"],
         shares=None if settings["split"] == "source" else settings["split"],
-        durations=settings["durations"],
-        tempo=settings["tempo"],
+        durations=settings.get("durations"),
+        tempo=settings.get("tempo"),
         seed=config["seed"],
+    )
+
+
+# --- engrave
+def engrave_flags(wildcards):
+    settings = config["collections"][wildcards.collection]
+    return flags(
+        layout=settings["layout"],
+        repeats=settings.get("repeats", "unfold"),
+        unconfined=config["unconfined"],
     )
 
 
@@ -102,23 +136,61 @@ KEEP = (lambda path: path) if config["performances"]["keep_audio"] else temp
 
 
 def font_file(name, font):
-    """The file of a sound font; tells at once where there is none."""
+    """The file of a sound font; tells at once where there is none, but for one that is fetched."""
+    fetched = sources.archive(font["file"], config["downloads"])
     try:
-        return str(sources.font_path(font["file"]))
+        return str(fetched or sources.font_path(font["file"]))
     except FileNotFoundError as error:
         raise WorkflowError(f"fonts.{name}: {error}")
 
 
 FONT_FILES = {name: font_file(name, font) for name, font in config["fonts"].items()}
+PLAYED_SPLITS = {
+    name: font.get("splits", SPLITS) for name, font in config["fonts"].items()
+}
+
+
+def performances(split=None):
+    """(font, rho) of all that is played, rho as in paths; with a split, of what is played of it."""
+    return [
+        (name, str(rho))
+        for name, font in config["fonts"].items()
+        if split is None or split in PLAYED_SPLITS[name]
+        for rho in font.get("rho", config["performances"]["rho"])
+    ]
+
+
+for name, rho in performances():
+    try:
+        tempo.span(rho)
+    except ValueError as error:
+        raise WorkflowError(f"fonts.{name}: {error}")
 
 
 # --- shard
 def shards_of(split):
     """Input function: all shards of a split."""
-    return of_batches(f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet")
+    return of_batches(
+        f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet", split
+    )
 
 
 # --- score following
+FOLLOWING_REPORT = (
+    [f"{RESULTS}/tables/score_following.md"]
+    + expand(
+        f"{RESULTS}/figures/{{name}}.{{kind}}",
+        name=[
+            "staves",
+            "score_following_history",
+            "score_following_errors",
+            "score_following_example",
+        ],
+        kind=["png", "pdf"],
+    )
+    if FOLLOWING
+    else []
+)
 TRAINING = [
     "epochs",
     "epoch_samples",
@@ -138,12 +210,10 @@ def following_shards(split):
     """Input function: the shards of a split that score following learns from."""
 
     def files(wildcards):
-        return expand(
+        return batch_files(
             f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
-            collection=FOLLOWING["collection"],
-            font=config["fonts"],
-            rho=config["performances"]["rho"],
-            batch=batches(FOLLOWING["collection"]),
+            FOLLOWING["collection"],
+            split,
         )
 
     return files

@@ -1,4 +1,4 @@
-# One LilyPond compile a piece: staff images, noteheads, sounding notes, and the link between them.
+# One LilyPond compile a piece: images, noteheads, sounding notes, and the link between them.
 
 
 rule engrave:
@@ -17,8 +17,10 @@ rule engrave:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,  # LilyPond needs some 300 MB for a tune, Python as much for the batch
+        mem_mb=2500,  # LilyPond needs 300 MB for a tune, up to 1.5 GB for a book; Python the rest
+    params:
+        flags=engrave_flags,
     shell:
-        "python -m pipeline engrave --pieces {input} --images {output.images}"
-        " --systems {output.systems} --noteheads {output.noteheads} --notes {output.notes} --engraved {output.engraved}"
-        " 2> {log}"
+        "python -m pipeline engrave --pieces {input} {params.flags} --images {output.images}"
+        " --systems {output.systems} --noteheads {output.noteheads} --notes {output.notes}"
+        " --engraved {output.engraved} 2> {log}"

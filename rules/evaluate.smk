@@ -24,7 +24,7 @@ rule evaluate:
             train_samples=FOLLOWING["evaluate_train_samples"],
         ),
         shards=lambda wildcards, input: flags(
-            shards={split: list(input[split]) for split in SPLITS}
+            shards={split: list(input[split]) for split in sources.DRAWN}
         ),
     shell:
         "python -m models evaluate --weights {input.weights} {params.shards} {params.flags}"

@@ -1,4 +1,5 @@
-# Archives from a mirror or their URL, checked against the digest in pipeline/sources.yaml.
+# Archives, lists and sound fonts from a mirror or their URL, checked against the digest in
+# pipeline/sources.yaml.
 
 
 localrules:
@@ -7,10 +8,14 @@ localrules:
 
 rule fetch:
     output:
-        f"{config['downloads']}/{{name}}.zip",
+        f"{config['downloads']}/{{file}}",
     log:
-        f"{RESULTS}/logs/fetch/{{name}}.log",
+        f"{RESULTS}/logs/fetch/{{file}}.log",
+    wildcard_constraints:
+        file="|".join(FETCHED).replace(".", r"\."),
     conda:
         "../envs/data.yaml"
+    params:
+        name=lambda wildcards: FETCHED[wildcards.file],
     shell:
-        "python -m pipeline fetch --name {wildcards.name} --path {output} 2> {log}"
+        "python -m pipeline fetch --name {params.name} --path {output} 2> {log}"

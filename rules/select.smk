@@ -1,4 +1,4 @@
-# Choose pieces: melodies of the wanted note values, each with its split and its score.
+# Choose pieces: melodies of the wanted note values and whole scores, each with its split.
 
 
 rule select:

@@ -24,8 +24,11 @@ rule shard:
     resources:
         mem_mb=1000,  # the small tables of a batch, and eight spectrograms
     params:
-        out=lambda wildcards, output: flags(out=dict(zip(SPLITS, output))),
+        flags=lambda wildcards, output: flags(
+            layout=config["collections"][wildcards.collection]["layout"],
+            out=dict(zip(SPLITS, output)),
+        ),
     shell:
         "python -m pipeline shard --pieces {input.pieces} --images {input.images}"
         " --systems {input.systems} --noteheads {input.noteheads} --notes {input.notes} --features {input.features}"
-        " {params.out} 2> {log}"
+        " {params.flags} 2> {log}"

@@ -15,7 +15,11 @@ rule spectrogram:
         "../envs/data.yaml"
     resources:
         mem_mb=1500,  # one recording of up to an hour as samples
+    params:
+        flags=lambda wildcards: flags(
+            settings=config["collections"][wildcards.collection]["spectrogram"]
+        ),
     shell:
         "python -m pipeline spectrogram --performances {input.performances}"
-        " --audio {input.audio} --settings score_following --out {output}"
+        " --audio {input.audio} {params.flags} --out {output}"
         " 2> {log}"

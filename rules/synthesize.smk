@@ -1,8 +1,10 @@
-# Play the notes with one sound font at one tempo ratio. A new font or ratio enters here.
+# Play the notes with one sound font at one tempo ratio, or one drawn from a range for each piece. A
+# new font or ratio enters here.
 
 
 rule synthesize:
     input:
+        pieces=f"{DATA}/pieces/{{batch}}.parquet",
         notes=f"{DATA}/notes/{{batch}}.parquet",
         font=lambda wildcards: FONT_FILES[wildcards.font],
     output:
@@ -18,13 +20,15 @@ rule synthesize:
         mem_mb=1500,  # the font's samples, and one recording of up to an hour
     params:
         flags=lambda wildcards: flags(
+            splits=PLAYED_SPLITS[wildcards.font],
             font=wildcards.font,
-            font_file=config["fonts"][wildcards.font]["file"],
+            font_file=FONT_FILES[wildcards.font],
             bank=config["fonts"][wildcards.font].get("bank", 0),
             preset=config["fonts"][wildcards.font].get("preset", 0),
-            rho=float(wildcards.rho),
+            rho=wildcards.rho,
+            seed=config["seed"],
             loudness_db=config["performances"]["loudness_db"],
         ),
     shell:
-        "python -m pipeline synthesize --notes {input.notes} {params.flags}"
+        "python -m pipeline synthesize --pieces {input.pieces} --notes {input.notes} {params.flags}"
         " --audio {output.audio} --out {output.performances} 2> {log}"

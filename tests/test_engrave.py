@@ -1,7 +1,6 @@
 """Engraving: images, noteheads and notes of one compile, and the exact links between them."""
 
 import io
-from fractions import Fraction as F
 
 import numpy as np
 import pytest
@@ -34,7 +33,7 @@ def pieces(found: dict[str, score.Score | str], path):
 
 def run(found, folder) -> dict[str, list[dict]]:
     paths = {name: folder / f"{name}.parquet" for name in OUTPUTS}
-    engrave.engrave(pieces(found, folder / "pieces.parquet"), **paths)
+    engrave.engrave(pieces(found, folder / "pieces.parquet"), "staves", "unfold", "warn", **paths)
     schemas = {name: getattr(tables, name.upper()) for name in OUTPUTS}
     return {name: tables.read(paths[name], schemas[name]).to_pylist() for name in OUTPUTS}
 
@@ -189,36 +188,6 @@ def test_notes_that_differ_from_the_selected_melody_are_caught(tmp_path):
     row["score"][0]["text"] = row["score"][0]["text"].replace("e'8", "f'8", 1)
     tables.write([row], tables.PIECES, path)
     paths = {name: tmp_path / f"{name}.parquet" for name in OUTPUTS}
-    engrave.engrave(path, **paths)
+    engrave.engrave(path, "staves", "unfold", "warn", **paths)
     (outcome,) = tables.read(paths["engraved"], tables.ENGRAVED).to_pylist()
     assert "note 2 sounds as (1.0, 0.5, 65) but was selected as (1.0, 0.5, 64)" in outcome["reason"]
-
-
-def test_a_score_that_never_ends_is_stopped_and_takes_no_other_along(tmp_path, monkeypatch):
-    monkeypatch.setattr(lilypond, "SECONDS_A_SCORE", 4)
-    endless = "#(let loop () (loop))"
-    good = score.lilypond(midi.read(scores.midi(scores.scale(8))))
-    failures = lilypond.compile_all({"endless": endless, "good": good}, tmp_path)
-    assert failures == {"endless": "LilyPond: ended after the time limit of 4 s"}
-
-
-def test_glyphs_are_the_same_whether_remembered_or_looked_up(tmp_path, monkeypatch):
-    text = score.lilypond(midi.read(scores.midi(scores.scale(12))))
-    lilypond.compile_all({"a": text}, tmp_path)
-    remembered = (tmp_path / "a.svg").read_bytes()
-    settings = lilypond.SETTINGS.read_text()
-    plain = tmp_path / "plain.ily"
-    plain.write_text(settings[: settings.index("%% LilyPond 2.24 looks")])
-    monkeypatch.setattr(lilypond, "SETTINGS", plain)
-    lilypond.compile_all({"a": text}, tmp_path)
-    assert (tmp_path / "a.svg").read_bytes() == remembered
-
-
-def test_a_log_with_two_tied_notes_of_one_pitch():
-    log = "note\t0\t0\t1/4\t60\ta:1:1\ntie\t0\t0\nnote\t1/4\t0\t1/4\t60\ta:1:5\n"
-    notes, tempi = engrave.read_log(log + "note\t1/2\t0\t1/4\t60\ta:1:9\n")
-    assert [(note.onset, note.duration, note.held) for note in notes] == [
-        (F(0), F(2), ["a:1:5"]),
-        (F(2), F(1), []),
-    ]
-    assert tempi == []

@@ -1,6 +1,10 @@
-"""Shards: which onsets are examples, and why the others are none."""
+"""Shards: which onsets are examples and why the others are none; a piece on pages as a strip."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline import shard, tables
 from pipeline.constants import onset_frame
@@ -37,7 +41,7 @@ def test_no_rounding_error_moves_an_onset_that_falls_on_a_frame():
 
 def test_an_excerpt_must_lie_within_the_recording_and_the_staff():
     """A note a second: frames 0, 32, 63, 94, ...; an excerpt begins 34 frames before its onset."""
-    columns = shard.onsets(notes_at(*range(6)), heads_on(0, 0, 0, 1, 1, 1), 1.0, FPS)
+    columns = shard.staff_onsets(notes_at(*range(6)), heads_on(0, 0, 0, 1, 1, 1), 1.0, FPS)
     assert columns["frame"] == [0, 32, 63, 94, 125, 157]
     assert columns["reason"] == [
         shard.BEFORE_RECORDING,
@@ -53,21 +57,21 @@ def test_an_excerpt_must_lie_within_the_recording_and_the_staff():
 
 def test_an_excerpt_ends_with_its_own_onset():
     """At 31.25 frames a second 0.15 s are less than five frames, 0.2 s are more."""
-    columns = shard.onsets(notes_at(2, 2.15, 2.35), heads_on(0, 0, 0), 1.0, FPS)
+    columns = shard.staff_onsets(notes_at(2, 2.15, 2.35), heads_on(0, 0, 0), 1.0, FPS)
     assert columns["reason"][0] == shard.BEFORE_STAFF
-    late = shard.onsets(notes_at(0, 2, 2.15, 2.35), heads_on(0, 0, 0, 0), 1.0, FPS)
+    late = shard.staff_onsets(notes_at(0, 2, 2.15, 2.35), heads_on(0, 0, 0, 0), 1.0, FPS)
     assert late["reason"] == [shard.BEFORE_RECORDING, shard.NOT_LAST, None, None]
 
 
 def test_twice_the_tempo_halves_the_onsets():
-    columns = shard.onsets(notes_at(0, 1, 2), heads_on(0, 0, 0), 2.0, FPS)
+    columns = shard.staff_onsets(notes_at(0, 1, 2), heads_on(0, 0, 0), 2.0, FPS)
     assert columns["frame"] == [0, onset_frame(0.5, FPS), onset_frame(1.0, FPS)]
 
 
 def test_a_note_without_a_head_keeps_its_reason():
     notes = notes_at(0, 2, 4)
     notes[1] |= {"head_id": None, "reason": "an ornament"}
-    columns = shard.onsets(notes, heads_on(0, 0, 0), 1.0, FPS)
+    columns = shard.staff_onsets(notes, heads_on(0, 0, 0), 1.0, FPS)
     assert columns["reason"][1] == "an ornament"
     assert columns["x"][1] is None
     assert columns["reason"][2] is None
@@ -119,7 +123,7 @@ def batch(tmp_path):
     feature = {"piece_id": "a", "font": "f", "rho": 1.0, "fps": FPS, "bins": 2}
     tables.write([feature | {"spectrogram": [0.0, 1.0] * 120}], tables.FEATURES, paths["features"])
     out = {split: tmp_path / f"{split}.parquet" for split in ("train", "valid", "test")}
-    shard.shard(**paths, out=out)
+    shard.shard(**paths, layout="staves", out=out)
     return paths, out
 
 
@@ -131,3 +135,111 @@ def test_a_shard_joins_the_tables_and_only_its_split_has_rows(batch):
     assert row["reason"] == [shard.BEFORE_RECORDING] * 2 + [None, None]
     assert row["spectrogram"][:4] == [0.0, 1.0, 0.0, 1.0]
     assert tables.read(out["test"], tables.SHARDS).num_rows == 0
+
+
+def chord(onset_s, *pitches, first_id=0):
+    """Notes that begin together, each with the head of its own number."""
+    return [
+        {"note_id": i, "onset_s": onset_s, "pitch": pitch, "head_id": i, "reason": None}
+        for i, pitch in enumerate(pitches, first_id)
+    ]
+
+
+def heads_at(*places):
+    """Heads as (system, x on the page)."""
+    return {i: {"system": system, "x": x} for i, (system, x) in enumerate(places)}
+
+
+def test_a_frame_of_a_strip_has_one_entry_the_highest_head():
+    """20 frames a second: 0 s is frame 0, 0.5 s frame 10. Systems begin at x = 50 of their page;
+    the second follows the first, which is 700 px wide."""
+    notes = chord(0.0, 48, 64, 60) + chord(0.5, 50, 65, first_id=3)
+    heads = heads_at((0, 90.0), (0, 91.5), (0, 90.0), (1, 80.0), (1, 80.5))
+    columns = shard.strip_onsets(notes, heads, {0: -50, 1: 650}, 1.0, 20.0)
+    assert columns["frame"] == [0, 10]
+    assert columns["note_id"] == [1, 4]
+    assert columns["pitch"] == [64, 65]
+    assert columns["x"] == [41.5, 730.5]
+    assert columns["image"] == [0, 0]
+    assert columns["reason"] == [None, None]
+    assert (columns["first_frame"], columns["last_frame"]) == ([0, 0], [10, 10])
+
+
+def test_of_two_onsets_in_one_frame_of_a_strip_the_earlier_stays():
+    """0.96 and 0.99 s both belong to frame 20, at 1 s; the later one is higher."""
+    notes = chord(0.96, 60) + chord(0.99, 72, first_id=1)
+    columns = shard.strip_onsets(notes, heads_at((0, 10.0), (0, 20.0)), {0: 0}, 1.0, 20.0)
+    assert columns["frame"] == [20]
+    assert columns["pitch"] == [60]
+    apart = shard.strip_onsets(notes, heads_at((0, 10.0), (0, 20.0)), {0: 0}, 0.5, 20.0)
+    assert apart["frame"] == [39, 40]  # 1.92 and 1.98 s at half the tempo
+
+
+def test_notes_without_a_head_are_not_in_the_map_of_a_strip():
+    notes = chord(0.0, 60, 64)
+    notes[1] |= {"head_id": None, "reason": "an ornament"}
+    columns = shard.strip_onsets(notes, heads_at((0, 10.0)), {0: 0}, 1.0, 20.0)
+    assert columns["pitch"] == [60]
+    nothing = shard.strip_onsets(notes[1:], {}, {}, 1.0, 20.0)
+    assert all(column == [] for column in nothing.values())
+
+
+def png(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_piece_on_pages_becomes_one_strip(tmp_path, capsys):
+    """Two pages with a system each; the piece without a system, and the one of another split, are
+    not in the shard. The ratio 0.9 does not suffer from single precision."""
+    paths = {name: tmp_path / f"{name}.parquet" for name in
+             ("pieces", "images", "systems", "noteheads", "notes", "features")}  # fmt: skip
+    ids = {"a": "test", "bare": "test", "other": "train"}
+    pages = np.random.default_rng(0).integers(0, 255, (2, 400, 300), np.uint8)
+    rows = {
+        "pieces": [{"piece_id": i, "split": split} for i, split in ids.items()],
+        "images": [
+            {"piece_id": i, "image": number, "png": png(page)}
+            for i in ids
+            for number, page in enumerate(pages)
+        ],
+        "systems": [
+            {"piece_id": i, "system": n, "image": n, "left": 20.0, "right": 280.0,
+             "top": [100.0, 200.0 + n], "bottom": [128.0, 228.0 + 80 * n]}
+            for i in ("a", "other")
+            for n in (0, 1)
+        ],
+        "noteheads": [
+            {"piece_id": i, "head_id": n, "system": n, "image": n, "x": 60.0}
+            for i in ids
+            for n in (0, 1)
+        ],
+        "notes": [
+            {"piece_id": i, "note_id": n, "onset_s": n * 90.0, "pitch": 60, "head_id": n}
+            for i in ids
+            for n in (0, 1)
+        ],
+        "features": [
+            {"piece_id": i, "font": "f", "rho": 0.9, "fps": 20.0, "bins": 1, "spectrogram": [0.0]}
+            for i in ids
+        ],
+    }  # fmt: skip
+    for name, content in rows.items():
+        tables.write(content, getattr(tables, name.upper()), paths[name])
+    out = {split: tmp_path / f"{split}.parquet" for split in ("train", "test")}
+    shard.shard(**paths, layout="pages", out=out)
+
+    (row,) = tables.read(out["test"], tables.SHARDS).to_pylist()
+    assert row["piece_id"] == "a"
+    (strip,) = (np.asarray(Image.open(io.BytesIO(one))) for one in row["images"])
+    assert (row["left"], row["right"], strip.shape) == ([0.0], [520.0], (200, 520))
+    np.testing.assert_array_equal(strip[:, :260], pages[0, 64:264, 20:280])
+    assert row["frame"] == [0, 2_000]  # 90 s / 0.9 are 100 s, just the beginning of a frame
+    assert row["x"] == [40.0, 300.0]
+    for index, x in enumerate(row["x"]):  # the pixel under the head is the same one
+        middle = (164, 204)[index]
+        assert strip[100, int(x)] == pages[index, middle, 60]
+    assert tables.read(out["train"], tables.SHARDS)["piece_id"].to_pylist() == ["other"]
+    said = capsys.readouterr().err
+    assert "a: systems cut as too tall for a strip: 1" in said

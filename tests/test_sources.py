@@ -1,116 +1,154 @@
-"""Sources: archives that are checked, folders, zips and lists of one's own files."""
+"""What is fetched: archives, lists and sound fonts that are checked, from a mirror or their URL."""
 
+import io
+import tarfile
 import zipfile
 
 import pytest
 
 from pipeline import sources
-from tests import scores
 
-TUNE = scores.midi(scores.scale(16))
+
+def tar(path, members, mode="w:gz"):
+    """A tar archive of (name, content) members; content None makes a link to /etc/passwd."""
+    with tarfile.open(path, mode) as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if content is None:
+                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            else:
+                info.size = len(content)
+            archive.addfile(info, io.BytesIO(content or b""))
 
 
 @pytest.fixture
-def archive(tmp_path, monkeypatch):
-    """A mirror with one source, `little`, that the catalogue knows."""
-    path = tmp_path / "mirror" / "Little.zip"
-    path.parent.mkdir()
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr("Little/train/a.mid", TUNE)
-        file.writestr("Little/test/b.mid", TUNE)
-    entry = {
-        "title": "A little set",
-        "file": "Little.zip",
-        "url": "file:///nowhere/Little.zip",
-        "digest": sources.digest(path),
-        "licence": "CC0",
+def mirror(tmp_path, monkeypatch):
+    """A mirror with a zip, a tar, a list and a sound font that the catalogue knows."""
+    folder = tmp_path / "mirror"
+    (folder / "fonts").mkdir(parents=True)
+    with zipfile.ZipFile(folder / "Little.zip", "w") as file:
+        file.writestr("Little/train/a.mid", b"a")
+        file.writestr("Little/test/b.mid", b"b")
+    tar(folder / "Scores.tar.gz", [("Scores-1/ftp/a.ly", b"{ c }"), ("Scores-1/README", b"!")])
+    (folder / "fonts" / "Grand_v1.2.sf3").write_bytes(b"RIFF")
+    rows = {"zip": "Little.zip", "tar": "Scores.tar.gz", "font": "fonts/Grand_v1.2.sf3"}
+    table = {
+        name: {
+            "title": f"a {name}",
+            "file": file,
+            "url": f"file:///nowhere/{file}",
+            "digest": sources.digest(folder / file, "ftp" if name == "tar" else None),
+            **({"members": "ftp"} if name == "tar" else {}),
+            "licence": "CC0",
+        }
+        for name, file in rows.items()
     }
-    monkeypatch.setattr(sources, "catalogue", lambda: {"little": entry})
-    monkeypatch.setenv(sources.MIRROR, str(path.parent))
-    return path
+    monkeypatch.setattr(sources, "catalogue", lambda: table)
+    monkeypatch.setenv(sources.MIRROR, str(folder))
+    return folder
 
 
-def test_the_digest_is_of_the_contents_not_of_the_archive(archive, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "file"), [("zip", "zip.zip"), ("tar", "tar.tar.gz"), ("font", "font.sf3")]
+)
+def test_every_kind_of_file_comes_from_the_mirror(mirror, tmp_path, name, file):
+    path = sources.archive(name, tmp_path / "downloads")
+    assert path == tmp_path / "downloads" / file
+    sources.fetch(name, path)
+    assert path.read_bytes() == (mirror / sources.catalogue()[name]["file"]).read_bytes()
+
+
+def test_the_digest_is_of_the_contents_not_of_the_archive(mirror, tmp_path):
     again = tmp_path / "again.zip"
-    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as new:
+    old_path = mirror / "Little.zip"
+    with zipfile.ZipFile(old_path) as old, zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as new:
         for name in reversed(old.namelist()):
             new.writestr(name, old.read(name))
-    assert again.read_bytes() != archive.read_bytes()
-    assert sources.digest(again) == sources.digest(archive)
+    assert again.read_bytes() != old_path.read_bytes()
+    assert sources.digest(again) == sources.digest(old_path)
 
 
-def test_an_archive_comes_from_the_mirror_with_its_splits(archive, tmp_path):
-    path = tmp_path / "downloads" / "little.zip"
-    sources.fetch("little", path)
-    items = sources.items("little", path)
-    assert [(item.piece_id, item.split) for item in items] == [
-        ("test__b", "test"),
-        ("train__a", "train"),
-    ]
-    assert items[0].read() == TUNE
+def test_a_tar_is_compared_by_the_folder_that_is_read(mirror, tmp_path):
+    known = sources.digest(mirror / "Scores.tar.gz", "ftp")
+    tar(tmp_path / "repacked.tar.gz", [("Other-2/ftp/a.ly", b"{ c }"), ("Other-2/new", b"?")])
+    assert sources.digest(tmp_path / "repacked.tar.gz", "ftp") == known
+    tar(tmp_path / "edited.tar.gz", [("Scores-1/ftp/a.ly", b"{ d }")])
+    assert sources.digest(tmp_path / "edited.tar.gz", "ftp") != known
 
 
-def test_a_truncated_archive_is_refused_and_leaves_nothing(archive, tmp_path):
-    archive.write_bytes(archive.read_bytes()[:200])
-    path = tmp_path / "downloads" / "little.zip"
-    with pytest.raises(ValueError, match=r"Little\.zip: not a whole zip archive"):
-        sources.digest(archive)
-    with pytest.raises(ValueError, match=r"could not fetch Little\.zip"):
-        sources.fetch("little", path)
+def test_a_tar_gives_its_files_by_name_and_no_links(tmp_path):
+    path = tmp_path / "scores.tar.gz"
+    tar(path, [("S/ftp/a.ly", b"a"), ("S/ftp/b/c.ily", b"c"), ("S/ftp/link", None), ("S/x", b"x")])
+    assert dict(sources.members(path, "ftp")) == {"ftp/a.ly": b"a", "ftp/b/c.ily": b"c"}
+
+
+@pytest.mark.parametrize("name", ["/etc/a.ly", "S/ftp/../../a.ly"])
+def test_a_member_that_leads_outside_is_refused(tmp_path, name):
+    tar(tmp_path / "bad.tar.gz", [(name, b"a")])
+    with pytest.raises(ValueError, match="leads outside"):
+        list(sources.members(tmp_path / "bad.tar.gz"))
+
+
+def test_a_huge_member_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "MAX_MEMBER_BYTES", 10)
+    tar(tmp_path / "bomb.tar.gz", [("S/a", b"0" * 11)])
+    with pytest.raises(ValueError, match="too large"):
+        list(sources.members(tmp_path / "bomb.tar.gz"))
+
+
+@pytest.mark.parametrize(("name", "file"), [("zip", "Little.zip"), ("tar", "Scores.tar.gz")])
+def test_a_truncated_archive_is_refused_and_leaves_nothing(mirror, tmp_path, name, file):
+    (mirror / file).write_bytes((mirror / file).read_bytes()[:60])
+    path = sources.archive(name, tmp_path / "downloads")
+    with pytest.raises(ValueError, match=rf"{file}: .*(damaged|not a whole archive)"):
+        sources.digest(mirror / file)
+    with pytest.raises(ValueError, match=f"could not fetch {file}"):
+        sources.fetch(name, path)
     assert not list(path.parent.iterdir())
 
 
-def test_an_archive_with_other_contents_is_refused(archive, tmp_path):
-    with zipfile.ZipFile(archive, "a") as file:
-        file.writestr("Little/train/c.mid", TUNE)
+def test_a_file_with_other_contents_is_refused(mirror, tmp_path):
+    (mirror / "fonts" / "Grand_v1.2.sf3").write_bytes(b"RIFX")
     with pytest.raises(ValueError, match="its contents have the digest"):
-        sources.fetch("little", tmp_path / "little.zip")
+        sources.fetch("font", tmp_path / "font.sf3")
 
 
-def test_a_missing_archive_says_where_it_was_looked_for(archive, tmp_path):
-    archive.unlink()
+def test_a_missing_file_says_where_it_was_looked_for(mirror, tmp_path):
+    (mirror / "Little.zip").unlink()
     with pytest.raises(ValueError, match=f"Set {sources.MIRROR} to a folder"):
-        sources.fetch("little", tmp_path / "little.zip")
+        sources.fetch("zip", tmp_path / "zip.zip")
 
 
-def test_a_folder_and_a_list_give_the_same_pieces(tmp_path):
-    folder = tmp_path / "tunes"
-    (folder / "jigs").mkdir(parents=True)
-    (folder / "jigs" / "one.mid").write_bytes(TUNE)
-    (folder / "two.MIDI").write_bytes(TUNE)
-    (folder / "notes.txt").write_text("no music")
-    listed = tmp_path / "tunes" / "list.txt"
-    listed.write_text("# my tunes\njigs/one.mid\ntwo.MIDI\n")
-    ids = [item.piece_id for item in sources.items(str(folder))]
-    assert ids == ["jigs__one", "two"]
-    assert [item.piece_id for item in sources.items(str(listed))] == ids
+def test_what_is_not_in_the_table_cannot_be_fetched(mirror, tmp_path):
+    with pytest.raises(ValueError, match="nothing to fetch; there is zip, tar, font"):
+        sources.fetch("fond", tmp_path / "fond.sf3")
 
 
-def test_a_listed_file_that_is_missing_fails_only_when_it_is_read(tmp_path):
-    listed = tmp_path / "list.txt"
-    listed.write_text("gone.mid\n")
-    (item,) = sources.items(str(listed))
-    with pytest.raises(ValueError, match="cannot be read"):
-        item.read()
+def test_a_font_that_lies_in_an_archive_upstream_is_taken_out(mirror, tmp_path, monkeypatch):
+    tar(tmp_path / "grand.tar.bz2", [("g/licence", b"CC0"), ("g/grand.sf2", b"RIFF")], "w:bz2")
+    font = sources.catalogue()["font"]
+    font |= {"url": (tmp_path / "grand.tar.bz2").as_uri(), "member": "g/grand.sf2"}
+    monkeypatch.delenv(sources.MIRROR)
+    sources.fetch("font", tmp_path / "font.sf3")
+    assert (tmp_path / "font.sf3").read_bytes() == b"RIFF"
 
 
-def test_a_folder_without_midi_files_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="no MIDI files"):
-        sources.items(str(tmp_path))
+def test_a_font_is_named_by_path_by_package_or_by_the_table(mirror, tmp_path):
+    own = tmp_path / "own.sf2"
+    own.write_bytes(b"RIFF")
+    assert sources.font_path(str(own)) == own
+    assert sources.font_path("pretty_midi:TimGM6mb.sf2").name == "TimGM6mb.sf2"
+    with pytest.raises(FileNotFoundError, match=r"sound font font: no file .*font\.sf3"):
+        sources.font_path("font", tmp_path)
+    sources.fetch("font", tmp_path / "font.sf3")
+    assert sources.font_path("font", tmp_path) == tmp_path / "font.sf3"
 
 
-def test_an_unknown_source_is_an_error_that_names_the_known_ones():
-    with pytest.raises(ValueError, match="nor one of nottingham, ryans-mammoth"):
-        sources.items("notingham")
-
-
-def test_music21_brings_its_tunes_along():
-    items = sources.items("ryans-mammoth")
-    assert len(items) == 1059
-    assert all(item.read().exists() for item in items)
-
-
-def test_any_folder_of_music21s_corpus_can_be_named():
-    assert len(sources.items("music21:ryansMammoth")) == 1059
-    with pytest.raises(ValueError, match="no works in 'ryan'; it has"):
-        sources.items("music21:ryan")
+def test_every_row_of_the_table_is_complete():
+    for name, row in sources.catalogue().items():
+        assert row["title"] and row["licence"], name
+        assert {"works", "piano", "scores", "file"} & row.keys(), name
+        if "file" in row:
+            assert len(row["digest"]) == 64 and "://" in row["url"], name
+        for part in row.get("scores", {}).values():
+            assert "file" in sources.catalogue()[part], name

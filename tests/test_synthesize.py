@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline import tables
+from pipeline import tables, tempo
 from pipeline.constants import AUDIO_RATE_HZ, RETRIEVAL, TAIL_S, onset_frame
 from pipeline.sources import font_path
 from pipeline.spectrogram import load, spectrogram
@@ -50,17 +50,37 @@ def write_notes(path, pieces: dict[str, list[Note]]) -> None:
     tables.write(rows, tables.NOTES, path)
 
 
-def play(tmp_path, pieces, loudness_db=None, rho=1.0, font=FONT, bank=0, preset=0) -> list[dict]:
-    """Run the stage; the rows of its table. Audio lies in tmp_path / audio."""
+def play(
+    tmp_path,
+    pieces,
+    loudness_db=None,
+    rho="1.0",
+    font=FONT,
+    bank=0,
+    preset=0,
+    name="piano",
+    seed=0,
+    splits=("train",),
+    split_of=None,
+) -> list[dict]:
+    """Run the stage; the rows of its table. Audio lies in tmp_path / audio.
+
+    Pieces are in the split `split_of` says, or in train.
+    """
     write_notes(tmp_path / "notes.parquet", pieces)
+    known = [{"piece_id": i, "split": (split_of or {}).get(i, "train")} for i in pieces]
+    tables.write(known, tables.PIECES, tmp_path / "pieces.parquet")
     out = tmp_path / "performances.parquet"
     synthesize(
         tmp_path / "notes.parquet",
-        "piano",
+        tmp_path / "pieces.parquet",
+        list(splits),
+        name,
         font,
         bank,
         preset,
-        rho,
+        str(rho),
+        seed,
         loudness_db,
         tmp_path / "audio",
         out,
@@ -222,16 +242,57 @@ def test_a_second_run_replaces_the_first(tmp_path):
     assert [path.name for path in (tmp_path / "audio").iterdir()] == ["new.flac"]
 
 
-@pytest.mark.parametrize("rho", [0.0, -1.0, math.nan, math.inf])
+def test_a_font_plays_the_pieces_of_its_splits_only(tmp_path):
+    pieces = {"one": SCALE, "two": SCALE, "three": SCALE}
+    split_of = {"one": "train", "two": "test", "three": "valid"}
+    rows = play(tmp_path, pieces, split_of=split_of, splits=["train", "valid"])
+    assert [row["piece_id"] for row in rows] == ["one", "three"]
+    assert play(tmp_path, pieces, split_of=split_of, splits=["extra"]) == []
+    assert list((tmp_path / "audio").iterdir()) == []
+
+
+def test_each_piece_draws_its_tempo_from_a_range(tmp_path):
+    """A scale of two seconds lasts 2 / rho, and the ratio drawn is in the table."""
+    rows = play(tmp_path, {"one": SCALE, "two": SCALE}, rho="0.9-1.1")
+    assert rows[0]["rho"] != rows[1]["rho"]
+    for row in rows:
+        assert 0.9 <= row["rho"] <= 1.1
+        assert row["duration_s"] == pytest.approx(2.0 / row["rho"] + TAIL_S, abs=1e-4)
+
+
+def test_what_is_drawn_follows_from_seed_piece_and_font_alone(tmp_path):
+    def drawn(pieces=("one", "two"), **settings):
+        rows = play(tmp_path, dict.fromkeys(pieces, SCALE[:1]), rho="0.5-2", **settings)
+        return {row["piece_id"]: row["rho"] for row in rows}
+
+    first = drawn()
+    assert drawn() == first
+    assert drawn(pieces=("two",))["two"] == first["two"]
+    assert drawn(seed=1)["one"] != first["one"]
+    assert drawn(name="organ")["one"] != first["one"]
+
+
+def test_draws_are_spread_evenly():
+    """Of 2,000 pieces a tenth lies in each tenth of the range, give or take three deviations."""
+    ratios = [tempo.drawn("0.9-1.1", 2016, f"piece{number}", "piano") for number in range(2_000)]
+    counts, _ = np.histogram(ratios, bins=10, range=(0.9, 1.1))
+    assert counts.sum() == 2_000
+    assert np.abs(counts - 200).max() < 3 * math.sqrt(2_000 * 0.1 * 0.9)
+
+
+@pytest.mark.parametrize(
+    "rho",
+    ["0.0", "-1.0", "nan", "inf", "1.1-0.9", "0-1", "0.9-", "0.9-1.1-1.3", "0.9-inf", "fast", ""],
+)
 def test_a_tempo_ratio_is_above_zero(tmp_path, rho):
     with pytest.raises(ValueError, match="a tempo ratio must be above 0"):
         play(tmp_path, {"scale": SCALE}, rho=rho)
 
 
 def test_fonts_that_do_not_serve_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"gone\.sf2: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"gone\.sf2: no file "):
         play(tmp_path, {"scale": SCALE}, font="gone.sf2")
-    with pytest.raises(FileNotFoundError, match=r"pretty_midi:gone\.sf2: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"pretty_midi:gone\.sf2: no file "):
         play(tmp_path, {"scale": SCALE}, font="pretty_midi:gone.sf2")
     with pytest.raises(FileNotFoundError, match="package 'no_such_package' is not installed"):
         play(tmp_path, {"scale": SCALE}, font="no_such_package:a.sf2")

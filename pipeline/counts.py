@@ -1,0 +1,105 @@
+"""What a data set holds, counted by split from its tables: columns only, one file at a time."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import tables
+
+SECONDS_PER_HOUR = 3600
+ENGRAVED = [field.name for field in tables.ENGRAVED if field.type == pa.int32()]  # its numbers
+By = dict[str, Counter]  # split -> what is counted -> number
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What stands in the scores of a data set, by split."""
+
+    numbers: By  # pieces, composers, hours, aligned pairs, and what ENGRAVED names
+    composers: By  # pieces of each
+    licences: By  # pieces of each
+    headless: By  # notes without a head, by reason
+
+
+def kind(reason: str) -> str:
+    """A reason without its particulars, to be counted with others of its kind."""
+    return reason.split(" (")[0].split(":")[0]
+
+
+def _frames(paths: list[Path], schema: pa.Schema, columns: list[str]):
+    for path in paths:
+        yield tables.read(path, schema, columns).to_pandas()
+
+
+def reasons(paths: list[Path], schema: pa.Schema) -> dict[str, str | None]:
+    """The reason of every piece of a table that has this column; None where there is none.
+
+    Of several performances of a piece, one with a reason goes before those without.
+    """
+    found: dict[str, str | None] = {}
+    for frame in _frames(paths, schema, ["piece_id", "reason"]):
+        for piece_id, reason in zip(frame["piece_id"], frame["reason"], strict=True):
+            found[piece_id] = reason if isinstance(reason, str) else found.get(piece_id)
+    return found
+
+
+def splits(paths: list[Path], schema: pa.Schema) -> dict[str, str]:
+    """The split of every piece of PIECES or SHARDS."""
+    found: dict[str, str] = {}
+    for frame in _frames(paths, schema, ["piece_id", "split"]):
+        found |= zip(frame["piece_id"], frame["split"], strict=True)
+    return found
+
+
+def scores(
+    split_of: dict[str, str], pieces: list[Path], engraved: list[Path], notes: list[Path]
+) -> Scores:
+    """Count the scores of those pieces that `split_of` gives a split."""
+    composers, licences, headless, numbers = (defaultdict(Counter) for _ in range(4))
+
+    def grouped(paths, schema, columns):
+        for frame in _frames(paths, schema, ["piece_id", *columns]):
+            frame["split"] = frame["piece_id"].map(split_of)
+            yield from frame[frame["split"].notna()].groupby("split")
+
+    for split, rows in grouped(pieces, tables.PIECES, ["composer", "licence"]):
+        numbers[split]["pieces"] += len(rows)
+        composers[split].update(rows["composer"].fillna("not stated"))
+        licences[split].update(rows["licence"].fillna("not stated"))
+    for split, rows in grouped(engraved, tables.ENGRAVED, ENGRAVED):
+        sums = rows[ENGRAVED].sum(min_count=1).dropna()  # null where nothing was checked
+        numbers[split].update(sums.astype(int).to_dict())
+    for split, rows in grouped(notes, tables.NOTES, ["onset_s", "duration_s", "head_id", "reason"]):
+        ends = (rows["onset_s"] + rows["duration_s"]).groupby(rows["piece_id"]).max()
+        numbers[split]["hours"] += float(ends.sum()) / SECONDS_PER_HOUR
+        numbers[split]["aligned"] += int(rows["head_id"].notna().sum())
+        headless[split].update(map(kind, rows["reason"].dropna()))
+    for split, of_split in composers.items():
+        numbers[split]["composers"] = len(of_split)
+    return Scores(numbers, composers, licences, headless)
+
+
+def performances(
+    split_of: dict[str, str], performances: list[Path], shards: list[Path]
+) -> tuple[By, Counter]:
+    """Recordings, hours of them, onsets and examples by split; and why other onsets are none."""
+    numbers: By = defaultdict(Counter)
+    others: Counter = Counter()
+    for frame in _frames(performances, tables.PERFORMANCES, ["piece_id", "duration_s"]):
+        seconds = frame["duration_s"].groupby(frame["piece_id"].map(split_of)).sum()
+        for split, total in seconds.items():
+            numbers[split]["hours_played"] += float(total) / SECONDS_PER_HOUR
+    for path in shards:
+        table = tables.read(path, tables.SHARDS, ["split", "frame", "reason"])
+        for split in pc.unique(table["split"]).to_pylist():
+            rows = table.filter(pc.equal(table["split"], split))
+            why = pd.Series(pc.list_flatten(rows["reason"]).to_pylist(), dtype=object)
+            numbers[split]["performances"] += rows.num_rows
+            numbers[split]["onsets"] += pc.sum(pc.list_value_length(rows["frame"])).as_py() or 0
+            numbers[split]["examples"] += int(why.isna().sum())
+            others.update(why.dropna())
+    return numbers, others

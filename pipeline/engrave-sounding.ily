@@ -1,0 +1,3 @@
+%% For a file none of whose scores is to sound.
+\include "engrave.ily"
+\include "sounding.ily"

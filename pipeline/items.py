@@ -1,0 +1,74 @@
+"""The pieces of any source, for the layout that a collection has.
+
+A source is named in the config by a key of `sources.yaml`, or by a path of one's own. For the
+layout `staves` that is a folder or a zip of MIDI files, or a text file that lists MIDI files line
+by line; `music21:FOLDER` names the works of one folder of music21's corpus. For the layout `pages`
+it is a folder of LilyPond and MusicXML files.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline import sheets, sources, tunes
+
+STAVES, PAGES = "staves", "pages"
+
+
+def files(
+    source: str, downloads: Path | str, layout: str, chosen: Callable[[str], bool]
+) -> list[Path]:
+    """The files that have to be there to read those pieces whose id is `chosen`.
+
+    Raises ValueError where the source is unknown, holds no pieces, or none for that layout.
+    """
+    if _entry(source, layout):
+        return list(sources.needed(source, downloads).values())
+    path = Path(source)
+    own = [Path(i.source) for i in items(source, downloads, layout) if chosen(i.piece_id)]
+    if layout == PAGES:
+        return sorted({file for main in own for file in sheets.with_includes(main, path)})
+    return own if path.is_dir() else [path] if path.suffix == ".zip" else [path, *own]
+
+
+def _entry(source: str, layout: str) -> dict | None:
+    """A source's row of the table, None for a path; ValueError where it has another layout."""
+    entry = sources.entry_of(source)
+    if entry is None or entry.get("layout") == layout:
+        return entry
+    if "layout" not in entry:
+        raise ValueError(f"{source} ({entry['title']}) is no source of pieces")
+    kind = {STAVES: "melodies", PAGES: "whole scores"}[entry["layout"]]
+    raise ValueError(f"{source} holds {kind}; set 'layout: {entry['layout']}' for it")
+
+
+def items(source: str, downloads: Path | str, layout: str) -> list[sources.Item]:
+    """All pieces of a source, sorted by id; fetched files lie in `downloads`.
+
+    Raises ValueError where the source is unknown, holds no pieces, or none for that layout.
+    """
+    entry = _entry(source, layout)
+    if entry is None:
+        path = Path(source)
+        if not path.exists():
+            known = ", ".join(n for n, e in sources.catalogue().items() if "layout" in e)
+            raise ValueError(f"{source}: no such folder, zip or list, nor one of {known}")
+        found = sheets.of_folder(path) if layout == PAGES else tunes.of_midi(path)
+    else:
+        needed = sources.needed(source, downloads)
+        for path in needed.values():
+            if not path.exists():
+                raise ValueError(f"{path}: not there; 'python -m pipeline fetch' brings it")
+        if "works" in entry:
+            found = tunes.of_corpus(entry["works"])
+        elif "piano" in entry:
+            found = sheets.of_corpus()
+        elif "scores" in entry:
+            found = sheets.of_msmd(**needed)
+        else:
+            found = tunes.of_midi(needed["archive"])
+    for piece_id, count in Counter(item.piece_id for item in found).items():
+        if count > 1:
+            twins = ", ".join(item.source for item in found if item.piece_id == piece_id)
+            raise ValueError(f"two files for one piece '{piece_id}': {twins}; rename one")
+    return sorted(found, key=lambda item: item.piece_id)

@@ -1,0 +1,85 @@
+"""Sources of whole scores: LilyPond and MusicXML files in a folder, MSMD's pieces in the Mutopia
+archive, and piano works of music21's corpus. Each piece reads as LilyPond texts by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline import lilytree, msmd, sources
+from pipeline.sources import Item, piece_id, read_file, split_of, suffixed
+
+MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
+
+
+def _read_musicxml(path: Path) -> dict[str, str]:
+    from pipeline import musicxml
+
+    return {"score.ly": musicxml.lilypond(read_file(path, musicxml.MAX_BYTES))}
+
+
+def of_folder(folder: Path) -> list[Item]:
+    """The scores of a folder: its MusicXML files, and the LilyPond files that no other includes.
+
+    Raises ValueError where there are none.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: whole scores are read from a folder, not from a file")
+    tree = lilytree.Folder(folder)
+    own = lilytree.own_includes()
+    names = [path.relative_to(folder).as_posix() for path in suffixed(folder, [".ly"])]
+    included = {path for name in names for path in lilytree.included(name, tree)}
+    readers: dict[str, Callable[[], dict[str, str]]] = {
+        name: lambda name=name: lilytree.read(name, tree, own)
+        for name in names
+        if name not in included
+    }
+    for path in suffixed(folder, MUSICXML_SUFFIXES):
+        readers[path.relative_to(folder).as_posix()] = lambda path=path: _read_musicxml(path)
+    if not readers:
+        raise ValueError(f"{folder}: no scores (.ly, {', '.join(MUSICXML_SUFFIXES)}) in it")
+    return [
+        Item(piece_id(Path(name)), str(folder / name), split_of(Path(name)), reader)
+        for name, reader in readers.items()
+    ]
+
+
+def with_includes(main: Path, folder: Path) -> list[Path]:
+    """A score of a folder and the files there that it includes."""
+    if main.suffix != ".ly":
+        return [main]
+    name = main.relative_to(folder).as_posix()
+    try:
+        found = lilytree.gather(name, lilytree.Folder(folder), lilytree.own_includes())
+    except ValueError:  # the table of pieces will say what is wrong
+        return [main]
+    return [folder / place for place in found.values()]
+
+
+def of_corpus() -> list[Item]:
+    """The piano works of music21's corpus."""
+    from pipeline import musicxml, piano  # slow to import, and only this source needs it
+
+    return [
+        Item(
+            work.piece_id,
+            f"music21:{work.path}",
+            None,
+            lambda work=work: {"score.ly": musicxml.lilypond(piano.musicxml(work))},
+        )
+        for work in piano.works()
+    ]
+
+
+def of_msmd(archive: Path, pieces: Path, split: Path) -> list[Item]:
+    """MSMD's candidates, from the Mutopia archive and MSMD's lists of pieces and splits."""
+    tree = dict(sources.members(archive, msmd.FOLDER))
+    own = lilytree.own_includes()
+
+    def reader(piece: str) -> Callable[[], dict[str, str]]:
+        return lambda: lilytree.read(
+            msmd.file_of(piece, tree), tree, own, msmd.composer_folder(piece)
+        )
+
+    return [
+        Item(piece, msmd.source(piece, tree), name, reader(piece))
+        for piece, name in msmd.splits(pieces, split).items()
+    ]

@@ -1,0 +1,83 @@
+"""Sources of melodies: MIDI files in a folder, a zip or a list, and tunes of music21's corpus."""
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline import midi
+from pipeline.sources import Item, piece_id, read_file, split_of, suffixed
+
+SUFFIXES = (".mid", ".midi")
+
+
+def _zip_reader(path: Path, name: str) -> Callable[[], bytes]:
+    def read() -> bytes:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(name).file_size > midi.MAX_BYTES:
+                raise ValueError(f"larger than {midi.MAX_BYTES:,} bytes, no melody")
+            try:
+                return archive.read(name)
+            except (zipfile.BadZipFile, EOFError, OSError) as error:
+                raise ValueError(f"damaged in the archive ({error})") from None
+
+    return read
+
+
+def _of_zip(path: Path) -> list[Item]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.lower().endswith(SUFFIXES)]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ValueError(f"{path}: not a whole archive ({error})") from None
+    common = os.path.commonpath([Path(name).parent for name in names]) if names else ""
+    return [
+        Item(
+            piece_id(Path(name).relative_to(common)),
+            f"{path.name}/{name}",
+            split_of(Path(name)),
+            _zip_reader(path, name),
+        )
+        for name in names
+    ]
+
+
+def _of_files(paths: list[Path], root: Path) -> list[Item]:
+    return [
+        Item(
+            piece_id(path.relative_to(root)),
+            str(path),
+            split_of(path.relative_to(root)),
+            lambda path=path: read_file(path, midi.MAX_BYTES),
+        )
+        for path in paths
+    ]
+
+
+def of_midi(path: Path) -> list[Item]:
+    """The MIDI files of a folder, a zip, or a list (one path a line, relative to the list).
+
+    Raises ValueError where there are none.
+    """
+    if path.suffix == ".zip":
+        found = _of_zip(path)
+    elif path.is_dir():
+        found = _of_files(suffixed(path, SUFFIXES), path)
+    else:
+        lines = (line.strip() for line in path.read_text().splitlines())
+        paths = [path.parent / line for line in lines if line and not line.startswith("#")]
+        root = Path(os.path.commonpath([p.parent for p in paths] or [path.parent]))
+        found = _of_files(paths, root)
+    if not found:
+        raise ValueError(f"{path}: no MIDI files ({', '.join(SUFFIXES)}) in it")
+    return found
+
+
+def of_corpus(folder: str) -> list[Item]:
+    """The works of one folder of music21's corpus. Raises ValueError where there is none."""
+    from pipeline import works  # slow to import, and only this source needs it
+
+    return [
+        Item(path.stem, f"music21:{folder}/{path.name}", None, lambda path=path: path)
+        for path in works.paths(folder)
+    ]
