@@ -36,6 +36,8 @@ def write_table(path: Path) -> None:
         for i, pitch in enumerate(tune(piece))
     ]
     tables.write(rows, tables.NOTES, path)
+    pieces = [{"piece_id": f"{piece:03}", "split": "train"} for piece in range(PIECES)]
+    tables.write(pieces, tables.PIECES, path.with_name("pieces.parquet"))
 
 
 def write_midi(path: Path, seed: int) -> None:
@@ -55,14 +57,17 @@ def one_process(font: str, folder: Path) -> float:
     begin = time.perf_counter()
     synthesize(
         folder / "notes.parquet",
+        folder / "pieces.parquet",
+        ["train"],
         "font",
         font,
-        0,
-        0,
-        1.0,
-        None,
-        folder / "audio",
-        folder / "performances.parquet",
+        bank=0,
+        preset=0,
+        rho="1.0",
+        seed=0,
+        loudness_db=None,
+        audio=folder / "audio",
+        out=folder / "performances.parquet",
     )
     return time.perf_counter() - begin
 

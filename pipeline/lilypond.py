@@ -141,11 +141,11 @@ def compile_all(texts: dict[str, str], folder: Path) -> dict[str, str]:
     failures = {}
     for name in names:
         outputs = _outputs(name, folder)
-        if not all(path.exists() for path in outputs):
+        if not all(path.is_file() for path in outputs):
             for path in outputs:
                 path.unlink(missing_ok=True)
             outcome = run([f"{name}.ly"], folder, SECONDS_A_TUNE, SETTINGS)
-            if not all(path.exists() for path in outputs):
+            if not all(path.is_file() for path in outputs):
                 failures[name] = _reason(outcome, "no output")
         if name not in failures:
             _check_whole(outputs[0])
@@ -176,12 +176,12 @@ def compile_score(files: list[dict], folder: Path, settings: Path = SETTINGS) ->
         return str(error)
     main = files[0]["name"]
     outcome = run([main], folder, SECONDS_A_SCORE, settings)
-    pages = sorted(folder.glob("*.svg"))
+    pages = sorted(path for path in folder.glob("*.svg") if path.is_file())
     if outcome.ended or not pages:
         return _reason(outcome, "no printed score")
     for page in pages:
         _check_whole(page)
-    if not (folder / PurePosixPath(main).with_suffix(".log").name).exists():
+    if not (folder / PurePosixPath(main).with_suffix(".log").name).is_file():
         if any(folder.glob("*.midi")):
             return "no sound: the score plays no note"
         return NO_MIDI

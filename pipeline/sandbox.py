@@ -38,6 +38,7 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexiste
 
 # System calls that start a process: fork, vfork, clone, clone3; Linux numbers by AUDIT_ARCH.
 STARTING = {"x86_64": (0xC000003E, (57, 58), 56, 435), "aarch64": (0xC00000B7, (), 220, 435)}
+SECOND_NUMBERING = 0x40000000  # from here x86 counts all its calls again (x32)
 CLONE_THREAD = 0x10000
 
 
@@ -52,14 +53,15 @@ class Outcome:
 def _no_processes() -> bytes | None:
     """A seccomp filter by which threads may start but processes may not; None: unknown machine.
 
-    Words of classic BPF: load (0x20), jump if equal (0x15), jump if any bit is set (0x45),
-    return (0x06). Unlike RLIMIT_NPROC it holds for root and counts nobody else's processes.
+    Words of classic BPF: load (0x20), jump if equal (0x15), if at least (0x35), if any bit is
+    set (0x45), return (0x06). Unlike RLIMIT_NPROC it holds for root, and nobody else's count.
     """
     if platform.machine() not in STARTING:
         return None
     arch, forks, clone, clone3 = STARTING[platform.machine()]
     allow, refuse, unknown = 0x7FFF0000, 0x00050001, 0x00050026  # errno EPERM, ENOSYS
     rules = [(0x20, 0, 0, 4), (0x15, 1, 0, arch), (0x06, 0, 0, refuse), (0x20, 0, 0, 0)]
+    rules += [(0x35, 0, 1, SECOND_NUMBERING), (0x06, 0, 0, refuse)]
     for number in forks:
         rules += [(0x15, 0, 1, number), (0x06, 0, 0, refuse)]
     # The C library turns to clone where clone3, whose flags no filter can read, is unknown.
@@ -128,7 +130,9 @@ def _excess(folder: Path, before: tuple[int, int, int]) -> str | None:
 def _sweep(folder: Path) -> None:
     """Remove links and pipes, so that nobody who reads or writes here is led elsewhere."""
     for entry, status in list(_entries(folder)):
-        if not stat.S_ISREG(status.st_mode):
+        if stat.S_ISREG(status.st_mode):
+            entry.chmod(0o644)
+        else:
             entry.unlink(missing_ok=True)
 
 
@@ -144,10 +148,14 @@ def _crash(code: int, said: str) -> str | None:
     return None
 
 
-def _end(process: subprocess.Popen, walled: int | None) -> None:
-    """Kill what is left of a process group and wait until all inside the walls are gone."""
+def _kill(process: subprocess.Popen) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end(process: subprocess.Popen, walled: int | None) -> None:
+    """Kill what is left of a process group and wait until all inside the walls are gone."""
+    _kill(process)
     process.wait()
     if walled is not None:
         waiting = select.poll()
@@ -198,9 +206,9 @@ def _start(
         told = b""
         while more := os.read(read, 4096):
             told += more
-        with contextlib.suppress(ValueError, ProcessLookupError):
+        with contextlib.suppress(ValueError, OSError):
             return process, os.pidfd_open(json.loads(told)["child-pid"])
-        return process, None  # it is over already
+        return process, None  # it is over already, or the kernel older than 5.3
 
 
 def seen(outer: Path, inner: Path) -> Path:
@@ -217,10 +225,9 @@ def run(
 ) -> Outcome:
     """Run a command in `folder`, the only one it may write to, for at most `seconds`.
 
-    It may read the system's programs and what `readable` maps from outer to inner paths; of
-    the environment it sees `variables` only.
-    Ends all its processes; what it leaves in `folder` is plain files and folders only. Raises
-    OSError where the command cannot be started.
+    It may read the system's programs and what `readable` maps from outer to inner paths; of the
+    caller's environment it sees nothing, only `variables`. All its processes are ended; what it
+    leaves in `folder` is folders and readable files. Raises OSError where it cannot be started.
     """
     folder = folder.resolve()
     before = _output(folder)
@@ -236,14 +243,13 @@ def run(
                 reason = f"ended after the time limit of {seconds:.0f} s" if late else None
                 if reason := reason or _excess(folder, before):
                     ended.append(reason)
-                    os.killpg(process.pid, signal.SIGKILL)
+                    _kill(process)
                     return
 
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            # Not reaped before the watcher has stopped: until then the number is the group's.
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            process.wait()
         finally:
             over.set()
             watcher.join()

@@ -195,9 +195,10 @@ def test_a_hundred_thousand_pages_of_music_are_ended(tmp_path, monkeypatch):
 def test_links_that_a_score_leaves_are_removed(tmp_path):
     """Or whoever reads the pages would read another file, and whoever writes would write it."""
     (tmp_path / "piece").mkdir()
-    left = '#(begin (mkdir "sub") (symlink "/etc/passwd" "x-1.svg") (symlink "/etc" "sub/etc"))\n'
+    left = '#(for-each mkdir (list "sub" "x-2.svg"))\n'
+    left += '#(begin (symlink "/etc/passwd" "x-1.svg") (symlink "/etc" "sub/etc"))\n'
     assert compiled(left + PIECE, tmp_path / "piece") is None
-    assert names(tmp_path / "piece") == {"x.ly", "x.svg", "x.midi", "x.log", "sub"}
+    assert names(tmp_path / "piece") == {"x.ly", "x.svg", "x.midi", "x.log", "sub", "x-2.svg"}
     assert names(tmp_path / "piece" / "sub") == set()
 
 

@@ -30,6 +30,7 @@ def write_config(folder: Path, **changes) -> None:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["collections"]["tunes"] |= {"source": "tunes", "take": 1.0, "batches": BATCHES}
     config["collections"]["tunes"]["split"] = "source"
+    config["collections"]["piano"] |= {"source": "scores", "take": 1.0, "batches": 1}
     config["score_following"] |= {"epochs": 1, "epoch_samples": 60, "batch": 20}
     config["score_following"] |= {"valid_samples": 20, "evaluate_train_samples": 40}
     for path, value in changes.items():
@@ -39,6 +40,13 @@ def write_config(folder: Path, **changes) -> None:
             place = place[parent]
         place[key] = value
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def write_scores(folder: Path) -> None:
+    """Two scores on two staves, and one that is none."""
+    (folder / "scores").mkdir()
+    for name, text in (("a", piano.LITTLE), ("b", piano.long(8)), ("c", "\\score { c'4")):
+        (folder / "scores" / f"{name}.ly").write_text(text)
 
 
 def write_tunes(folder: Path) -> None:
@@ -199,7 +207,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
         ({"colour": "red"}, "'colour' was unexpected"),
         ({"performances__rho": [0]}, "0 is less than or equal to the minimum of 0"),
         ({"performances__rho": [-1.5]}, "less than or equal to the minimum of 0"),
-        ({"fonts__piano": {"file": "gone.sf2"}}, "sound font gone.sf2: no such file"),
+        ({"fonts__piano": {"file": "gone.sf2"}}, "no file gone.sf2"),
         ({"collections__tunes__source": "nowhere"}, "nowhere: no such folder, zip or list"),
         ({"collections__tunes__source": "empty"}, "empty: no MIDI files"),
         ({"score_following__collection": "songs"}, "'songs' is not one of tunes"),
