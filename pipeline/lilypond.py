@@ -114,11 +114,14 @@ def _reason(outcome: sandbox.Outcome, otherwise: str) -> str:
     return f"LilyPond: {outcome.ended or re.sub('^/[^ ]*/', '', said)}"[:REASON_LENGTH]
 
 
-def _check_whole(svg: Path) -> None:
+def _whole(svg: Path) -> bool:
     with svg.open("rb") as file:
         file.seek(-min(20, file.seek(0, os.SEEK_END)), os.SEEK_END)
-        if not file.read().rstrip().endswith(b"</svg>"):
-            raise OSError(f"{svg}: LilyPond could not write all; is the disk full?")
+        return file.read().rstrip().endswith(b"</svg>")
+
+
+def _cut_short(svg: Path) -> OSError:
+    return OSError(f"{svg}: LilyPond could not write all; is the disk full?")
 
 
 def _outputs(name: str, folder: Path) -> list[Path]:
@@ -147,8 +150,8 @@ def compile_all(texts: dict[str, str], folder: Path) -> dict[str, str]:
             outcome = run([f"{name}.ly"], folder, SECONDS_A_TUNE, SETTINGS)
             if not all(path.is_file() for path in outputs):
                 failures[name] = _reason(outcome, "no output")
-        if name not in failures:
-            _check_whole(outputs[0])
+        if name not in failures and not _whole(outputs[0]):
+            raise _cut_short(outputs[0])
     return failures
 
 
@@ -168,7 +171,7 @@ def compile_score(files: list[dict], folder: Path, settings: Path = SETTINGS) ->
 
     Leaves there the pages (`<stem>.svg`, or `<stem>-1.svg` and so on), `*.midi` and
     `<stem>.log`; gives the reason where that failed. What LilyPond complains of while it still
-    writes pages is no failure. Raises OSError where a page is cut short, no fault of the score.
+    writes pages is no failure. Raises OSError where a page is cut short and the disk is full.
     """
     try:
         write(files, folder)
@@ -180,7 +183,10 @@ def compile_score(files: list[dict], folder: Path, settings: Path = SETTINGS) ->
     if outcome.ended or not pages:
         return _reason(outcome, "no printed score")
     for page in pages:
-        _check_whole(page)
+        if not _whole(page):  # a score can cut its own pages, and must not stop others by it
+            if shutil.disk_usage(folder).free < sandbox.OUTPUT_MIB * sandbox.MIB:
+                raise _cut_short(page)
+            return "LilyPond: a page is cut short"
     if not (folder / PurePosixPath(main).with_suffix(".log").name).is_file():
         if any(folder.glob("*.midi")):
             return "no sound: the score plays no note"

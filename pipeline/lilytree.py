@@ -18,6 +18,11 @@ SECONDS_A_FILE = 20
 _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|%\{.*?(?:%\}|\Z)|%[^\n]*', re.DOTALL)
 _INCLUDE = re.compile(r'\\include\s*#?\s*"([^"]+)"')
 _VERSION = re.compile(r'\\version\s*#?\s*"(\d+)\.(\d+)(?:\.(\d+))?')
+# A file by its number, and the last rule tried where convert-ly gives it up.
+_STOPPED = re.compile(
+    r"Processing `(\d+)\.ly'(?:(?!Processing `).)*?([\d.]+), *\n(?:(?!Processing `).)*?Stopping at",
+    re.DOTALL,
+)
 _BLOCK = re.compile(r"\\(header|paper|layout|midi)\s*$")
 _SIMPLE = re.compile(r'=\s*#*(?:"(?:[^"\\]|\\.)*"|[\d.]+|[tf]\b)')  # what `x = 1` gives a name to
 _ASSIGNED = re.compile(r"[\w\"'.-]+\s*=[^=]*$")
@@ -214,24 +219,27 @@ def _named(text: str) -> str | None:
 
 def _converted(texts: list[str], age: str) -> list[str]:
     """Texts of one version (empty: as they say) in the current syntax, as they are where
-    convert-ly fails."""
+    convert-ly fails. A rule that it has to leave to a human reader is passed over."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number}.ly") for number in range(len(texts))]
         for path, text in zip(paths, texts, strict=True):
             path.write_text(text)
-        options = ["--edit", "--loglevel=ERROR", *([f"--from={age}"] if age else [])]
-        lilypond.tool(
+        said = lilypond.tool(
             "convert-ly",
-            [*options, *[path.name for path in paths]],
+            ["--edit", *([f"--from={age}"] if age else []), *[path.name for path in paths]],
             Path(folder),
             SECONDS_A_FILE * len(paths),
         )
         # convert-ly keeps a backup of what it has converted; the rest may have ended it
         done = [Path(f"{path}~").exists() for path in paths]
         new = [path.read_text() for path in paths]
-    if len(texts) == 1:
-        return new if done[0] else texts
-    return [
-        after if whole else _converted([before], age)[0]
-        for before, after, whole in zip(texts, new, done, strict=True)
-    ]
+    stops = {int(number): rule for number, rule in _STOPPED.findall(said)}
+    result = []
+    for number, before in enumerate(texts):
+        if not done[number]:
+            result.append(before if len(texts) == 1 else _converted([before], age)[0])
+        elif (rule := stops.get(number)) and rule != age:
+            result.append(_converted([new[number]], rule)[0])
+        else:
+            result.append(new[number])
+    return result

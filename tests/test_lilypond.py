@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import ImageFont
@@ -82,11 +83,12 @@ def test_what_lilypond_complains_of_while_it_writes_pages_is_no_failure(tmp_path
     assert compiled("#(car 5)\n" + PIECE, tmp_path) is None
 
 
-def test_a_page_cut_short_is_no_fault_of_the_score(tmp_path):
-    cut = '#(at-exit (lambda () (truncate-file "x.svg" 500)))'
+def test_a_page_cut_short_is_no_fault_of_the_score_where_the_disk_is_full(tmp_path, monkeypatch):
     cut = (
         '#(set! exit (let ((old exit)) (lambda rest (truncate-file "x.svg" 500) (apply old rest))))'
     )
+    assert compiled(cut + PIECE, tmp_path) == "LilyPond: a page is cut short"
+    monkeypatch.setattr(lilypond.shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
     with pytest.raises(OSError, match="could not write all; is the disk full"):
         compiled(cut + PIECE, tmp_path)
 

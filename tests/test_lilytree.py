@@ -122,6 +122,16 @@ def test_two_numbers_make_a_version():
     assert "\\tuplet 3/2" in found["a.ly"]
 
 
+def test_a_rule_that_asks_for_a_human_is_passed_over():
+    # rule 2.17.15 gives up at `old-relative`; `OctavateEight` has its new name since 2.17.18
+    old = "#(ly:set-option 'old-relative)\n% \\override Staff.OctavateEight #'x = 1\n"
+    texts = {"a.ly": SCORE + TRIPLET + old, "b.ly": SCORE + TRIPLET}
+    (found,) = lilytree.convert([texts])
+    assert "\\tuplet 3/2" in found["a.ly"] and "old-relative" in found["a.ly"]
+    assert "ClefModifier" in found["a.ly"]
+    assert "\\tuplet 3/2" in found["b.ly"]
+
+
 def test_a_piece_without_a_version_stays_as_it_is():
     assert lilytree.convert([{"a.ly": TRIPLET}]) == [{"a.ly": TRIPLET}]
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests import scores
+from tests import piano, scores
 
 ROOT = Path(__file__).parents[2]
 TUNES = 9
@@ -31,6 +31,7 @@ def write_config(folder: Path, **changes) -> None:
     config["collections"]["tunes"] |= {"source": "tunes", "take": 1.0, "batches": BATCHES}
     config["collections"]["tunes"]["split"] = "source"
     config["collections"]["piano"] |= {"source": "scores", "take": 1.0, "batches": 1}
+    config["max_failures"] = 0.4  # one of the three scores cannot be engraved
     config["score_following"] |= {"epochs": 1, "epoch_samples": 60, "batch": 20}
     config["score_following"] |= {"valid_samples": 20, "evaluate_train_samples": 40}
     for path, value in changes.items():
@@ -95,6 +96,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     write_config(folder)
     write_tunes(folder)
+    write_scores(folder)
     run = snakemake(folder)
     assert run.returncode == 0, run.stdout
     return folder
@@ -165,6 +167,7 @@ def test_a_run_that_is_killed_ends_like_one_that_was_not(finished, tmp_path):
     """Kill -9 of the whole group at several moments; the data half comes out byte for byte."""
     write_config(tmp_path)
     write_tunes(tmp_path)
+    write_scores(tmp_path)
     for patience_s in (6, 9):
         run = subprocess.Popen(
             command("data"),
@@ -188,6 +191,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
     run = subprocess.run(
         [sys.executable, "-m", "pipeline", "engrave",
          "--pieces", str(finished / "results/data/tunes/pieces/0.parquet"),
+         "--layout", "staves", "--repeats", "unfold", "--unconfined", "warn",
          *(word for name in ("images", "systems", "noteheads", "notes", "engraved")
            for word in (f"--{name}", str(tmp_path / name)))],
         cwd=ROOT,
@@ -215,6 +219,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
 )
 def test_a_bad_setting_is_told_before_anything_runs(tmp_path, changes, sentence):
     write_tunes(tmp_path)
+    write_scores(tmp_path)
     (tmp_path / "empty").mkdir()
     write_config(tmp_path, **changes)
     run = snakemake(tmp_path, "-n")
@@ -225,6 +230,7 @@ def test_a_bad_setting_is_told_before_anything_runs(tmp_path, changes, sentence)
 
 def test_an_unknown_preset_names_the_font_in_the_failed_jobs_log(tmp_path):
     write_tunes(tmp_path)
+    write_scores(tmp_path)
     write_config(tmp_path, fonts__TimGM6mb__preset=127, fonts__TimGM6mb__bank=99)
     run = snakemake(tmp_path, "data")
     assert run.returncode != 0
