@@ -10,11 +10,11 @@ RESULTS := $(firstword $(shell sed -n 's/^results: *\([^ ]*\).*/\1/p' $(CONFIG) 
 SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := all
-.PHONY: all run report setup setup-dev system test lint bench clean help
+.PHONY: all run report setup setup-dev system browser test lint bench clean help
 
 all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
 	@echo
-	@cat $(RESULTS)/tables/score_following.md
+	@cat $(RESULTS)/tables/*.md
 	@echo
 	@echo "figures: $(RESULTS)/figures/    report: $(RESULTS)/report.html"
 
@@ -28,7 +28,7 @@ report: run ## write the report of a finished run
 	    $(SNAKEMAKE) --report $(RESULTS)/report.html; \
 	fi
 
-test: setup-dev ## run the tests
+test: setup-dev browser ## run the tests
 	@pytest
 
 lint: setup-dev ## check style, of Python and of the workflow
@@ -78,6 +78,16 @@ system:
 	    echo "Installing bubblewrap, which confines LilyPond."; $(call apt,bubblewrap); } || \
 	    echo "bubblewrap is missing: scores will run unconfined. Debian, Ubuntu: sudo apt-get" \
 	    "install bubblewrap; Fedora: sudo dnf install bubblewrap" >&2
+
+HAS_BROWSER = command -v chromium >/dev/null && command -v chromedriver >/dev/null
+
+# What the tests of the page need; where it cannot be had they fail and say so.
+browser: | system
+	@{ $(HAS_BROWSER); } || { \
+	    echo "Installing Chromium, in which the tests look at a page."; \
+	    $(call apt,chromium chromium-driver); $(HAS_BROWSER); } || \
+	    echo "Chromium and its driver are missing: the tests of the page will fail. Debian:" \
+	    "sudo apt-get install chromium chromium-driver" >&2
 
 $(VENV)/.created: | system
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \

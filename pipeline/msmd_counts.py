@@ -67,9 +67,11 @@ def _difference(row) -> str | None:
     """What a piece's difference comes from; None where there is none."""
     if pd.isna(row.ours):
         return "left out"
+    if pd.isna(row.msmd):
+        return "not counted there"
     if row.msmd == row.ours:
         return None
-    if row.msmd == row.midi_frames:
+    if not pd.isna(row.midi_frames) and row.msmd == row.midi_frames:
         return ROUNDING
     return FEWER if row.msmd < row.ours else "more there than here"
 

@@ -22,7 +22,7 @@ def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa
 
 
 _PIECE = _field("piece_id", pa.string(), "unit of the split and of failure")
-_SPLIT = _field("split", pa.string(), "train, valid or test")
+_SPLIT = _field("split", pa.string(), "train, valid, test, or extra: in no published split")
 _FONT = _field("font", pa.string(), "name of the sound font in the config")
 _SPECTROGRAM = _field(
     "spectrogram", pa.list_(pa.float32()), "frames x bins, flat, row after row", "log10(1+|X|)"

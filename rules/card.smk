@@ -1,18 +1,5 @@
 # The data-set card and its Croissant description: what is in a collection, and what was left out.
 
-MSMD = [
-    name
-    for name, settings in config["collections"].items()
-    if settings["source"] == "msmd"
-]
-MSMD_COUNTS = sources.archive("msmd-counts", config["downloads"]) if MSMD else []
-
-
-def beside(wildcards):
-    """Input function: what the card of a collection takes in besides."""
-    name = wildcards.collection
-    return [f"{RESULTS}/tables/{name}_counts.md"] if name in MSMD else []
-
 
 rule card:
     input:
@@ -27,7 +14,7 @@ rule card:
         ],
         beside=beside,
     output:
-        card=f"{DATA}/README.md",
+        card=report(f"{DATA}/README.md", caption="captions/card.rst", category="Data"),
         croissant=f"{DATA}/croissant.json",
     log:
         f"{LOGS}/card.log",
@@ -57,7 +44,12 @@ rule msmd_counts:
         notes=of_batches(f"{DATA}/notes/{{batch}}.parquet"),
         counts=MSMD_COUNTS,
     output:
-        multiext(f"{RESULTS}/tables/{{collection}}_counts", ".md", ".csv"),
+        report(
+            f"{RESULTS}/tables/{{collection}}_counts.md",
+            caption="captions/msmd_counts.rst",
+            category="Data",
+        ),
+        f"{RESULTS}/tables/{{collection}}_counts.csv",
     log:
         f"{LOGS}/msmd_counts.log",
     conda:

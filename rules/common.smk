@@ -175,6 +175,21 @@ def shards_of(split):
     )
 
 
+# --- card
+MSMD = [
+    name
+    for name, settings in config["collections"].items()
+    if settings["source"] == "msmd"
+]
+MSMD_COUNTS = sources.archive("msmd-counts", config["downloads"]) if MSMD else []
+
+
+def beside(wildcards):
+    """Input function: what the card of a collection takes in besides."""
+    name = wildcards.collection
+    return [f"{RESULTS}/tables/{name}_counts.md"] if name in MSMD else []
+
+
 # --- score following
 FOLLOWING_REPORT = (
     [f"{RESULTS}/tables/score_following.md"]

@@ -43,6 +43,17 @@ def test_only_pieces_that_differ_are_listed_with_their_reason(compared):
     assert "Of the 6 pieces in its splits, 2 (33.3%) have the same" in text
 
 
+def test_a_difference_of_rounding_is_told_from_others(compared, monkeypatch):
+    """MSMD counts at a MIDI file's ticks; `midi_frames` of the tiny data set is 5 everywhere."""
+    text, rows = compared(OURS | {"waltz": 5, "march": 2, "fugue": 3})
+    assert rows["differs"].dropna().to_dict() == {
+        "waltz": msmd_counts.ROUNDING,
+        "march": msmd_counts.FEWER,
+        **dict.fromkeys(("song", "duo", "none"), "left out"),
+    }
+    assert "1 (16.7%) have the same" in text and "and 1 more (33.3% in all)" in " ".join(text.split())
+
+
 def test_a_piece_that_failed_later_counts_as_different(compared):
     text, rows = compared(OURS | {"late": 5}, failed={"late": "time limit"})
     assert "| late | 5 | – | – | left out | time limit |" in text
