@@ -155,7 +155,9 @@ def test_a_new_sound_font_reruns_no_engraving(finished, tmp_path):
     other.write_text(yaml.safe_dump(config))
     planned = jobs(snakemake(finished, "-n", "--configfile", str(other), "--", "data"))
     assert "engrave" not in planned and "select" not in planned
-    assert planned["synthesize"] == planned["spectrogram"] == planned["shard"] == BATCHES
+    assert (
+        planned["synthesize"] == planned["spectrogram"] == planned["shard"] == BATCHES + 1
+    )  # that of the scores
 
 
 def data_files(folder: Path) -> dict[str, bytes]:
@@ -214,7 +216,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
         ({"fonts__piano": {"file": "gone.sf2"}}, "no file gone.sf2"),
         ({"collections__tunes__source": "nowhere"}, "nowhere: no such folder, zip or list"),
         ({"collections__tunes__source": "empty"}, "empty: no MIDI files"),
-        ({"score_following__collection": "songs"}, "'songs' is not one of tunes"),
+        ({"score_following__collection": "songs"}, "'songs' is not one of piano, tunes"),
     ],
 )
 def test_a_bad_setting_is_told_before_anything_runs(tmp_path, changes, sentence):
@@ -244,6 +246,20 @@ def test_the_shards_open_without_our_code(finished):
     row = rows.iloc[0]
     assert len(row.spectrogram) % row.bins == 0
     assert len(row.frame) == len(row.x) == len(row.reason)
+
+
+def test_scores_become_pages_and_strips_and_a_broken_one_is_told(finished):
+    data = finished / "results/data/piano"
+    engraved = pd.read_parquet(data / "engraved").set_index("piece_id")
+    assert engraved.linked["a"] == engraved.notes["a"] == engraved.midi_notes["a"]
+    assert engraved.reason["c"].startswith("LilyPond: ")
+    rows = pd.concat(map(pd.read_parquet, data.glob("shards/*/*.parquet")))
+    assert sorted(rows.piece_id) == ["a", "b"]
+    assert all(len(images) == 1 for images in rows.images)
+    assert (rows.bins == 92).all()
+    card = (data / "README.md").read_text()
+    assert "| c | LilyPond: " in card
+    assert (data / "croissant.json").exists()
 
 
 def test_the_card_is_a_data_set_card(finished):
