@@ -26,3 +26,7 @@ sustainUp = #(make-span-event 'SustainEvent STOP)
 
 #(define-markup-command (bigger layout props text) (markup?)
   (interpret-markup layout props (markup #:larger text)))
+
+%% Marks were of one kind.
+#(hashq-set! music-name-to-property-table 'MarkEvent
+  (hashq-ref music-name-to-property-table 'AdHocMarkEvent))

@@ -23,6 +23,10 @@ _STOPPED = re.compile(
     r"Processing `(\d+)\.ly'(?:(?!Processing `).)*?([\d.]+), *\n(?:(?!Processing `).)*?Stopping at",
     re.DOTALL,
 )
+# A setting was music that a context could be given; convert-ly has no rule for it.
+_SETTING_ALONE = re.compile(
+    r'(\\(?:context|new)\s+\w+\s*=\s*#?"[^"]*")(?=\s+\\(?:once|override|revert|set|unset)\b)'
+)
 _BLOCK = re.compile(r"\\(header|paper|layout|midi)\s*$")
 _SIMPLE = re.compile(r'=\s*#*(?:"(?:[^"\\]|\\.)*"|[\d.]+|[tf]\b)')  # what `x = 1` gives a name to
 _ASSIGNED = re.compile(r"[\w\"'.-]+\s*=[^=]*$")
@@ -185,7 +189,8 @@ def convert(pieces: list[dict[str, str]]) -> list[dict[str, str]]:
     """Bring the files of many pieces (text by name, the compiled one first) to the current syntax.
 
     A file without a version has that of its piece. What convert-ly cannot read, and a piece that
-    names no version at all, stays as it is: LilyPond tells what is wrong with it.
+    names no version at all, stays as it is: LilyPond tells what is wrong with it. A setting that
+    stands as a context's only music, for which convert-ly has no rule, is put beside it.
     """
     converted: dict[tuple[str, str | None], str] = {}  # by text and version
     ages = []
@@ -206,7 +211,10 @@ def convert(pieces: list[dict[str, str]]) -> list[dict[str, str]]:
             new = _converted([text for text, _ in part], told)
             converted.update(zip(part, new, strict=True))
     return [
-        {name: converted[text, age] for (name, text), age in zip(texts.items(), known, strict=True)}
+        {
+            name: _SETTING_ALONE.sub(r"\1 { }", converted[text, age])
+            for (name, text), age in zip(texts.items(), known, strict=True)
+        }
         for texts, known in zip(pieces, ages, strict=True)
     ]
 

@@ -117,6 +117,14 @@ def test_many_files_are_converted_at_once_and_an_include_has_its_pieces_version(
     assert "\\tuplet" not in second["c.ly"] + second["d.ily"]
 
 
+def test_a_setting_that_was_a_contexts_music_is_put_beside_it():
+    old = 'upper = { \\context Voice = "one"\n  \\override Stem.thickness = #2 c\'4 }\n'
+    kept = 'lower = { \\context Voice = "two" { \\override Stem.thickness = #2 c\'4 } }\n'
+    (found,) = lilytree.convert([{"a.ly": SCORE + old + kept}])
+    assert '\\context Voice = "one" { }\n  \\override' in found["a.ly"]
+    assert kept in found["a.ly"]
+
+
 def test_two_numbers_make_a_version():
     (found,) = lilytree.convert([{"a.ly": '\\version "2.10"\n' + TRIPLET}])
     assert "\\tuplet 3/2" in found["a.ly"]
