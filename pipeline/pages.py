@@ -248,13 +248,13 @@ def _check(counts: dict[str, int], found: dict[str, list[dict]]) -> None:
     notes, heads = found["notes"], found["noteheads"]
     if counts["linked_onsets"] < LEAST_LINKED * counts["onsets"]:
         why, number = Counter(note["reason"] for note in notes if note["reason"]).most_common(1)[0]
-        share = 100 * counts["linked_onsets"] / counts["onsets"]
-        raise ValueError(f"only {share:.1f} % of its onsets have a head: {why} ({number} notes)")
-    for kind, what in (("off_height", "stand at another height than their pitch"),
-                       ("off_ink", "have no ink on the page")):  # fmt: skip
+        share = 100 - 100 * counts["linked_onsets"] / counts["onsets"]
+        raise ValueError(f"onsets without a head: {share:.1f} %, {why} ({number} notes)")
+    for kind, what in (("off_height", "heads at another height than their pitch"),
+                       ("off_ink", "heads without ink on the page")):  # fmt: skip
         if counts[kind] > MOST_OFF * len(heads):
-            raise ValueError(f"{counts[kind]} of {len(heads)} heads {what}")
+            raise ValueError(f"{what}: {counts[kind]} of {len(heads)}")
     if abs(counts["midi_notes"] - len(notes)) > MOST_OFF * len(notes):
         raise ValueError(
-            f"{len(notes)} notes sound, but LilyPond's MIDI file has {counts['midi_notes']}"
+            f"other notes than in LilyPond's MIDI file: {len(notes)}, not {counts['midi_notes']}"
         )
