@@ -30,6 +30,7 @@ def chosen(folder: Path) -> Path:
         batches=1,
         shares={"train": 1, "valid": 0, "test": 0},
         seed=0,
+        unconfined="warn",
         out=everything,
     )
     rows = [row for row in tables.read(everything, tables.PIECES).to_pylist() if row["score"]]

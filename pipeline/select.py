@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 from tqdm import tqdm
 
-from pipeline import header, items, lilytree, midi, score, sources, tables
+from pipeline import header, items, lilypond, lilytree, midi, score, sources, tables
 
 
 def _draw(text: str) -> float:
@@ -109,6 +110,7 @@ def select(
     take: float,
     shares: dict[str, float] | None,
     seed: int,
+    unconfined: Literal["warn", "refuse"],
     out: Path,
     durations: list[float] | None = None,
     tempo: float | None = None,
@@ -119,8 +121,11 @@ def select(
     `take` is the share of the source's pieces that is looked at, drawn by id and seed.
     `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
     piece without one is left out. For melodies, `durations` are the lengths a printed note may have
-    (quarters), and `tempo` (quarters a minute) serves works that name none.
+    (quarters), and `tempo` (quarters a minute) serves works that name none. Where convert-ly and
+    musicxml2ly cannot be confined, `unconfined` warns or raises OSError.
     """
+    if layout == items.PAGES:
+        lilypond.confine(unconfined == "refuse")
     if layout == items.STAVES and (durations is None or tempo is None):
         raise ValueError(
             f"collections.{collection}: 'layout: staves' needs 'durations' and 'tempo'"

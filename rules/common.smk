@@ -118,6 +118,7 @@ def select_flags(wildcards):
         durations=settings.get("durations"),
         tempo=settings.get("tempo"),
         seed=config["seed"],
+        unconfined=config["unconfined"],
     )
 
 

@@ -10,7 +10,8 @@ DURATIONS = [0.5, 0.75, 1, 1.5, 2, 3]
 
 
 def run(tmp_path, batch=0, batches=1, shares=None, layout="staves", **changes):
-    settings = {"take": 1.0, "seed": 7, "durations": DURATIONS, "tempo": 120.0} | changes
+    settings = {"take": 1.0, "seed": 7, "unconfined": "warn"}
+    settings |= {"durations": DURATIONS, "tempo": 120.0} | changes
     out = tmp_path / "pieces.parquet"
     select.select(
         str(tmp_path / "tunes"), "downloads", "own", layout, batch, batches, shares=shares,
