@@ -55,7 +55,10 @@ def _counted(title: str, number: str, counter: Counter) -> str:
 def _named(title: str, splits: list[str], by: counts.By) -> str:
     """A table of the TOP names over all splits, and of how many there are in each split."""
     total = sum((by[split] for split in splits), Counter())
-    rows = [(name or "not stated", *(by[split][name] for split in splits)) for name, _ in total.most_common(TOP)]
+    rows = [
+        (name or "not stated", *(by[split][name] for split in splits))
+        for name, _ in total.most_common(TOP)
+    ]
     number = (f"number of {title}s", *(len(by[split]) for split in splits))
     return table((f"pieces by {title}", *splits), [*rows, number])
 

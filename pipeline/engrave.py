@@ -50,8 +50,12 @@ def _page_rows(piece: dict, settings: Path) -> dict | str:
             return failure
         try:
             return pages.rows(piece["piece_id"], Path(name), piece["score"])
+        except OSError:
+            raise
         except ValueError as error:
             return str(error)
+        except Exception as error:  # a score is a program, and may write whatever it likes
+            return f"what it wrote cannot be read ({type(error).__name__}: {error})"
 
 
 def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str]]:

@@ -19,7 +19,6 @@ from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL
 
 LEAST_LINKED = 0.99  # of a piece's sounding onsets; with fewer it is left out
 MOST_OFF = 0.01  # of a piece's heads may fail a check; with more it is left out
-MOST_PAGES = 400
 STEP = 0.5  # staff spaces
 STEP_TOLERANCE = 0.3  # steps; heads are placed exactly, the SVG rounds to four decimals
 STEPS_OF_CLEF = {"clefs.G": 4, "clefs.C": 0, "clefs.F": -4}  # of the line that it stands on
@@ -126,8 +125,6 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
     stem = Path(score[0]["name"]).stem
     source = {file["name"]: file["text"].splitlines() for file in score}
     paths = files(folder, stem)
-    if len(paths) > MOST_PAGES:
-        raise ValueError(f"{len(paths)} pages; the limit is {MOST_PAGES}")
     found: dict[str, list[dict]] = {"images": [], "systems": []}
     heads: list[tuple[dict, svg.Head]] = []
     off_height = off_ink = 0

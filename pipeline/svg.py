@@ -131,11 +131,14 @@ def read(text: str) -> Page:
 
     A head without a pitch (of a drum, say) is none of ours.
     """
-    root = ET.fromstring(text)
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError as error:
+        raise ValueError(f"a page is no SVG ({error})") from None
     marked: dict[str, list[ET.Element]] = {"head": [], "staff": [], "clef": []}
     for group in root.iter(f"{_NS}g"):
-        if (kind := group.get("data-kind")) and len(group):
-            marked[kind].append(group)
+        if group.get("data-kind") in marked and len(group):
+            marked[group.get("data-kind")].append(group)
     staves = [_staff(group) for group in marked["staff"]]
     _, _, width, height = (float(value) for value in root.get("viewBox").split())
     return Page(

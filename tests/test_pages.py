@@ -269,6 +269,26 @@ def test_what_old_scores_call_does_not_stop_them(tmp_path):
     assert len(engraved(text, tmp_path)["notes"]) == 6
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("piece.svg", "<svg>no end</svg"),
+        ("piece-1.svg", "<svg></svg>"),
+        ("piece.log", "note\t1/0\t0\tnonsense"),
+        ("piece-1.midi", "MThd?"),
+    ],
+)
+def test_what_a_score_writes_by_itself_stops_no_batch(tmp_path, name, content):
+    content = content.replace("\t", "\\t") + ("</svg>" if name.endswith("svg") else "")
+    text = piano.LITTLE + (
+        "#(set! exit (let ((old exit)) (lambda rest (call-with-output-file "
+        f'"{name}" (lambda (port) (display "{content}" port))) (apply old rest))))'
+    )
+    ((_, reason),) = engrave._pages([{"piece_id": "piece", "score": piano.files(text)}], "once")
+    assert isinstance(reason, str)
+    assert reason
+
+
 def test_a_score_without_notes_or_sound_says_so(tmp_path):
     (tmp_path / "a").mkdir()
     rests = piano.HEADER + r"\score { { r1 } \layout { } \midi { } }"
