@@ -14,9 +14,9 @@ SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
 	@echo
-	@cat $(RESULTS)/tables/*.md
+	@cat $(RESULTS)/tables/*.md 2>/dev/null || true
 	@echo
-	@echo "figures: $(RESULTS)/figures/    report: $(RESULTS)/report.html"
+	@echo "figures: $(RESULTS)/figures/    report: $(RESULTS)/report.html    data: $(RESULTS)/data/"
 
 run: setup ## run the workflow
 	@$(SNAKEMAKE)
