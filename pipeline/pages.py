@@ -135,9 +135,9 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
         staff_of = {staff.number: staff for staff in page.staves}
         place = _add_page(found, piece_id, number, page, scale)
         own = [
-            (_head(piece_id, number, *place[staff_of[head.staff].top], head, scale), head)
+            (_head(piece_id, number, *place[head.staff], head, scale), head)
             for head in page.heads
-            if head.staff in staff_of
+            if head.staff in place
         ]
         pixels = svg.draw(text, 0, 0, scale, PAGE_WIDTH_PX, round(page.height * scale))
         found["images"].append(
@@ -174,12 +174,12 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
 
 
 def _add_page(found: dict, piece_id: str, number: int, page: svg.Page, scale: float) -> dict:
-    """Add the systems of a page; gives (system, staff) by the top of each staff."""
+    """Add the systems of a page; gives (system, staff) by staff lines."""
     place = {}
     for system in _systems(page):
         index = len(found["systems"])
         parts = [part for staff in system.values() for part in staff]
-        place |= {part.top: (index, staff) for staff, own in system.items() for part in own}
+        place |= {part.number: (index, staff) for staff, own in system.items() for part in own}
         found["systems"].append(
             {
                 "piece_id": piece_id,
