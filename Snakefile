@@ -24,9 +24,9 @@ include: "rules/card.smk"
 
 if FOLLOWING:
 
-    include: "rules/train.smk"
-    include: "rules/evaluate.smk"
-    include: "rules/report.smk"
+    include: "rules/score_following/train.smk"
+    include: "rules/score_following/evaluate.smk"
+    include: "rules/score_following/report.smk"
 
 
 rule all:

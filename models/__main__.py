@@ -5,13 +5,29 @@ from pipeline.cli import run
 if __name__ == "__main__":
     run(
         {
-            "train": "models.train:train",
-            "evaluate": "models.evaluate:evaluate",
-            "measure": "models.evaluate:measure",
-            "table": "models.report:score_following_table",
-            "errors": "models.figures:errors",
-            "example": "models.figures:example",
-            "history": "models.figures:history",
-            "staves": "models.figures:staves",
-        }
+            "score_following": {
+                "train": "models.score_following.train:train",
+                "evaluate": "models.score_following.evaluate:evaluate",
+                "measure": "models.score_following.evaluate:measure",
+                "table": "models.score_following.report:score_following_table",
+                "errors": "models.score_following.figures:errors",
+                "example": "models.score_following.figures:example",
+                "history": "models.score_following.figures:history",
+                "staves": "models.score_following.figures:staves",
+            },
+            "retrieval": {
+                "train": "models.retrieval.train:train",
+                "refine": "models.retrieval.refine:refine",
+                "choose": "models.retrieval.evaluate:choose",
+                "embed": "models.retrieval.embed:embed",
+                "evaluate": "models.retrieval.evaluate:evaluate",
+                "identify": "models.retrieval.identify:identify",
+                "align": "models.retrieval.align:align",
+                "table": "models.retrieval.report:table",
+                "figures": "models.retrieval.figures:figures",
+            },
+            "index": "models.retrieval.query:index",
+            "query": "models.retrieval.query:query",
+        },
+        by_hand=("query",),
     )

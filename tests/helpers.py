@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from models.score_following import Network
+from models.score_following.network import Network
 from pipeline import tables
 from pipeline.constants import (
     BUCKET_PX,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline import tables
 
-PAPER = Path(__file__).parent / "paper" / "score_following.csv"
+PAPER = Path(__file__).parents[1] / "paper" / "score_following.csv"
 SPLITS = ("train", "valid", "test")
 NETWORK = "network"
 BASELINES = {

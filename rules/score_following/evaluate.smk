@@ -14,7 +14,7 @@ rule evaluate:
     benchmark:
         f"{RESULTS}/logs/evaluate.tsv"
     conda:
-        "../envs/learning.yaml"
+        "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
         mem_mb=4000,  # the weights, the shards, one batch of activations
@@ -27,7 +27,7 @@ rule evaluate:
             shards={split: list(input[split]) for split in sources.DRAWN}
         ),
     shell:
-        "python -m models evaluate --weights {input.weights} {params.shards} {params.flags}"
+        "python -m models score_following evaluate --weights {input.weights} {params.shards} {params.flags}"
         " --out {output} 2> {log}"
 
 
@@ -39,8 +39,8 @@ rule measure:
     log:
         f"{RESULTS}/logs/measure.log",
     conda:
-        "../envs/learning.yaml"
+        "../../envs/learning.yaml"
     params:
         flags=flags(seed=config["seed"]),
     shell:
-        "python -m models measure --predictions {input} {params.flags} --out {output} 2> {log}"
+        "python -m models score_following measure --predictions {input} {params.flags} --out {output} 2> {log}"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.saliency import guided_backpropagation
+from models.score_following.saliency import guided_backpropagation
 from tests.helpers import inputs, narrow
 
 

@@ -17,9 +17,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from models import sampling, train
-from models.evaluate import buckets_of
-from models.score_following import Network, soft_targets
+from models.score_following import sampling, train
+from models.score_following.evaluate import buckets_of
+from models.score_following.network import Network, soft_targets
 from pipeline import tables
 from pipeline.constants import (
     BUCKET_PX,
@@ -171,7 +171,9 @@ def example(
 
     shards: files of the test split; weights: what `train` wrote, for `network()`.
     """
-    from models.saliency import guided_backpropagation  # slow to import, and only needed here
+    from models.score_following.saliency import (
+        guided_backpropagation,  # slow to import, and only needed here
+    )
 
     note = typical(_of_test(predictions, [*KEY, "x", "x_max", "x_int", "probabilities"]))
     data = sampling.read(shards)

@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from models import report
+from models.score_following import report
 
 
 def row(split, predictor, measure, micro, **others):

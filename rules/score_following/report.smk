@@ -7,18 +7,18 @@ rule table:
     output:
         report(
             f"{RESULTS}/tables/score_following.html",
-            caption="captions/score_following.rst",
+            caption="../captions/score_following.rst",
             category="Score following",
         ),
         multiext(f"{RESULTS}/tables/score_following", ".md", ".csv", ".tex"),
     log:
         f"{RESULTS}/logs/table.log",
     conda:
-        "../envs/learning.yaml"
+        "../../envs/learning.yaml"
     params:
         stem=stem,
     shell:
-        "python -m models table --measures {input} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following table --measures {input} --out_stem {params.stem} 2> {log}"
 
 
 rule errors:
@@ -27,18 +27,18 @@ rule errors:
     output:
         report(
             f"{RESULTS}/figures/score_following_errors.png",
-            caption="captions/score_following_errors.rst",
+            caption="../captions/score_following_errors.rst",
             category="Score following",
         ),
         f"{RESULTS}/figures/score_following_errors.pdf",
     log:
         f"{RESULTS}/logs/errors.log",
     conda:
-        "../envs/learning.yaml"
+        "../../envs/learning.yaml"
     params:
         stem=stem,
     shell:
-        "python -m models errors --predictions {input} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following errors --predictions {input} --out_stem {params.stem} 2> {log}"
 
 
 rule example:
@@ -49,21 +49,21 @@ rule example:
     output:
         report(
             f"{RESULTS}/figures/score_following_example.png",
-            caption="captions/score_following_example.rst",
+            caption="../captions/score_following_example.rst",
             category="Score following",
         ),
         f"{RESULTS}/figures/score_following_example.pdf",
     log:
         f"{RESULTS}/logs/example.log",
     conda:
-        "../envs/learning.yaml"
+        "../../envs/learning.yaml"
     resources:
         mem_mb=3000,  # the weights and one excerpt
     params:
         stem=stem,
         shards=lambda wildcards, input: flags(shards=list(input.test)),
     shell:
-        "python -m models example --predictions {input.predictions} {params.shards}"
+        "python -m models score_following example --predictions {input.predictions} {params.shards}"
         " --weights {input.weights} --out_stem {params.stem} 2> {log}"
 
 
@@ -73,18 +73,18 @@ rule history:
     output:
         report(
             f"{RESULTS}/figures/score_following_history.png",
-            caption="captions/score_following_history.rst",
+            caption="../captions/score_following_history.rst",
             category="Score following",
         ),
         f"{RESULTS}/figures/score_following_history.pdf",
     log:
         f"{RESULTS}/logs/history.log",
     conda:
-        "../envs/learning.yaml"
+        "../../envs/learning.yaml"
     params:
         stem=stem,
     shell:
-        "python -m models history --table {input} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following history --table {input} --out_stem {params.stem} 2> {log}"
 
 
 rule staves:
@@ -102,18 +102,18 @@ rule staves:
     output:
         report(
             f"{RESULTS}/figures/staves.png",
-            caption="captions/staves.rst",
+            caption="../captions/staves.rst",
             category="Data",
         ),
         f"{RESULTS}/figures/staves.pdf",
     log:
         f"{RESULTS}/logs/staves.log",
     conda:
-        "../envs/learning.yaml"
+        "../../envs/learning.yaml"
     params:
         stem=stem,
         flags=lambda wildcards, input: flags(
             images=list(input.images), noteheads=list(input.noteheads)
         ),
     shell:
-        "python -m models staves {params.flags} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following staves {params.flags} --out_stem {params.stem} 2> {log}"

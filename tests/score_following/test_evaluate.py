@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from models import evaluate, sampling
-from models.evaluate import Bootstrap, measures
+from models.bootstrap import Bootstrap
+from models.score_following import evaluate, sampling
+from models.score_following.evaluate import measures
 from pipeline.constants import BUCKET_PX, BUCKETS
 from tests.helpers import narrow, performance, write_shard
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from models import sampling, train
-from models.score_following import Network
+from models.score_following import sampling, train
+from models.score_following.network import Network
 from pipeline.constants import BUCKETS
 from tests.helpers import narrow, performance, write_shard
 

@@ -13,7 +13,7 @@ rule train:
     benchmark:
         f"{RESULTS}/logs/train.tsv"
     conda:
-        "../envs/learning.yaml"
+        "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
         mem_mb=6000,  # 75 million weights with gradient and momentum, activations, the shards
@@ -23,5 +23,5 @@ rule train:
             shards_train=list(input.train), shards_valid=list(input.valid)
         ),
     shell:
-        "python -m models train {params.shards} {params.flags} --weights {output.weights}"
+        "python -m models score_following train {params.shards} {params.flags} --weights {output.weights}"
         " --history {output.history} 2>&1 | tee {log}"

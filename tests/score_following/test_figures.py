@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import performance, png, write_shard
 from PIL import Image
 
-from models import figures, sampling
-from models.score_following import Network
+from models.score_following import figures, sampling
+from models.score_following.network import Network
 from pipeline import tables
 from pipeline.constants import BUCKET_PX, BUCKETS, STAFF_HEIGHT_PX, STAFF_WIDTH_PX
+from tests.helpers import performance, png, write_shard
 
 
 def tiny_network() -> Network:

@@ -5,7 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models import sampling
+from models import shards
+from models.score_following import sampling
 from pipeline import tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET, FRAMES_BEFORE_ONSET
 from tests.helpers import performance, png, write_shard
@@ -132,7 +133,7 @@ def test_shards_are_read_file_by_file(tmp_path):
 def test_spectrogram_bound_is_exact(tmp_path):
     path = write_shard(tmp_path / "tune.parquet", [performance("a"), performance("b")])
     values = sum(len(row["spectrogram"]) for row in pq.read_table(path).to_pylist())
-    assert sampling._values(path, "spectrogram") == values
+    assert shards.values(path, "spectrogram") == values
     assert set(pq.read_schema(path).names) == set(tables.SHARDS.names)
 
 

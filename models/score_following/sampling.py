@@ -6,7 +6,7 @@ arrays that hold each image once, however often its piece is performed.
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
+from models import shards
 from pipeline import tables
 from pipeline.constants import (
     EXCERPT_FRAMES,
@@ -26,7 +27,6 @@ from pipeline.constants import (
 
 WHITE = 255  # of a staff image
 SPECTROGRAM_TYPE = np.float16  # half the memory; exact to 1/1000 of log10(1+|X|)
-ROWS_AT_ONCE = 8  # performances decoded at a time while a shard is read
 _PER_EXAMPLE = ("note_id", "frame", "image", "x", "first_frame", "last_frame")
 
 
@@ -118,14 +118,14 @@ class _Reader:
         for path in paths:
             tables.read(path, tables.SHARDS, columns=[])
         # Untouched pages of zeros cost no memory, so an upper bound will do.
-        bound = sum(_values(path, "spectrogram") // SCORE_FOLLOWING.bins for path in paths)
+        bound = sum(shards.values(path, "spectrogram") // SCORE_FOLLOWING.bins for path in paths)
         gaps = EXCERPT_FRAMES * (1 + sum(pq.read_metadata(path).num_rows for path in paths))
         self.spectrogram = np.zeros((bound + gaps, SCORE_FOLLOWING.bins), SPECTROGRAM_TYPE)
         self.end = EXCERPT_FRAMES  # first free row; zeros lie between recordings
 
     def read(self) -> Examples:
         for path in self.paths:
-            for row in _rows(path):
+            for row in shards.rows(path):
                 try:
                     self.add(row)
                 except ValueError as error:
@@ -194,26 +194,6 @@ class _Reader:
                 self.images.append(np.array(picture.convert("L")))
             self.staves[key] = len(self.staves)
         return self.staves[key]
-
-
-def _values(path: Path, column: str) -> int:
-    """How many values the lists of a column hold together, at most, from the file's footer."""
-    metadata = pq.read_metadata(path)
-    index = [metadata.schema.column(i).path.split(".")[0] for i in range(metadata.num_columns)]
-    index = index.index(column)
-    return sum(
-        metadata.row_group(i).column(index).num_values for i in range(metadata.num_row_groups)
-    )
-
-
-def _rows(path: Path) -> Iterator[dict]:
-    """Rows of a shard, a few in memory at a time; the spectrogram stays a flat array."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=tables.SHARDS.names):
-            spectrograms = batch.column("spectrogram")
-            others = batch.drop_columns(["spectrogram"]).to_pylist()
-            for index, row in enumerate(others):
-                yield row | {"spectrogram": spectrograms[index].values.to_numpy()}
 
 
 class Order:

@@ -4,13 +4,10 @@ A run that is killed goes on from its last checkpoint and ends with the same wei
 as one that was not, on the same kind of machine with the same number of threads.
 """
 
-import ctypes
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,8 +18,9 @@ from lightning.fabric import Fabric
 from torch.nn import functional
 from tqdm import tqdm
 
-from models import sampling
-from models.score_following import Network, bucket, soft_targets
+from models.loop import evenly, keep_memory, stop_signals
+from models.score_following import sampling
+from models.score_following.network import Network, bucket, soft_targets
 from pipeline import tables
 
 VALIDATION_BATCH = 200  # notes in one forward pass
@@ -98,7 +96,7 @@ def train(
         raise ValueError(f"a batch of {settings.batch} does not fit {fabric.world_size} devices")
     data, valid = sampling.read(shards_train), sampling.read(shards_valid)
     run = _Run(fabric, settings, data, valid, network, state_path, Path(history))
-    with _stop_signals() as stopping:
+    with stop_signals() as stopping:
         run.go(epochs, checkpoint_minutes * 60, stopping)
     if fabric.is_global_zero:
         run.write_history()
@@ -324,48 +322,3 @@ class _Run:
             "valid_top1": hits / count,
             "valid_top2": near / count,
         }
-
-
-def keep_memory() -> None:
-    """Have the C library keep freed memory, where it can be told to (glibc).
-
-    It would else hand every large array back to the system after each step and take a quarter of
-    the time to have it back, page by page.
-    """
-    mmap_max, trim_threshold = -4, -1  # names of mallopt(3)
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**31 - 1)
-
-
-def evenly(count: int, at_most: int | None) -> np.ndarray:
-    """Indices of `at_most` of `count` things, evenly spread; all where there are fewer."""
-    if at_most is None or count <= at_most:
-        return np.arange(count)
-    return np.arange(at_most) * count // at_most
-
-
-@contextmanager
-def _stop_signals():
-    """Yield an event that the first Ctrl-C or SIGTERM sets; a second one acts as usual."""
-    stopping = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopping
-        return
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-
-    def stop(number, frame) -> None:
-        stopping.set()
-        restore()
-
-    for number in usual:
-        signal.signal(number, stop)
-    try:
-        yield stopping
-    finally:
-        restore()
