@@ -71,4 +71,9 @@ STRIP_HEIGHT_PX = 200  # about the middle row of a system (B 3.2)
 SNIPPET_HEIGHT_PX = 160  # B 3.2
 SNIPPET_WIDTH_PX = 200  # B 3.2
 STRETCH_WIDTH_PX = 800  # cut before the snippet in the experiments of B
+SNIPPET_FACTOR = 2  # a snippet is halved to 80 x 100 px before the network (authors' code)
 WHITE = 255  # of an 8-bit grey image
+
+# --- what the networks of B hear -----------------------------------------------------------
+CONTEXTS = {"SC": 42, "MC": 84, "LC": 168}  # frames of an excerpt, 2.1, 4.2 and 8.4 s (B 3.2)
+EMBEDDING = 32  # dimensions of the shared space (B 2)
