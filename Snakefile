@@ -29,10 +29,18 @@ if FOLLOWING:
     include: "rules/score_following/report.smk"
 
 
+if RETRIEVAL:
+
+    include: "rules/retrieval/train.smk"
+    include: "rules/retrieval/evaluate.smk"
+    include: "rules/retrieval/report.smk"
+
+
 rule all:
     default_target: True
     input:
         FOLLOWING_REPORT,
+        RETRIEVAL_REPORT,
         expand(f"{DATA}/README.md", collection=config["collections"]),
 
 

@@ -17,12 +17,14 @@
     (number->string (+ 60 (* 2 (ly:pitch-tones pitch))))
     "")))
 
-%% Systems and staves are told apart by a number that each of their grobs gets when first asked.
+%% Systems, staves and heads are told apart by a number that each grob gets when first asked.
 #(define partimento-seen (make-hash-table))
+#(define partimento-count 0)
 #(define (partimento-number grob)
   (if (ly:grob? grob)
    (or (hashq-ref partimento-seen grob)
-    (let ((number (hash-count (const #t) partimento-seen)))
+    (let ((number partimento-count))
+     (set! partimento-count (1+ number))
      (hashq-set! partimento-seen grob number)
      number))
    -1))
@@ -40,6 +42,7 @@
          (x (ly:stencil-extent stencil X))
          (y (ly:stencil-extent stencil Y)))
    `(,@(partimento-place "head" grob (ly:grob-object grob 'staff-symbol #f))
+     (data-number . ,(partimento-number grob))
      (data-where . ,(partimento-where event))
      (data-pitch . ,(partimento-pitch event))
      (data-steps . ,(if (ly:pitch? pitch) (number->string (ly:pitch-steps pitch)) ""))
@@ -54,6 +57,39 @@
   (let ((glyph (ly:grob-property grob 'glyph "")))
    `(,@(partimento-place "clef" grob (ly:grob-object grob 'staff-symbol #f))
      (data-glyph . ,(if (string? glyph) glyph "")))))
+
+%% What alters a head: its own accidental, the tie that leads to it, the key, and the bar lines
+%% that end what an accidental altered. LilyPond hangs an accidental from its head.
+#(define (partimento-accidental grob)
+  (let ((glyph (ly:grob-property grob 'glyph-name "")))
+   `((data-kind . "accidental")
+     (data-head . ,(partimento-number (ly:grob-parent grob Y)))
+     (data-glyph . ,(if (string? glyph) glyph "")))))
+
+#(define (partimento-tie grob)
+  (let ((whole (ly:grob-original grob)))
+   `((data-kind . "tie")
+     (data-left . ,(partimento-number (ly:spanner-bound whole LEFT)))
+     (data-right . ,(partimento-number (ly:spanner-bound whole RIGHT))))))
+
+%% The steps of the scale that a key alters, each with its alteration in semitones.
+#(define (partimento-key grob)
+  (let ((altered (ly:grob-property grob 'alteration-alist '())))
+   `(,@(partimento-place "key" grob (ly:grob-object grob 'staff-symbol #f))
+     (data-altered .
+      ,(string-join
+        (map (lambda (entry)
+              (let ((step (if (pair? (car entry)) (cdar entry) (car entry))))
+               (format #f "~a:~a" step (* 2 (cdr entry)))))
+         altered))))))
+
+%% One that takes the last key back.
+#(define (partimento-cancellation grob)
+  `(,@(partimento-place "key" grob (ly:grob-object grob 'staff-symbol #f))
+    (data-altered . "")))
+
+#(define (partimento-bar grob)
+  (partimento-place "bar" grob (ly:grob-object grob 'staff-symbol #f)))
 
 %% The log: one line an event, fields between tabs, in a file named after the output. A moment is
 %% given by its main and its grace part, in whole notes.
@@ -109,6 +145,12 @@
     \override NoteHead.output-attributes = #partimento-head
     \override StaffSymbol.output-attributes = #partimento-staff
     \override Clef.output-attributes = #partimento-clef
+    \override Accidental.output-attributes = #partimento-accidental
+    \override AccidentalCautionary.output-attributes = #partimento-accidental
+    \override Tie.output-attributes = #partimento-tie
+    \override KeySignature.output-attributes = #partimento-key
+    \override KeyCancellation.output-attributes = #partimento-cancellation
+    \override BarLine.output-attributes = #partimento-bar
   }
 }
 \midi {

@@ -1,7 +1,8 @@
 """Pages of a piece: images, the boxes of systems and staves, and the heads that stand on them.
 
 Coordinates are in pixels of a page that is PAGE_WIDTH_PX wide. What is printed and what sounds is
-checked for every piece: against the drawn ink, the clefs, and LilyPond's own MIDI files.
+checked for every piece: against the drawn ink, clefs, accidentals and keys, and LilyPond's own MIDI
+files.
 """
 
 import math
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pretty_midi
 
-from pipeline import link, played, svg
+from pipeline import accidentals, link, played, svg
 from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL
 
 LEAST_LINKED = 0.99  # of a piece's sounding onsets; with fewer it is left out
@@ -57,9 +58,7 @@ def _systems(page: svg.Page) -> list[dict[int, list[svg.Staff]]]:
 
 def _named(head: svg.Head, source: dict[str, list[str]]) -> bool:
     """Whether the source has, at the place that the head comes from, the name of its note."""
-    name, line, column = head.where.rsplit(":", 2)
-    lines = source.get(name, [])
-    text = lines[int(line) - 1][int(column) :] if int(line) <= len(lines) else ""
+    text = accidentals.text_at(head.where, source)
     return text.lower().startswith(NOTE_NAMES[head.steps % 7])
 
 
@@ -127,6 +126,8 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
     paths = files(folder, stem)
     found: dict[str, list[dict]] = {"images": [], "systems": []}
     heads: list[tuple[dict, svg.Head]] = []
+    drawn: list[svg.Page] = []
+    places: dict[int, tuple[int, int]] = {}
     off_height = off_ink = 0
     for number, path in enumerate(paths):
         text = path.read_text()
@@ -134,6 +135,8 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
         scale = PAGE_WIDTH_PX / page.width
         staff_of = {staff.number: staff for staff in page.staves}
         place = _add_page(found, piece_id, number, page, scale)
+        places |= place
+        drawn.append(page)
         own = [
             (_head(piece_id, number, *place[head.staff], head, scale), head)
             for head in page.heads
@@ -168,6 +171,7 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
         **_midi(sorted(folder.glob(f"{stem}*.midi"))),
         "off_height": off_height,
         "off_ink": off_ink,
+        "off_accidental": list(accidentals.explain(drawn, places, source).values()).count(None),
     }
     _check(counts, found)
     return found | counts
@@ -248,7 +252,9 @@ def _check(counts: dict[str, int], found: dict[str, list[dict]]) -> None:
         share = 100 - 100 * counts["linked_onsets"] / counts["onsets"]
         raise ValueError(f"onsets without a head: {share:.1f} %, {why} ({number} notes)")
     for kind, what in (("off_height", "heads at another height than their pitch"),
-                       ("off_ink", "heads without ink on the page")):  # fmt: skip
+                       ("off_ink", "heads without ink on the page"),
+                       ("off_accidental", "heads that neither accidental nor key explains"),
+                       ):  # fmt: skip
         if counts[kind] > MOST_OFF * len(heads):
             raise ValueError(f"{what}: {counts[kind]} of {len(heads)}")
     if abs(counts["midi_notes"] - len(notes)) > MOST_OFF * len(notes):

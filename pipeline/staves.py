@@ -154,4 +154,5 @@ def rows(piece_id: str, folder: Path, name: str, melody: list[dict]) -> dict[str
         "midi_frames": None,
         "off_height": 0,
         "off_ink": 0,
+        "off_accidental": 0,
     }

@@ -6,6 +6,7 @@ LilyPond's SVG measures in staff spaces, origin top left, and places everything 
 import io
 import re
 import xml.etree.ElementTree as ET
+from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -35,6 +36,7 @@ class Head:
     y: float
     width: float
     height: float
+    number: int = -1  # tells the heads of a piece apart
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,33 @@ class Clef:
 
 
 @dataclass(frozen=True)
+class Key:
+    """A key signature, or the naturals that take one back."""
+
+    staff: int
+    altered: dict[int, Fraction]  # semitones by step of the scale, 0 is C
+    x: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar line of one staff."""
+
+    staff: int
+    x: float
+
+
+@dataclass(frozen=True)
 class Page:
     """What an SVG shows, sizes in staff spaces. `mm` is the length of one."""
 
     heads: list[Head]
     staves: list[Staff]
     clefs: list[Clef]
+    keys: list[Key]
+    bars: list[Bar]
+    accidentals: dict[int, str]  # glyph by number of the head
+    ties: dict[int, int]  # number of the head at the right end -> at the left end
     width: float
     height: float
     mm: float
@@ -101,6 +124,7 @@ def _head(group: ET.Element) -> Head:
         y - (y0 + y1) / 2,  # LilyPond's y points upwards
         x1 - x0,
         y1 - y0,
+        int(group.get("data-number")),
     )
 
 
@@ -126,8 +150,14 @@ def _clef(group: ET.Element) -> Clef:
     return Clef(system, staff, group.get("data-glyph"), *_offset(group[0]))
 
 
+def _key(group: ET.Element) -> Key:
+    pairs = (pair.split(":") for pair in group.get("data-altered").split())
+    altered = {int(step): Fraction(semitones) for step, semitones in pairs}
+    return Key(int(group.get("data-staff")), altered, _offset(group[0])[0])
+
+
 def read(text: str) -> Page:
-    """Find heads, staves and clefs in an SVG that was made with engrave.ily.
+    """Find heads, staves and what tells the pitch of heads, in an SVG made with engrave.ily.
 
     A head without a pitch (of a drum, say) is none of ours.
     """
@@ -135,16 +165,20 @@ def read(text: str) -> Page:
         root = ET.fromstring(text)
     except ET.ParseError as error:
         raise ValueError(f"a page is no SVG ({error})") from None
-    marked: dict[str, list[ET.Element]] = {"head": [], "staff": [], "clef": []}
+    marked: dict[str, list[ET.Element]] = defaultdict(list)
     for group in root.iter(f"{_NS}g"):
-        if group.get("data-kind") in marked and len(group):
-            marked[group.get("data-kind")].append(group)
+        if len(group) and (kind := group.get("data-kind")):
+            marked[kind].append(group)
     staves = [_staff(group) for group in marked["staff"]]
     _, _, width, height = (float(value) for value in root.get("viewBox").split())
     return Page(
         [_head(group) for group in marked["head"] if group.get("data-pitch")],
         sorted(staves, key=lambda staff: staff.top),
         [_clef(group) for group in marked["clef"]],
+        [_key(group) for group in marked["key"]],
+        [Bar(int(group.get("data-staff")), _offset(group[0])[0]) for group in marked["bar"]],
+        {int(group.get("data-head")): group.get("data-glyph") for group in marked["accidental"]},
+        {int(group.get("data-right")): int(group.get("data-left")) for group in marked["tie"]},
         width,
         height,
         float(root.get("width").removesuffix("mm")) / width,

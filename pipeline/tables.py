@@ -126,6 +126,11 @@ ENGRAVED = pa.schema(
         _field("midi_frames", pa.int32(), "frames that they begin in, 20 a second, as MSMD counts"),
         _field("off_height", pa.int32(), "heads that fit neither clef and pitch nor the source"),
         _field("off_ink", pa.int32(), "heads without a head's ink under them"),
+        _field(
+            "off_accidental",
+            pa.int32(),
+            "heads whose pitch follows neither from accidentals and key nor from the source",
+        ),
         _field("reason", pa.string(), "why nothing was engraved; null where it was"),
     ]
 )

@@ -1,14 +1,17 @@
 # Settings, names and paths that the stages share.
 import json
+import math
 import shlex
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.io import report as reported
 from snakemake.utils import validate
 
-from pipeline import items, select, sources, tempo
+from pipeline import constants, items, select, sources, tempo
 
 # A config file is merged over config.yaml: null takes one of its entries away.
+KNOWN_COLLECTIONS = list(config["collections"])
 for section in ("collections", "fonts"):
     config[section] = {
         name: entry for name, entry in config[section].items() if entry is not None
@@ -20,12 +23,20 @@ DATA = f"{RESULTS}/data/{{collection}}"
 LOGS = f"{RESULTS}/logs/{{collection}}"
 SPLITS = list(sources.SPLITS)
 FOLLOWING = config["score_following"]
+RETRIEVAL = config["retrieval"]
 
-if FOLLOWING and FOLLOWING["collection"] not in config["collections"]:
-    raise WorkflowError(
-        f"score_following.collection: '{FOLLOWING['collection']}' is not one of "
-        f"{', '.join(config['collections'])}"
-    )
+
+def check_name(place, name, known):
+    """Tell at once where something that is named elsewhere is not there."""
+    if name not in known:
+        raise WorkflowError(f"{place}: '{name}' is not one of {', '.join(known)}")
+
+
+for name in ("score_following", "retrieval"):
+    if config[name]:
+        check_name(
+            f"{name}.collection", config[name]["collection"], config["collections"]
+        )
 
 
 wildcard_constraints:
@@ -34,6 +45,7 @@ wildcard_constraints:
     font="|".join(config["fonts"]).replace(".", r"\."),
     rho=r"[0-9.]+(-[0-9.]+)?",
     split="|".join(SPLITS),
+    model="|".join(RETRIEVAL["models"]).replace("+", r"\+") if RETRIEVAL else "none",
 
 
 def batches(collection):
@@ -52,7 +64,7 @@ def of_batches(pattern, split=None):
 
 def batch_files(pattern, collection, split=None):
     """A file of every batch of a collection (and performance, where the pattern names them)."""
-    pairs = performances(split) if "{font}" in pattern else [(None, None)]
+    pairs = performances(collection, split) if "{font}" in pattern else [(None, None)]
     return [
         file
         for font, rho in pairs
@@ -151,21 +163,25 @@ PLAYED_SPLITS = {
 }
 
 
-def performances(split=None):
-    """(font, rho) of all that is played, rho as in paths; with a split, of what is played of it."""
+def performances(collection, split=None):
+    """(font, rho) of all that is played of a collection, or of one split of it; rho as in paths."""
     return [
         (name, str(rho))
         for name, font in config["fonts"].items()
+        if collection in font.get("collections", [collection])
         if split is None or split in PLAYED_SPLITS[name]
         for rho in font.get("rho", config["performances"]["rho"])
     ]
 
 
-for name, rho in performances():
-    try:
-        tempo.span(rho)
-    except ValueError as error:
-        raise WorkflowError(f"fonts.{name}: {error}")
+for name, font in config["fonts"].items():
+    for collection in font.get("collections", []):
+        check_name(f"fonts.{name}.collections", collection, KNOWN_COLLECTIONS)
+    for rho in font.get("rho", config["performances"]["rho"]):
+        try:
+            tempo.span(str(rho))
+        except ValueError as error:
+            raise WorkflowError(f"fonts.{name}: {error}")
 
 
 # --- shard
@@ -191,18 +207,24 @@ def beside(wildcards):
     return [f"{RESULTS}/tables/{name}_counts.md"] if name in MSMD else []
 
 
+# --- figures
+def figures(names):
+    """The files of some figures."""
+    return expand(
+        f"{RESULTS}/figures/{{name}}.{{kind}}", name=names, kind=["png", "pdf"]
+    )
+
+
 # --- score following
 FOLLOWING_REPORT = (
     [f"{RESULTS}/tables/score_following.md"]
-    + expand(
-        f"{RESULTS}/figures/{{name}}.{{kind}}",
-        name=[
+    + figures(
+        [
             "staves",
             "score_following_history",
             "score_following_errors",
             "score_following_example",
-        ],
-        kind=["png", "pdf"],
+        ]
     )
     if FOLLOWING
     else []
@@ -233,6 +255,110 @@ def following_shards(split):
         )
 
     return files
+
+
+# --- retrieval
+MODELS = RETRIEVAL["models"] if RETRIEVAL else []
+RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
+# Frames of the excerpts that they hear, from the names: BL2-LC+AT hears LC.
+RETRIEVAL_CONTEXTS = sorted({constants.CONTEXTS[model[4:6]] for model in MODELS})
+RETRIEVAL_TRAINING = [
+    "epochs",
+    "epoch_samples",
+    "batch",
+    "rate",
+    "anneal",
+    "l2",
+    "margin",
+    "symmetric",
+    "patience",
+    "refinements",
+    "refinement_patience",
+    "rate_factor",
+    "precision",
+    "valid_samples",
+    "augmentation",
+    "workers",
+]
+
+
+RETRIEVAL_TABLES = [
+    "retrieval",
+    "tempo_robustness",
+    "identification",
+    "alignment",
+]
+RETRIEVAL_CURVES = ["retrieval_history", "retrieval_tempo"]
+RETRIEVAL_EXAMPLE = ["retrieval_example"]
+RETRIEVAL_ATTENTION = [
+    "attention_within_piece",
+    "attention_examples",
+    "attention_entropy",
+]
+ATTENDING = [model for model in MODELS if model.endswith("+AT")]
+
+
+def in_report(names):
+    """The files of figures of retrieval, the pictures marked for the report."""
+    pictures = [
+        reported(
+            f"{RESULTS}/figures/{name}.png",
+            caption=f"../captions/{name}.rst",
+            category="Retrieval",
+        )
+        for name in names
+    ]
+    return [*pictures, *(f"{RESULTS}/figures/{name}.pdf" for name in names)]
+
+
+RETRIEVAL_REPORT = (
+    [f"{RESULTS}/tables/{name}.md" for name in RETRIEVAL_TABLES]
+    + figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE)
+    + (figures(RETRIEVAL_ATTENTION) if ATTENDING else [])
+    if RETRIEVAL
+    else []
+)
+
+
+def retrieval_shards(split):
+    """Input function: the shards of a split that retrieval learns from."""
+
+    def files(wildcards):
+        return batch_files(
+            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
+            RETRIEVAL["collection"],
+            split,
+        )
+
+    return files
+
+
+if RETRIEVAL:
+    check_name("retrieval.test_font", RETRIEVAL["test_font"], config["fonts"])
+    TEMPI = [
+        rho
+        for font, rho in performances(RETRIEVAL["collection"], "test")
+        if font == RETRIEVAL["test_font"]
+    ]
+    if not TEMPI:
+        raise WorkflowError(
+            f"retrieval.test_font: '{RETRIEVAL['test_font']}' does not play the test split "
+            f"of {RETRIEVAL['collection']}"
+        )
+    # Figures, and what is measured by piece: the last network listed, the tempo nearest to the score's.
+    BEST = MODELS[-1]
+    AT_WRITTEN_TEMPO = min(TEMPI, key=lambda rho: abs(math.log(tempo.span(rho)[0])))
+
+
+def tested_shards(rho):
+    """The shards of the test split that the font of the test plays at one tempo ratio."""
+    return expand(
+        f"{DATA}/shards/test/{{font}}-{{rho}}-{{batch}}.parquet",
+        collection=RETRIEVAL["collection"],
+        font=RETRIEVAL["test_font"],
+        rho=rho,
+        batch=batches(RETRIEVAL["collection"]),
+    )
 
 
 def stem(wildcards, output):

@@ -1,5 +1,7 @@
 """Piano scores that the tests write themselves, as LilyPond files."""
 
+import random
+
 PAPER = "#(set-global-staff-size 20)\n"
 
 HEADER = r"""\version "2.24.3"
@@ -45,4 +47,19 @@ def long(bars: int) -> str:
     return (
         HEADER + rf"\score {{ \new PianoStaff << \new Staff {{ \relative c'' {{ {music} }} }} "
         rf"\new Staff {{ \clef bass \relative c {{ {music} }} }} >> \layout {{ }} \midi {{ }} }}"
+    )
+
+
+def varied(bars: int, seed: int) -> str:
+    """A score of so many bars whose notes are drawn: eight eighths above, four quarters below."""
+    draw = random.Random(seed)
+    upper = " | ".join(
+        " ".join(f"{draw.choice('cdefgab')}''8" for _ in range(8)) for _ in range(bars)
+    )
+    lower = " | ".join(
+        " ".join(f"{draw.choice('cdefgab')}4" for _ in range(4)) for _ in range(bars)
+    )
+    return (
+        HEADER + rf"\score {{ \new PianoStaff << \new Staff {{ \tempo 4 = 100 {upper} }} "
+        rf"\new Staff {{ \clef bass {lower} }} >> \layout {{ }} \midi {{ }} }}"
     )

@@ -44,7 +44,7 @@ def pixels(row: dict) -> np.ndarray:
 # --- notes -----------------------------------------------------------------------------------
 def test_every_note_has_its_head_and_every_check_passes(little):
     assert little["linked"] == len(little["notes"]) == little["midi_notes"]
-    assert (little["off_height"], little["off_ink"]) == (0, 0)
+    assert [little[f"off_{what}"] for what in ("height", "ink", "accidental")] == [0, 0, 0]
     heads = {head["head_id"]: head for head in little["noteheads"]}
     for note in little["notes"]:
         assert heads[note["head_id"]]["pitch"] == note["pitch"]
@@ -238,6 +238,18 @@ def test_heads_at_a_wrong_height_are_found(tmp_path):
     """
     )
     assert refused(text, tmp_path) == "heads at another height than their pitch: 4 of 4"
+
+
+def test_heads_that_sound_otherwise_than_printed_are_found(tmp_path):
+    """Sharps that are not printed, of notes whose names do not tell."""
+    text = (
+        piano.HEADER
+        + r"""
+    music = \transpose c cis { c'4 d' e' f' | g'1 }
+    \score { \new Staff \with { \omit Accidental } \music \layout { } \midi { } }
+    """
+    )
+    assert refused(text, tmp_path) == "heads that neither accidental nor key explains: 5 of 5"
 
 
 def test_a_score_that_states_no_sound_is_played_as_it_is_printed(tmp_path):

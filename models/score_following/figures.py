@@ -1,7 +1,4 @@
-"""The figures: errors and example (Figures 4 and 5 of Dorfer et al. 2016), training, staves.
-
-Each is written as PNG and PDF, the same bytes for the same data.
-"""
+"""The figures: errors and example (Figures 4 and 5 of Dorfer et al. 2016), training, staves."""
 
 import io
 from collections.abc import Callable, Iterable
@@ -13,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 
+from models import canvas
+from models.canvas import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
 from models.score_following import sampling, train
 from models.score_following.evaluate import buckets_of
 from models.score_following.network import Network, soft_targets
@@ -29,34 +26,7 @@ from pipeline.constants import (
     STAFF_WIDTH_PX,
 )
 
-# Colours that the colour-blind tell apart (Okabe and Ito 2008).
-INK, GREY, BLUE, ORANGE, GREEN = "#222222", "#999999", "#0072b2", "#d55e00", "#009e73"
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "legend.frameon": False,
-    "pdf.fonttype": 42,  # letters stay letters, fonts embedded
-    "path.simplify": False,
-}
-TIGHT = {"fontsize": 7, "handlelength": 1.2, "columnspacing": 0.8, "handletextpad": 0.4}
-DPI = 200
-UNDATED = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None}}
 TEST = "test"
-
-
-def _new(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, out_stem: Path | str) -> None:
-    for suffix, metadata in UNDATED.items():
-        with tables.replacing(f"{out_stem}{suffix}") as temporary:
-            figure.savefig(temporary, dpi=DPI, metadata=metadata)
 
 
 def _of_test(predictions: Path | str, columns: list[str]) -> pd.DataFrame:
@@ -83,11 +53,11 @@ def errors(predictions: Path | str, out_stem: Path | str) -> None:
     notes = _of_test(predictions, ["x", "x_max", "x_int"])
     shares = distance_histogram(notes.x.to_numpy(), notes.x_max.to_numpy())
     with mpl.rc_context(STYLE):
-        figure = _new(7.0, 2.8)
+        figure = canvas.new(7.0, 2.8)
         left, right = figure.subplots(1, 2, width_ratios=[1.7, 1])
         _draw_histogram(left, shares)
         _draw_boxes(right, notes)
-        _save(figure, out_stem)
+        canvas.save(figure, out_stem)
 
 
 def _draw_histogram(axes, shares: np.ndarray) -> None:
@@ -182,7 +152,7 @@ def example(
     module = train.load(weights, network)
     saliency = guided_backpropagation(module, torch.from_numpy(image), torch.from_numpy(excerpt))
     with mpl.rc_context(STYLE):
-        figure = _new(7.0, 3.9)
+        figure = canvas.new(7.0, 3.9)
         parts = figure.subplot_mosaic(
             [["staff", "sound"], ["saliency", "sound"], ["chances", "sound"]],
             width_ratios=[6, 1],
@@ -192,20 +162,11 @@ def example(
         _draw_saliency(parts["saliency"], saliency)
         _draw_sound(parts["sound"], excerpt[0, 0])
         _draw_chances(parts["chances"], note)
-        _save(figure, out_stem)
-
-
-def _show_staff(axes, image: np.ndarray, **how) -> None:
-    """An image of a staff in its own pixels, the origin at its left and top edge."""
-    height, width = image.shape
-    axes.imshow(image, extent=(0, width, height, 0), aspect="equal", **how)
-    axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+        canvas.save(figure, out_stem)
 
 
 def _draw_staff(axes, ink: np.ndarray, note: pd.Series) -> None:
-    _show_staff(axes, ink, cmap="gray_r", vmin=0, vmax=1)
+    show(axes, ink, cmap="gray_r", vmin=0, vmax=1)
     for border in range(BUCKETS + 1):
         axes.axvline(border * BUCKET_PX, color=GREY, linewidth=0.3)
     axes.axvline(note.x, color=GREEN, linewidth=1.5, label="true")
@@ -217,7 +178,7 @@ def _draw_staff(axes, ink: np.ndarray, note: pd.Series) -> None:
 def _draw_saliency(axes, saliency: np.ndarray) -> None:
     """Magnitude; the strongest thousandth of the pixels share the darkest colour."""
     saliency = np.abs(saliency)
-    _show_staff(axes, saliency, cmap="magma_r", vmin=0, vmax=np.quantile(saliency, 0.999) or 1)
+    show(axes, saliency, cmap="magma_r", vmin=0, vmax=np.quantile(saliency, 0.999) or 1)
     axes.set_title("saliency of the image", loc="left")
 
 
@@ -245,7 +206,7 @@ def history(table: Path | str, out_stem: Path | str) -> None:
     """The training curve: loss, and hit rates, after each epoch."""
     epochs = pd.read_parquet(table)
     with mpl.rc_context(STYLE):
-        figure = _new(7.0, 2.6)
+        figure = canvas.new(7.0, 2.6)
         left, right = figure.subplots(1, 2)
         mark = "o" if len(epochs) < 40 else None
         for axes, name, label, colour, line in (
@@ -267,7 +228,7 @@ def history(table: Path | str, out_stem: Path | str) -> None:
             axes.legend()
         left.set_ylabel("cross-entropy")
         right.set(ylabel="notes (%)", ylim=(0, 100))
-        _save(figure, out_stem)
+        canvas.save(figure, out_stem)
 
 
 # --- engraving -------------------------------------------------------------------------------
@@ -285,13 +246,13 @@ def staves(
     chosen = _read(images, tables.IMAGES.names, _spread(images, n))
     heads = _read(noteheads, ["piece_id", "image", "x", "y", "tied"], chosen)
     with mpl.rc_context(STYLE):
-        figure = _new(7.0, 0.95 * len(chosen) + 0.3)
+        figure = canvas.new(7.0, 0.95 * len(chosen) + 0.3)
         rows = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
         for axes, staff in zip(rows, chosen.itertuples(), strict=True):
             on_staff = heads[(heads.piece_id == staff.piece_id) & (heads.image == staff.image)]
             _draw_heads(axes, staff, on_staff)
         rows[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
-        _save(figure, out_stem)
+        canvas.save(figure, out_stem)
 
 
 def _spread(images, n: int) -> pd.DataFrame:
@@ -323,7 +284,7 @@ def _read(paths, columns: list[str], only: pd.DataFrame | None = None) -> pd.Dat
 
 def _draw_heads(axes, staff, heads: pd.DataFrame) -> None:
     with Image.open(io.BytesIO(staff.png)) as picture:
-        _show_staff(axes, np.array(picture.convert("L")), cmap="gray", vmin=0, vmax=255)
+        show(axes, np.array(picture.convert("L")), cmap="gray", vmin=0, vmax=255)
     tied = heads.tied.to_numpy(bool)
     for which, colour, label in ((~tied, ORANGE, "sounds"), (tied, BLUE, "tied")):
         place = {"marker": "+", "s": 28, "linewidths": 0.9, "label": label}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import tables
+from models import render
+from models.render import Grid
 
 PAPER = Path(__file__).parents[1] / "paper" / "score_following.csv"
 SPLITS = ("train", "valid", "test")
@@ -27,16 +28,6 @@ MEASURES = {
     "within_max": ("NPD < one bucket, max", r"$|NPD_{max}| < w_b$", True),
     "within_int": ("NPD < one bucket, int", r"$|NPD_{int}| < w_b$", True),
 }
-MISSING = "–"
-PAGE_HEAD = """<!DOCTYPE html>
-<meta charset="utf-8">
-<title>Score following</title>
-<style>
-body { font-family: sans-serif; margin: 1.5em; }
-table { border-collapse: collapse; margin-bottom: 1.5em; }
-th, td { padding: 0.25em 0.8em; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child { text-align: left; }
-</style>"""
 
 
 def score_following_table(measures: Path | str, out_stem: Path | str) -> None:
@@ -45,9 +36,14 @@ def score_following_table(measures: Path | str, out_stem: Path | str) -> None:
     measures: Parquet, a row for each split, predictor and measure, as `evaluate` writes it.
     """
     table = compare(pd.read_parquet(measures))
-    for suffix, render in FORMS.items():
-        with tables.replacing(f"{out_stem}{suffix}") as temporary:
-            temporary.write_text(render(table), encoding="utf-8")
+    note = sizes(table)
+    forms = {
+        ".md": render.markdown(grids(table), note),
+        ".html": render.page("Score following", grids(table), note),
+        ".csv": table.to_csv(index=False),
+        ".tex": latex(table),
+    }
+    render.write(out_stem, forms)
 
 
 def compare(measures: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +67,7 @@ def compare(measures: pd.DataFrame) -> pd.DataFrame:
 def number(value: float, rate: bool) -> str:
     """A measure as the paper prints it: 0.5464 is 54.64% as a rate, 0.5464 as a distance."""
     if pd.isna(value):
-        return MISSING
+        return render.MISSING
     return f"{value:.2%}" if rate else f"{value:.4f}"
 
 
@@ -83,8 +79,8 @@ def interval(row: pd.Series, rate: bool) -> str:
     return f" [{low}–{high}]"
 
 
-def grids(table: pd.DataFrame) -> list[tuple[list[str], list[list[str]]]]:
-    """Header and rows of three small tables: beside the paper, beside the baselines, by piece."""
+def grids(table: pd.DataFrame) -> list[Grid]:
+    """Three small tables: beside the paper, beside the baselines, by piece."""
     rows = table.set_index(["measure", "split"])
     splits = [split for split in SPLITS if rows.micro.xs(split, level="split").notna().any()]
     last = splits[-1] if splits else SPLITS[-1]
@@ -99,41 +95,14 @@ def grids(table: pd.DataFrame) -> list[tuple[list[str], list[list[str]]]]:
         by_piece.append([name, *macro])
     both = [f"{split}, {who}" for split in splits for who in ("paper", "ours [95 %]")]
     return [
-        (["", *both], beside_paper),
-        ([last, "ours", *BASELINES.values()], beside_baselines),
-        (["ours, mean over pieces", *splits], by_piece),
+        Grid(["", *both], beside_paper),
+        Grid([last, "ours", *BASELINES.values()], beside_baselines),
+        Grid(["ours, mean over pieces", *splits], by_piece),
     ]
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Render the three tables and the sizes of the splits."""
-    return "\n".join([*(_pipes(*grid) for grid in grids(table)), sizes(table)])
-
-
-def html(table: pd.DataFrame) -> str:
-    """Render the same as a page of its own, for the workflow's report."""
-    rendered = [
-        pd.DataFrame(rows, columns=header).to_html(index=False, border=0)
-        for header, rows in grids(table)
-    ]
-    return "\n".join([PAGE_HEAD, *rendered, f"<p>{sizes(table).strip()}</p>", ""])
 
 
 def _pair(row: pd.Series, rate: bool) -> tuple[str, str]:
     return number(row.paper, rate), number(row.micro, rate) + interval(row, rate)
-
-
-def _pipes(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table whose columns also line up as plain text."""
-    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
-
-    def line(cells: list[str]) -> str:
-        first, *rest = zip(cells, widths, strict=True)
-        padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
-        return "| " + " | ".join(padded) + " |"
-
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join([line(header), line(rule), *(line(row) for row in rows), ""])
 
 
 def sizes(table: pd.DataFrame) -> str:
@@ -147,39 +116,28 @@ def sizes(table: pd.DataFrame) -> str:
     return (
         f"Measured on {', '.join(counts)}. Intervals by bootstrap over pieces. NPD is the absolute "
         "pixel distance divided by the width of the staff image. The paper measured on the "
-        "Nottingham set.\n"
+        "Nottingham set."
     )
 
 
 def latex(table: pd.DataFrame) -> str:
-    """Render one `tabular` (package booktabs): paper, ours, by piece for each split, baselines."""
-    rows = table.set_index(["measure", "split"])
-    lines = [
-        f"% {sizes(table)}".rstrip(),
-        r"\begin{tabular}{l" + "rrr" * len(SPLITS) + "r" * len(BASELINES) + "}",
-        r"\toprule",
-        *_latex_header(),
-        r"\midrule",
-    ]
+    """Render one `tabular`: paper, ours, by piece for each split, then the baselines."""
+    known = table.set_index(["measure", "split"])
+    rows = []
     for measure, (_, name, rate) in MEASURES.items():
-        cells = [name]
+        cells = []
         for split in SPLITS:
-            row = rows.loc[measure, split]
+            row = known.loc[measure, split]
             cells += [*_pair(row, rate), number(row.macro, rate)]
-        cells += [number(rows.loc[measure, SPLITS[-1]][baseline], rate) for baseline in BASELINES]
-        lines.append(" & ".join(cells).replace("%", r"\%").replace("–", "--") + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+        last = known.loc[measure, SPLITS[-1]]
+        cells += [number(last[baseline], rate) for baseline in BASELINES]
+        rows.append([name, *map(render.escape, cells)])
+    columns = "l" + "rrr" * len(SPLITS) + "r" * len(BASELINES)
+    return render.tabular(columns, _latex_heads(), rows, sizes(table))
 
 
-def _latex_header() -> list[str]:
+def _latex_heads() -> list[list[str]]:
     groups = [rf"\multicolumn{{3}}{{c}}{{{split.capitalize()}}}" for split in SPLITS]
     groups.append(rf"\multicolumn{{{len(BASELINES)}}}{{c}}{{Baselines, {SPLITS[-1]}}}")
     names = ["paper", r"ours [95\,\%]", "by piece"] * len(SPLITS) + list(BASELINES)
-    return [" & ".join(["", *groups]) + r" \\", " & ".join(["", *names]) + r" \\"]
-
-
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False)
-
-
-FORMS = {".md": markdown, ".html": html, ".csv": _csv, ".tex": latex}
+    return [["", *groups], ["", *names]]

@@ -4,8 +4,6 @@ A run that is killed goes on from its last checkpoint and ends with the same wei
 as one that was not, on the same kind of machine with the same number of threads.
 """
 
-import math
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -14,17 +12,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from lightning.fabric import Fabric
 from torch.nn import functional
-from tqdm import tqdm
 
-from models.loop import evenly, keep_memory, stop_signals
+from models import loop
+from models.loop import evenly
 from models.score_following import sampling
 from models.score_following.network import Network, bucket, soft_targets
 from pipeline import tables
 
 VALIDATION_BATCH = 200  # notes in one forward pass
-EVERY_S = 1.0  # between two looks of the progress bar at the clock
 
 HISTORY = pa.schema(
     [
@@ -85,19 +81,12 @@ def train(
     Raises ValueError where the shards or the state do not fit, FloatingPointError where the loss
     is not a number any more.
     """
-    settings = Settings(**settings)
+    chosen = Settings(**settings)  # a name of its own: the command line is read off this line
     weights, state_path = Path(weights), Path(f"{weights}.state")
-    torch.set_flush_denormal(True)  # tiny numbers would slow the processor down manyfold
-    keep_memory()
-    fabric = Fabric(accelerator=accelerator, precision=settings.precision)
-    if fabric.world_size > 1:
-        fabric.launch()
-    if settings.batch % fabric.world_size:
-        raise ValueError(f"a batch of {settings.batch} does not fit {fabric.world_size} devices")
+    fabric = loop.start(accelerator, chosen.precision, chosen.batch)
     data, valid = sampling.read(shards_train), sampling.read(shards_valid)
-    run = _Run(fabric, settings, data, valid, network, state_path, Path(history))
-    with stop_signals() as stopping:
-        run.go(epochs, checkpoint_minutes * 60, stopping)
+    run = _Run(fabric, chosen, data, valid, network, state_path, Path(history))
+    loop.run_epochs(run, epochs, checkpoint_minutes, "notes")
     if fabric.is_global_zero:
         run.write_history()
         with tables.replacing(weights) as temporary:
@@ -120,6 +109,7 @@ class _Run:
         self.fabric, self.settings, self.data = fabric, settings, data
         self.state_path, self.history_path = state_path, history_path
         self.order = sampling.Order(data.staff, settings.notes_per_staff, settings.seed)
+        self.batch = settings.batch
         self.steps = max(1, round((settings.epoch_samples or len(data)) / settings.batch))
         self.valid = valid
         self.valid_examples = evenly(len(valid), settings.valid_samples)
@@ -142,7 +132,7 @@ class _Run:
         }
         torch.manual_seed(settings.seed)
         module = network().to(memory_format=torch.channels_last)
-        saved = self.saved()
+        saved = loop.read_state(state_path, self.identity)
         if saved:
             module.load_state_dict(saved["network"])
             self.state = saved["state"]
@@ -158,89 +148,28 @@ class _Run:
         if saved:
             self.optimiser.load_state_dict(saved["optimiser"])
 
-    def saved(self) -> dict | None:
-        """The checkpoint, None where there is none; ValueError where it is of other settings."""
-        if not self.state_path.exists():
-            return None
-        saved = torch.load(self.state_path, weights_only=True, map_location="cpu")
-        found = saved["identity"]
-        other = [name for name, value in self.identity.items() if found.get(name) != value]
-        if other:
-            raise ValueError(
-                f"{self.state_path} was written with another {' and '.join(other)}; "
-                "delete it to start afresh"
-            )
-        return saved
-
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         if self.fabric.is_global_zero:
-            with tables.replacing(self.state_path) as temporary:
-                torch.save(
-                    {
-                        "identity": self.identity,
-                        "state": self.state,
-                        "network": self.network.state_dict(),
-                        "optimiser": self.optimiser.state_dict(),
-                    },
-                    temporary,
-                )
-        self.fabric.barrier()
+            loop.write_state(
+                self.state_path, self.identity, self.state, self.network, self.optimiser
+            )
 
     def write_history(self) -> None:
         """Write the table of the epochs so far."""
         if self.fabric.is_global_zero:
             tables.write(self.state["history"], HISTORY, self.history_path)
 
-    def go(self, epochs: int, checkpoint_s: float, stopping: threading.Event) -> None:
-        """Run the epochs that are left."""
-        state, size = self.state, self.settings.batch
-        saved_at = time.monotonic()
-        progress = tqdm(
-            total=epochs * self.steps * size,
-            initial=(state["epoch"] * self.steps + state["step"]) * size,
-            unit=" notes",
-            desc=f"epoch {state['epoch'] + 1}/{epochs}",
-            smoothing=0.05,
-            mininterval=EVERY_S,
-            disable=not self.fabric.is_global_zero,
-        )
-        with progress:
-            while state["epoch"] < epochs:
-                epoch = state["epoch"]
-                rate = self.settings.rate / self.settings.rate_decay ** (
-                    epoch // self.settings.rate_epochs
-                )
-                for group in self.optimiser.param_groups:
-                    group["lr"] = rate
-                while state["step"] < self.steps:
-                    self.step()
-                    if stopping.is_set():
-                        self.save()  # before a word: whoever reads may be gone already
-                        raise SystemExit(
-                            f"Stopped in epoch {epoch + 1} after batch {state['step']} of "
-                            f"{self.steps}; the same command goes on from here."
-                        )
-                    progress.update(size)
-                    progress.set_postfix(loss=f"{state['loss'] / state['step']:.3f}", refresh=False)
-                    if time.monotonic() - saved_at > checkpoint_s:
-                        self.save()
-                        saved_at = time.monotonic()
-                self.finish_epoch(rate)
-                self.save()
-                self.write_history()
-                saved_at = time.monotonic()
-                row = state["history"][-1]
-                progress.write(
-                    f"epoch {epoch + 1}: loss {row['train_loss']:.3f}, top-1 "
-                    f"{row['train_top1']:.1%}; validation loss {row['valid_loss']:.3f}, top-1 "
-                    f"{row['valid_top1']:.1%}, top-2 {row['valid_top2']:.1%}"
-                )
-                progress.set_description(f"epoch {min(epoch + 2, epochs)}/{epochs}")
+    def rate(self) -> float:
+        """Learning rate of the running epoch."""
+        falls = self.state["epoch"] // self.settings.rate_epochs
+        return self.settings.rate / self.settings.rate_decay**falls
 
     def step(self) -> None:
         """One batch; its examples and its dropout follow from its number alone."""
         state, begin = self.state, time.monotonic()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
         number = state["epoch"] * self.steps + state["step"]
         examples = self.order.batch(number, self.settings.batch)
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
@@ -251,11 +180,7 @@ class _Run:
         logits, x = self.forward(self.data, examples)
         loss = functional.cross_entropy(logits, soft_targets(x))
         value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the loss is {value} in epoch {state['epoch'] + 1}, batch {state['step'] + 1}; "
-                "a lower rate may help. The last checkpoint is kept."
-            )
+        loop.check_loss(value, state)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()
@@ -279,23 +204,21 @@ class _Run:
         images, excerpts, image_index, x = (torch.from_numpy(a).to(device) for a in arrays)
         return self.network(images, excerpts, image_index).float(), x
 
-    def finish_epoch(self, rate: float) -> None:
+    def finish_epoch(self) -> str:
         """Validate, add the epoch's row to the history, keep the weights if they are the best."""
-        state, begin = self.state, time.monotonic()
+        state, begin, rate = self.state, time.monotonic(), self.rate()
         measured = self.validate()
         state["epoch"] += 1
-        state["history"] = [
-            *state["history"],
-            {
-                "epoch": state["epoch"],
-                "samples": state["epoch"] * self.steps * self.settings.batch,
-                "seconds": state["seconds"] + time.monotonic() - begin,
-                "rate": rate,
-                "train_loss": state["loss"] / self.steps,
-                "train_top1": state["hits"] / self.steps,
-                **measured,
-            },
-        ]
+        row = {
+            "epoch": state["epoch"],
+            "samples": state["epoch"] * self.steps * self.batch,
+            "seconds": state["seconds"] + time.monotonic() - begin,
+            "rate": rate,
+            "train_loss": state["loss"] / self.steps,
+            "train_top1": state["hits"] / self.steps,
+            **measured,
+        }
+        state["history"] = [*state["history"], row]
         state.update(step=0, loss=0.0, hits=0.0, seconds=0.0)
         if measured["valid_top1"] > state["best_top1"]:
             state["best_top1"] = measured["valid_top1"]
@@ -303,6 +226,10 @@ class _Run:
                 name: tensor.detach().cpu().clone()
                 for name, tensor in self.network.state_dict().items()
             }
+        return (
+            f"loss {row['train_loss']:.3f}, top-1 {row['train_top1']:.1%}; validation loss "
+            f"{row['valid_loss']:.3f}, top-1 {row['valid_top1']:.1%}, top-2 {row['valid_top2']:.1%}"
+        )
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

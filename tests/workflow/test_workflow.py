@@ -34,6 +34,9 @@ def write_config(folder: Path, **changes) -> None:
     config["max_failures"] = 0.4  # one of the three scores cannot be engraved
     config["score_following"] |= {"epochs": 1, "epoch_samples": 60, "batch": 20}
     config["score_following"] |= {"valid_samples": 20, "evaluate_train_samples": 40}
+    config["retrieval"] = None  # has a test file of its own
+    for font in ("electric", "bright"):
+        del config["fonts"][font]
     for path, value in changes.items():
         *parents, key = path.split("__")
         place = config

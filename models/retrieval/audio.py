@@ -1,0 +1,163 @@
+"""Any recording as the spectrogram that the networks hear, whole or in stretches.
+
+The samples are those of `pipeline.spectrogram.load`: channels averaged, polyphase resampling to
+22.05 kHz. A stretch is read, resampled and transformed by itself with as many samples on either
+side as its filters reach, so a recording of hours takes no more memory than one of seconds.
+"""
+
+import math
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+import pipeline.spectrogram
+from pipeline.constants import RETRIEVAL, SPECTROGRAM_RATE_HZ, WINDOW_SAMPLES
+
+SILENT = 1e-3  # log10(1+|X|) that no bin of silence reaches; a loud note comes near 1
+BLOCK_FRAMES = 200  # transformed at once: 10 s
+RESAMPLING_REACH = 10  # half the length of resample_poly's filter, in periods of the slower rate
+LEAD_SAMPLES = 16_384  # read before a stretch and dropped: an MP3 decoder needs a past
+TOOL = "ffmpeg"
+
+
+@contextmanager
+def opened(path: Path | str) -> Iterator[soundfile.SoundFile]:
+    """A recording, open for `count` and `stretch`.
+
+    What libsndfile does not read (it reads WAV, FLAC, OGG, MP3, AIFF and more) is decoded by
+    ffmpeg, where that is installed, into a temporary FLAC file that is gone afterwards.
+    Raises FileNotFoundError, or ValueError that names the file and the remedy.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such recording")
+    with tempfile.TemporaryDirectory(prefix="recording-") as folder:
+        try:
+            sound = soundfile.SoundFile(path)
+        except soundfile.LibsndfileError as error:
+            sound = soundfile.SoundFile(
+                _decoded(path, Path(folder) / "decoded.flac", error.error_string)
+            )
+        with sound:
+            if sound.frames <= 0:
+                raise ValueError(f"{path}: the recording is empty (0 s)")
+            yield sound
+
+
+def _decoded(path: Path, out: Path, why: str) -> Path:
+    """Have ffmpeg write the first audio track of a file as mono FLAC at 22.05 kHz."""
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty; choose a recording")
+    if shutil.which(TOOL) is None:
+        raise ValueError(
+            f"{path}: not readable as audio ({why}); convert it to WAV, FLAC, OGG or MP3, "
+            f"or install {TOOL}, which is then used"
+        )
+    command = [TOOL, "-nostdin", "-v", "error", "-protocol_whitelist", "file", "-i", f"file:{path}"]
+    command += ["-map", "0:a:0", "-ac", "1", "-ar", str(SPECTROGRAM_RATE_HZ), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode or not out.is_file():
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise ValueError(f"{path}: holds no sound that {TOOL} can decode ({said})")
+    return out
+
+
+def count(sound: soundfile.SoundFile) -> int:
+    """How many frames (20 a second) a recording has."""
+    return math.ceil(_samples(sound) / RETRIEVAL.hop_samples)
+
+
+def stretch(sound: soundfile.SoundFile, first: int, frames: int) -> np.ndarray:
+    """Frames `first` to `first + frames` of a recording: (frames, 92) float32.
+
+    They equal those of the spectrogram of the whole; frames beyond its ends are zero.
+    Raises ValueError that names the file where its sound ends early or is damaged.
+    """
+    result = np.zeros((frames, RETRIEVAL.bins), np.float32)
+    start, stop = max(first, 0), min(first + frames, count(sound))
+    for begin in range(start, stop, BLOCK_FRAMES):
+        end = min(begin + BLOCK_FRAMES, stop)
+        result[begin - first : end - first] = _block(sound, begin, end)
+    return result
+
+
+def spectrogram(path: Path | str) -> np.ndarray:
+    """The spectrogram of a recording: (frames, 92) float32, 20 frames a second.
+
+    Raises as `opened` and `stretch` do, and ValueError where the recording is silent.
+    """
+    with opened(path) as sound:
+        found = stretch(sound, 0, count(sound))
+    if not sounds(found):
+        raise ValueError(f"{path}: the recording is silent")
+    return found
+
+
+def sounds(frames: np.ndarray) -> bool:
+    """Whether a spectrogram holds anything louder than the noise of digital silence."""
+    return bool((frames > SILENT).any())
+
+
+def _ratio(sound: soundfile.SoundFile) -> Fraction:
+    """Samples at 22.05 kHz for one of the recording."""
+    return Fraction(SPECTROGRAM_RATE_HZ, sound.samplerate)
+
+
+def _samples(sound: soundfile.SoundFile) -> int:
+    """Length of the recording once it is resampled."""
+    return math.ceil(sound.frames * _ratio(sound))
+
+
+def _block(sound: soundfile.SoundFile, first: int, stop: int) -> np.ndarray:
+    """Frames `first` to `stop`, all inside the recording: (stop - first, 92) float32."""
+    hop = RETRIEVAL.hop_samples
+    even = first - first % 2  # every second frame begins at a whole number of samples
+    end = min(int((stop - 1) * hop) + WINDOW_SAMPLES, _samples(sound))
+    samples = _resampled(sound, int(even * hop), end)
+    return pipeline.spectrogram.spectrogram(samples, RETRIEVAL)[first - even : stop - even]
+
+
+def _resampled(sound: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
+    """Samples `start` to `stop` of the recording at 22.05 kHz, mono: (stop - start,) float32."""
+    ratio = _ratio(sound)
+    up, down = ratio.numerator, ratio.denominator
+    if ratio == 1:
+        return _read(sound, start, stop)
+    # The filter looks so many samples of the file to either side. A piece that begins at a
+    # multiple of `down` is resampled at the same places as the whole.
+    reach = math.ceil(RESAMPLING_REACH * max(1, 1 / ratio)) + 1
+    begin = max(0, (start * down // up - reach) // down * down)
+    end = min(sound.frames, stop * down // up + 1 + reach)
+    samples = resample_poly(_read(sound, begin, end), up, down).astype(np.float32, copy=False)
+    shift = begin // down * up
+    return samples[start - shift : stop - shift]
+
+
+def _read(sound: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
+    """Samples of the file as it is, channels averaged: (stop - start,) float32."""
+    try:
+        lead = min(start, LEAD_SAMPLES)
+        sound.seek(start - lead)
+        samples = sound.read(lead + stop - start, dtype="float32", always_2d=True)[lead:]
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise ValueError(
+            f"{sound.name}: damaged at {start / sound.samplerate:.1f} s ({error}); "
+            "convert or copy it anew"
+        ) from None
+    if len(samples) < stop - start:
+        raise ValueError(
+            f"{sound.name}: the sound ends after {(start + len(samples)) / sound.samplerate:.1f} s "
+            f"although the file promises {sound.frames / sound.samplerate:.1f} s; copy it anew"
+        )
+    mono = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
+    if not np.isfinite(mono).all():
+        raise ValueError(f"{sound.name}: the recording holds values that are not finite")
+    return mono

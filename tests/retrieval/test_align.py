@@ -1,0 +1,175 @@
+"""Alignment: paths that are known, the straight line, and what the published count leaves out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from models.retrieval import align, network
+from models.retrieval.align import ALIGNED, compare, path, window_places
+from pipeline import tables
+from pipeline.constants import PAGE_WIDTH_PX
+from tests.helpers import write_shard
+from tests.retrieval.helpers import performance
+from tests.retrieval.test_identify import Knowing, falling, level, piece, rising
+
+NARROW = (2, 2, 2, 2)
+
+
+# --- windows ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(("length", "step"), [(231, 10), (1_234, 10), (5_000, 7)])
+def test_windows_lie_inside_and_evenly(length, step):
+    x = window_places(length, 100, 100, step)
+    assert x[0] == 100 and x[-1] == length - 100
+    gaps = np.diff(x)
+    assert not len(gaps) or (gaps.max() - gaps.min() <= 1)
+    assert not len(gaps) or gaps.mean() == pytest.approx(step, abs=0.5 * step / len(gaps) + 0.5)
+
+
+def test_short_strips_have_one_window_or_none():
+    assert window_places(200, 100, 100, 10).tolist() == [100]
+    assert not len(window_places(199, 100, 100, 10))
+    assert window_places(42, 21, 21, 2).tolist() == [21]
+
+
+# --- the path --------------------------------------------------------------------------------
+def cheapest(distances: np.ndarray) -> float:
+    """Cost of the best path from corner to corner, by the recurrence."""
+    rows, columns = distances.shape
+    cost = np.full((rows + 1, columns + 1), np.inf)
+    cost[0, 0] = 0
+    for i in range(rows):
+        for j in range(columns):
+            before = min(cost[i, j], cost[i, j + 1], cost[i + 1, j])
+            cost[i + 1, j + 1] = distances[i, j] + before
+    return cost[-1, -1]
+
+
+def test_follows_a_path_that_is_known():
+    """Nothing is far along the known path, everything else is; it waits, runs and goes on."""
+    known = [(0, 0), (1, 1), (1, 2), (1, 3), (2, 4), (3, 4), (4, 4), (5, 5), (6, 6), (6, 7)]
+    distances = np.ones((7, 8))
+    distances[tuple(np.transpose(known))] = 0
+    np.testing.assert_array_equal(path(distances), [0, 1, 1, 1, 2, 5, 6, 6])  # first in column 4
+
+
+def test_the_path_is_the_cheapest():
+    for seed in range(5):
+        distances = np.random.default_rng(seed).uniform(0.1, 1, (9, 12))
+        first = path(distances)
+        assert first[0] == 0 and (np.diff(first) >= 0).all()
+        # A path through these first windows: along each row, then up to where the next begins.
+        last = [*first[1:], len(distances) - 1]
+        cost = sum(
+            min(
+                distances[f : end + 1, j].sum()
+                for end in {
+                    max(f, stop - 1),
+                    stop if j == len(first) - 1 else max(f, stop - 1),
+                    f,
+                    stop,
+                }
+                if f <= end <= stop and (stop - end <= 1)
+            )
+            for j, (f, stop) in enumerate(zip(first, last, strict=True))
+        )
+        assert cost == pytest.approx(cheapest(distances))
+
+
+# --- errors ----------------------------------------------------------------------------------
+def test_errors_are_distances_in_the_strip():
+    frames, places = np.array([10, 20, 30]), np.array([100.0, 200.0, 400.0])
+    frame, x = np.array([10, 15, 25, 30]), np.array([100.0, 160.0, 270.0, 500.0])
+    found = compare(frame, x, frames, places)["network"]
+    missed = np.array([0, 10, 30, 100])  # 150 for 160, 300 for 270, 400 for 500
+    assert found["mean_px"] == missed.mean()
+    assert found["median_px"] == 20
+    assert found["mean_percent"] == pytest.approx(100 * missed.mean() / PAGE_WIDTH_PX)
+    assert found["median_percent"] == pytest.approx(100 * 20 / PAGE_WIDTH_PX)
+    assert found["within"] == 0.5
+    assert (found["onsets"], found["outside"]) == (4, 0)
+
+
+def test_the_published_count_forgives_what_lies_outside():
+    """Half of the onsets are outside and 300 px off: the published median says it is perfect."""
+    frames, places = np.array([100, 200]), np.array([400.0, 800.0])
+    frame = np.array([0, 10, 150, 290, 300, 180])
+    x = np.array([100.0, 100.0, 600.0, 1_100.0, 1_100.0, 730.0])
+    found = compare(frame, x, frames, places)
+    assert found["network"]["median_px"] == 300
+    assert found["network"]["mean_px"] == pytest.approx((4 * 300 + 0 + 10) / 6)
+    assert found["published"]["median_px"] == 0
+    assert found["published"]["mean_px"] == pytest.approx(10 / 6)
+    assert found["network"]["outside"] == found["published"]["outside"] == 4
+    assert found["published"]["within"] == 1 and found["network"]["within"] == pytest.approx(2 / 6)
+
+
+def test_the_straight_line_is_exact_where_time_is_even():
+    """Whatever the path does between its ends, the line runs straight between them."""
+    frames = np.arange(0, 101, 2)
+    places = np.concatenate([[100.0], np.full(49, 300.0), [1_100.0]])
+    frame = np.arange(0, 101, 5)
+    found = compare(frame, 100 + 10.0 * frame, frames, places)
+    assert found["line"]["mean_px"] == pytest.approx(0)
+    assert found["line"]["within"] == 1
+    assert found["network"]["mean_px"] > 100
+
+
+def test_a_single_window_is_a_place():
+    found = compare(np.array([5, 21]), np.array([90.0, 120.0]), np.array([21]), np.array([100.0]))
+    assert [found[method]["mean_px"] for method in align.METHODS] == [15, 10, 15]
+
+
+# --- the experiment --------------------------------------------------------------------------
+def aligned(tmp_path, rows) -> pd.DataFrame:
+    shard = write_shard(tmp_path / "shard.parquet", rows)
+    out = tmp_path / "aligned.parquet"
+    align.align("weights", [shard], out, precision="32-true", accelerator="cpu")
+    return tables.read(out, ALIGNED).to_pandas().set_index(["piece_id", "method"])
+
+
+@pytest.fixture
+def knowing(monkeypatch):
+    monkeypatch.setattr(network, "load", lambda path: Knowing())
+
+
+@pytest.mark.parametrize("shape", [rising, falling])
+def test_a_network_that_knows_finds_every_onset(tmp_path, knowing, shape):
+    """Levels tell where in the strip it is; ends beyond the windows cannot be found."""
+    row = piece("tune", shape, shape)
+    own = aligned(tmp_path, [row]).loc["tune"]
+    beyond = (row["frame"] < 21) | (row["frame"] > len(row["spectrogram"]) // 92 - 21)
+    off_strip = (row["x"] < 75) | (row["x"] > row["right"][0] - 75)
+    assert (own.onsets == 40).all() and (own.outside == beyond.sum()).all()
+    assert own.within["network"] == pytest.approx(1 - off_strip.mean())
+    assert own.median_px["network"] < align.STEP_PX < own.median_px["line"]
+
+
+def test_pieces_that_cannot_be_aligned_are_named(tmp_path, knowing, capfd, monkeypatch):
+    rows = [piece("tune", rising, rising), piece("short", level(0), level(0), notes=2)]
+    found = aligned(tmp_path, rows)
+    assert set(found.index.get_level_values(0)) == {"tune"}
+    assert "short: left out, the strip or the recording is shorter" in capfd.readouterr().err
+    monkeypatch.setattr(align, "MOST_CELLS", 1_000)
+    with pytest.raises(ValueError, match="no piece could be aligned"):
+        aligned(tmp_path, rows)
+    assert "distances are more than 1,000" in capfd.readouterr().err
+
+
+def test_a_piece_played_twice_is_refused(tmp_path, knowing):
+    rows = [performance("tune"), performance("tune", font="upright")]
+    with pytest.raises(ValueError, match="tune is performed 2 times"):
+        aligned(tmp_path, rows)
+
+
+def test_runs_with_a_real_network(tmp_path):
+    torch.manual_seed(0)
+    weights = tmp_path / "weights.safetensors"
+    network.save(network.Network("BL2-LC+AT", NARROW), weights)
+    shard = write_shard(tmp_path / "shard.parquet", [performance("tune")])
+    out = tmp_path / "aligned.parquet"
+    align.align(weights, [shard], out, precision="32-true", accelerator="cpu")
+    found = tables.read(out, ALIGNED).to_pandas()
+    assert found.method.tolist() == list(align.METHODS)
+    assert (found.model == "BL2-LC+AT").all()
+    assert (found.median_percent == 100 * found.median_px / PAGE_WIDTH_PX).all()

@@ -1,0 +1,225 @@
+"""Recordings of any kind, against the pipeline's own spectrogram of the whole of them."""
+
+import stat
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+import pipeline.spectrogram
+from models.retrieval import audio
+from pipeline.constants import RETRIEVAL, SPECTROGRAM_RATE_HZ
+
+SECONDS = 23.37  # several blocks, and no whole number of frames
+ROUNDING = 1e-5
+BLOCK_SAMPLES = 65_536  # libsndfile's Vorbis encoder overflows its stack on long blocks
+
+
+def music(rate: int, channels: int = 2, seconds: float = SECONDS) -> np.ndarray:
+    """A rising tone on the first channel, bursts of noise on the others: (samples, channels)."""
+    t = np.arange(int(seconds * rate)) / rate
+    noise = np.random.default_rng(0).standard_normal((len(t), channels))
+    sound = 0.2 * noise * np.exp(-5 * (t % 1))[:, None]
+    sound[:, 0] = 0.3 * np.sin(2 * np.pi * (100 * t + 30 * t**2))
+    return sound
+
+
+def recording(path, rate: int = 44_100, sound: np.ndarray | None = None):
+    """Write a file of the kind that its suffix says."""
+    sound = music(rate) if sound is None else sound
+    kind = {".ogg": ("OGG", "VORBIS"), ".mp3": ("MP3", None), ".flac": ("FLAC", None)}
+    format_, subtype = kind.get(path.suffix, ("WAV", "FLOAT"))
+    channels = 1 if sound.ndim == 1 else sound.shape[1]
+    with soundfile.SoundFile(path, "w", rate, channels, subtype, format=format_) as file:
+        for begin in range(0, len(sound), BLOCK_SAMPLES):
+            file.write(sound[begin : begin + BLOCK_SAMPLES])
+    return path
+
+
+def whole(path) -> np.ndarray:
+    """The pipeline's spectrogram of all of a file at once."""
+    return pipeline.spectrogram.spectrogram(pipeline.spectrogram.load(path), RETRIEVAL)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rate"),
+    [
+        (".flac", 44_100),
+        (".wav", 48_000),
+        (".wav", 22_050),
+        (".wav", 8_000),
+        (".ogg", 44_100),
+        (".mp3", 44_100),
+        (".mp3", 48_000),
+    ],
+)
+def test_equals_the_pipelines_spectrogram(tmp_path, suffix, rate):
+    path = recording(tmp_path / f"sound{suffix}", rate)
+    found = audio.spectrogram(path)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, whole(path), rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rate"), [(".flac", 44_100), (".wav", 48_000), (".mp3", 44_100)]
+)
+@pytest.mark.parametrize("first", [0, 100, 201, 333])
+def test_a_stretch_is_cut_from_the_whole(tmp_path, suffix, rate, first):
+    path = recording(tmp_path / f"sound{suffix}", rate)
+    with audio.opened(path) as sound:
+        found = audio.stretch(sound, first, 84)
+    np.testing.assert_allclose(found, whole(path)[first : first + 84], rtol=0, atol=ROUNDING)
+
+
+def test_beyond_the_ends_there_is_nothing(tmp_path):
+    path = recording(tmp_path / "sound.wav", 22_050)
+    expected = whole(path)
+    with audio.opened(path) as sound:
+        assert audio.count(sound) == len(expected)
+        early, late = audio.stretch(sound, -50, 84), audio.stretch(sound, len(expected) - 34, 84)
+        assert not audio.stretch(sound, len(expected), 10).any()
+        assert not audio.stretch(sound, -10, 10).any()
+    np.testing.assert_array_equal(early[:50], 0)
+    np.testing.assert_allclose(early[50:], expected[:34], rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(late[:34], expected[-34:], rtol=0, atol=ROUNDING)
+    np.testing.assert_array_equal(late[34:], 0)
+
+
+def test_channels_are_averaged(tmp_path):
+    """Opposite channels cancel out: what is left is the third."""
+    tone = music(22_050, 1)
+    both = recording(tmp_path / "both.wav", 22_050, np.hstack([tone, -tone, tone]))
+    third = recording(tmp_path / "third.wav", 22_050, tone / 3)
+    np.testing.assert_allclose(
+        audio.spectrogram(both), audio.spectrogram(third), rtol=0, atol=ROUNDING
+    )
+
+
+def test_hours_take_no_more_memory_than_seconds(tmp_path, monkeypatch):
+    """Of a file of ten hours, only what is asked for is read."""
+    path = tmp_path / "long.wav"
+    hours, rate = 10, 8_000
+    with soundfile.SoundFile(path, "w", rate, 1, "PCM_U8", format="WAV") as file:
+        file.write(np.zeros(rate))
+    silence = bytes([128]) * 44
+    header = path.read_bytes()[:44]
+    length = hours * 3600 * rate
+    with path.open("wb") as file:  # a sparse file: its header, then nothing until the end
+        file.write(header[:4] + (length + 36).to_bytes(4, "little"))
+        file.write(header[8:40] + length.to_bytes(4, "little"))
+        file.seek(44 + length - len(silence))
+        file.write(silence)
+    read = []
+    original = soundfile.SoundFile.read
+    monkeypatch.setattr(
+        soundfile.SoundFile,
+        "read",
+        lambda self, frames, **how: read.append(frames) or original(self, frames, **how),
+    )
+    with audio.opened(path) as sound:
+        assert audio.count(sound) == hours * 3600 * 20
+        audio.stretch(sound, 5 * 3600 * 20, 168)
+        audio.stretch(sound, 9 * 3600 * 20, 1_000)
+    assert max(read) < 20 * rate
+    assert sum(read) < 100 * rate
+
+
+# --- what cannot be heard --------------------------------------------------------------------
+def test_silence_is_named(tmp_path):
+    hiss = np.random.default_rng(0).uniform(-1, 1, 44_100) / 32_768  # dither
+    for name, sound in (("zeros.wav", np.zeros(44_100)), ("hiss.wav", hiss)):
+        path = recording(tmp_path / name, 44_100, sound)
+        with pytest.raises(ValueError, match=rf"{name}: the recording is silent"):
+            audio.spectrogram(path)
+
+
+def test_the_softest_tone_is_none(tmp_path):
+    soft = music(22_050, 1) * 10 ** (-60 / 20)
+    assert audio.spectrogram(recording(tmp_path / "soft.wav", 22_050, soft)).any()
+
+
+def test_an_empty_recording_is_named(tmp_path):
+    path = recording(tmp_path / "empty.wav", 44_100, np.zeros(0))
+    with pytest.raises(ValueError, match=r"empty.wav: the recording is empty \(0 s\)"):
+        audio.spectrogram(path)
+
+
+def test_a_single_sample_is_a_recording(tmp_path):
+    path = recording(tmp_path / "click.wav", 44_100, np.ones(200))
+    assert audio.spectrogram(path).shape == (1, RETRIEVAL.bins)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"gone.wav: no such recording"):
+        audio.spectrogram(tmp_path / "gone.wav")
+
+
+def test_values_that_are_not_finite_are_named(tmp_path):
+    path = recording(tmp_path / "nan.wav", 44_100, np.full(44_100, np.nan))
+    with pytest.raises(ValueError, match=r"nan.wav: .* not finite"):
+        audio.spectrogram(path)
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".wav"])
+def test_a_file_that_was_cut_off_is_named(tmp_path, suffix):
+    path = recording(tmp_path / f"cut{suffix}")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    if suffix == ".wav":  # libsndfile believes the file's size more than its header
+        assert len(audio.spectrogram(path)) == pytest.approx(SECONDS * 10, abs=2)
+        return
+    with pytest.raises(ValueError, match=rf"cut{suffix}: .*copy it anew"):
+        audio.spectrogram(path)
+
+
+# --- what libsndfile does not read -----------------------------------------------------------
+def tool(folder, monkeypatch, body: str):
+    """Put a made-up ffmpeg on the PATH; `body` is Python that sees its arguments as `args`."""
+    folder.mkdir()
+    script = folder / audio.TOOL
+    script.write_text(f"#!{sys.executable}\nimport sys, shutil\nargs = sys.argv[1:]\n{body}\n")
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_other_files_go_through_ffmpeg(tmp_path, monkeypatch):
+    sound = recording(tmp_path / "sound.flac", SPECTROGRAM_RATE_HZ, music(SPECTROGRAM_RATE_HZ, 1))
+    film = tmp_path / "- film: 1.mp4"
+    film.write_bytes(b"not for libsndfile")
+    tool(
+        tmp_path / "bin",
+        monkeypatch,
+        f"assert args[args.index('-i') + 1] == {f'file:{film}'!r}\n"
+        f"shutil.copy({str(sound)!r}, args[-1])",
+    )
+    np.testing.assert_array_equal(audio.spectrogram(film), audio.spectrogram(sound))
+
+
+def test_without_ffmpeg_the_remedy_is_named(tmp_path, monkeypatch):
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"not for libsndfile")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match=r"film.mp4: .*convert it to WAV.* or install ffmpeg"):
+        audio.spectrogram(film)
+
+
+def test_what_ffmpeg_cannot_decode_is_named(tmp_path, monkeypatch):
+    text = tmp_path / "text.txt"
+    text.write_text("no sound")
+    complaint = "sys.stderr.write('Stream map matches no streams\\nError opening\\n'); sys.exit(1)"
+    tool(tmp_path / "bin", monkeypatch, complaint)
+    with pytest.raises(ValueError, match=r"text.txt: holds no sound .*matches no streams"):
+        audio.spectrogram(text)
+
+
+def test_an_empty_file_is_named(tmp_path):
+    path = tmp_path / "nothing.mp3"
+    path.touch()
+    with pytest.raises(ValueError, match=r"nothing.mp3: the file is empty"):
+        audio.spectrogram(path)
+
+
+def test_a_folder_is_no_recording(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such recording"):
+        audio.spectrogram(tmp_path)

@@ -1,0 +1,226 @@
+"""Piece identification: rankings that can be worked out by hand, and networks that know."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from models.retrieval import identify, network
+from models.retrieval.identify import IDENTIFIED, rank_of, ranks, sequence_cost, votes
+from pipeline import tables
+from tests.helpers import png, write_shard
+from tests.retrieval.helpers import performance
+
+NARROW = (2, 2, 2, 2)
+
+
+def unit(values: np.ndarray) -> np.ndarray:
+    return (values / np.linalg.norm(values, axis=-1, keepdims=True)).astype(np.float32)
+
+
+# --- ranking ---------------------------------------------------------------------------------
+def test_every_neighbour_has_a_vote():
+    nearest = np.array([[0, 0, 2], [2, 2, 2]])  # two places, three neighbours each
+    np.testing.assert_array_equal(votes(nearest, 5), [2, 0, 4, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([9, 5, 7], [1, 3, 2]),
+        ([5, 5, 7], [2.5, 2.5, 1]),  # second or third, as likely as not
+        ([3, 0, 0, 0, 4], [2, 4, 4, 4, 1]),  # without a vote: the mean of ranks 3 to 5
+        ([0, 0], [1.5, 1.5]),
+        ([1], [1]),
+    ],
+)
+def test_ties_share_the_expected_rank(scores, expected):
+    assert [rank_of(np.array(scores), truth) for truth in range(len(scores))] == expected
+
+
+def cheapest(similarities: np.ndarray) -> float:
+    """Every way to match places to entries that never goes back, tried out."""
+    places, entries = similarities.shape
+    ways = itertools.combinations_with_replacement(range(entries), places)
+    return min(np.mean(1 - similarities[np.arange(places), list(way)]) for way in ways)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 1), (1, 5), (4, 6), (6, 4)])
+def test_the_sequence_is_laid_in_the_best_way(shape):
+    for seed in range(5):
+        similarities = np.random.default_rng(seed).uniform(-1, 1, shape)
+        assert sequence_cost(similarities) == pytest.approx(cheapest(similarities))
+
+
+def test_passing_entries_over_is_free():
+    """A piece costs the same however many entries lie before, between and after the matches."""
+    short = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    long = np.full((3, 300), -1.0)
+    long[:, [50, 120, 290]] = short
+    assert sequence_cost(short) == sequence_cost(long) == 0
+
+
+def test_the_order_counts():
+    right = np.eye(3)
+    assert sequence_cost(right) == 0
+    assert sequence_cost(right[::-1]) == pytest.approx(2 / 3)  # one place only fits
+
+
+def test_of_two_pieces_of_the_same_notes_the_order_tells():
+    """Votes cannot tell a tune from the same tune backwards; the sequence can."""
+    notes = np.eye(8, dtype=np.float32)
+    entries = np.vstack([notes, notes[::-1]])
+    piece = np.repeat([0, 1], 8)
+    queries = np.stack([notes, notes[::-1]])
+    found = ranks(queries, entries, piece)
+    np.testing.assert_array_equal(found["votes"], [1.5, 1.5])
+    np.testing.assert_array_equal(found["sequence"], [1, 1])
+
+
+def test_the_rank_is_that_of_the_right_piece():
+    """Each query is the next piece's entries, so the right piece never wins."""
+    random = np.random.default_rng(0)
+    pieces = unit(random.standard_normal((3, 30, 32)) * 0.1 + 3 * np.eye(32)[:3, None])
+    queries = np.roll(pieces, -1, axis=0)
+    found = ranks(queries, pieces.reshape(-1, 32), np.repeat(np.arange(3), 30))
+    assert (found["votes"] == 2.5).all()  # the 25 nearest are all of the wrong piece
+    assert (found["sequence"] > 1).all()
+    found = ranks(pieces, pieces.reshape(-1, 32), np.repeat(np.arange(3), 30))
+    assert (found["votes"] == 1).all() and (found["sequence"] == 1).all()
+
+
+def test_pieces_may_have_any_number_of_entries():
+    random = np.random.default_rng(1)
+    counts = [1, 40, 3]
+    entries = unit(random.standard_normal((sum(counts), 32)))
+    piece = np.repeat(np.arange(3), counts)
+    queries = np.stack([entries[piece == n][np.linspace(0, c - 1, 10).astype(int)]
+                        for n, c in enumerate(counts)])  # fmt: skip
+    np.testing.assert_array_equal(ranks(queries, entries, piece)["sequence"], 1)
+
+
+# --- the experiment --------------------------------------------------------------------------
+class Knowing(torch.nn.Module):
+    """Sees the ink, and hears the level, in the middle of a window; both turn a unit vector."""
+
+    name, context, attends = "BL2-SC", 42, False
+
+    def sheet(self, images: torch.Tensor) -> torch.Tensor:
+        return self.turned(1 - images[:, 0, 40, 49:51].mean(dim=1))
+
+    def audio(self, excerpts: torch.Tensor) -> torch.Tensor:
+        return self.turned(excerpts[:, 0, :, 21].mean(dim=1))
+
+    def turned(self, share: torch.Tensor) -> torch.Tensor:
+        angle = share.float() * torch.pi / 2
+        return torch.stack([angle.cos(), angle.sin()] + 30 * [0 * angle], dim=1)
+
+    def project_sheet(self, values: torch.Tensor) -> torch.Tensor:
+        return values
+
+    project_audio = project_sheet
+
+
+@pytest.fixture
+def knowing(monkeypatch):
+    monkeypatch.setattr(network, "load", lambda path: Knowing())
+
+
+def piece(name: str, printed, sounding, notes: int = 40) -> dict:
+    """A shard's row; `printed` and `sounding`: what share of the strip -> ink and level."""
+    row = performance(name, notes=notes)
+    width = int(row["right"][0])
+    share = (np.arange(width) + 0.5) / width
+    strip = np.rint(255 * (1 - printed(share))).astype(np.uint8)
+    frames = np.arange(len(row["spectrogram"]) // 92)
+    heard = sounding(np.interp(frames, row["frame"], row["x"]) / width)
+    return row | {
+        "images": [png(np.tile(strip, (200, 1)))],
+        "spectrogram": np.repeat(heard, 92).astype(np.float32),
+    }
+
+
+def level(value: float):
+    return lambda share: np.full_like(share, value, dtype=float)
+
+
+def rising(share):
+    return 0.3 + 0.6 * share
+
+
+def falling(share):
+    return 0.9 - 0.6 * share
+
+
+def identified(tmp_path, rows, **arguments) -> pd.DataFrame:
+    shard = write_shard(tmp_path / "shard.parquet", rows)
+    arguments = {"precision": "32-true", "accelerator": "cpu"} | arguments
+    identify.identify("weights", [shard], tmp_path / "identified.parquet", **arguments)
+    return tables.read(tmp_path / "identified.parquet", IDENTIFIED).to_pandas()
+
+
+def test_every_piece_is_found_both_ways(tmp_path, knowing):
+    rows = [piece(f"tune{n}", level(n / 5), level(n / 5)) for n in range(5)]
+    found = identified(tmp_path, rows)
+    assert len(found) == 5 * 2 * 2
+    assert set(found.direction) == {"A2S", "S2A"} and set(found.method) == {"votes", "sequence"}
+    assert (found["rank"] == 1).all()
+    assert (found.n_pieces == 5).all() and (found.model == "BL2-SC").all()
+
+
+def test_each_direction_asks_with_its_own_side(tmp_path, knowing):
+    """Piece 0 sounds like what piece 1 prints; nobody sounds like what piece 0 prints.
+
+    Asked by ear, piece 0 lies behind piece 1. Asked by eye, it is the nearest to itself.
+    """
+    rows = [
+        piece("tune0", level(0.1), level(0.52)),
+        piece("tune1", level(0.5), level(0.6)),
+        piece("tune2", level(0.9), level(0.9)),
+    ]
+    found = identified(tmp_path, rows).query("method == 'votes' and piece_id == 'tune0'")
+    assert dict(zip(found.direction, found["rank"], strict=True)) == {"A2S": 2.5, "S2A": 1.0}
+
+
+def test_queries_run_over_the_whole_in_order(tmp_path, knowing):
+    """Two pieces of the same levels, one rising and one falling: only the order tells."""
+    rows = [piece("up", rising, rising), piece("down", falling, falling)]
+    found = identified(tmp_path, rows)
+    assert (found[found.method == "sequence"]["rank"] == 1).all()
+    rows = [piece("up", rising, falling), piece("down", falling, rising)]
+    found = identified(tmp_path, rows)
+    assert (found[found.method == "sequence"]["rank"] == 2).all()
+
+
+def test_a_piece_without_entries_is_named_and_left_out(tmp_path, knowing, capfd):
+    rows = [piece(f"tune{n}", level(n / 2), level(n / 2)) for n in range(2)]
+    short = piece("short", level(0.2), level(0.2), notes=2)
+    found = identified(tmp_path, [short, *rows])
+    assert set(found.piece_id) == {"tune0", "tune1"}
+    assert (found["rank"] == 1).all() and (found.n_pieces == 2).all()
+    said = capfd.readouterr().err
+    assert "short: left out" in said and "2 of 3 pieces" in said
+    with pytest.raises(ValueError, match="no piece has an onset"):
+        identified(tmp_path, [short])
+
+
+def test_a_piece_played_twice_is_refused(tmp_path, knowing):
+    rows = [performance("tune0"), performance("tune0", font="upright"), performance("tune1")]
+    with pytest.raises(ValueError, match=r"tune0 is performed 2 times; .* one sound font"):
+        identified(tmp_path, rows)
+
+
+def test_runs_with_a_real_network(tmp_path):
+    torch.manual_seed(0)
+    weights = tmp_path / "weights.safetensors"
+    network.save(network.Network("BL2-MC+AT", NARROW), weights)
+    shard = write_shard(
+        tmp_path / "shard.parquet", [performance(f"tune{n}", seed=n) for n in range(3)]
+    )
+    out = tmp_path / "identified.parquet"
+    identify.identify(weights, [shard], out, precision="32-true", accelerator="cpu")
+    found = tables.read(out, IDENTIFIED).to_pandas()
+    assert (found.model == "BL2-MC+AT").all()
+    assert found["rank"].between(1, 3).all()

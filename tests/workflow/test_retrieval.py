@@ -1,0 +1,116 @@
+"""A whole run of retrieval on five tiny scores: from scores to the paper's tables, and a query."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests import piano
+from tests.workflow.test_workflow import ENVIRONMENT, ROOT, jobs, snakemake, write_config
+
+SPLITS = {"train": 3, "valid": 1, "test": 2}  # scores in each
+TRAINING = {"epochs": 2, "epoch_samples": 80, "batch": 40, "valid_samples": 40}
+SETTINGS = {"refine_samples": 80, "protocols": ["fixed", "2019"]}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder where the workflow ran from scores to tables."""
+    folder = tmp_path_factory.mktemp("retrieval")
+    write_config(folder, collections__tunes=None, score_following=None)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    default = yaml.safe_load((ROOT / "config.yaml").read_text())["retrieval"]
+    config["collections"]["piano"]["split"] = "source"
+    config["retrieval"] = default | TRAINING | SETTINGS
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    for split, count in SPLITS.items():
+        for number in range(count):
+            path = folder / "scores" / split / f"{split}{number}.ly"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(piano.varied(12, seed=10 * ord(split[1]) + number))
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout
+    return folder
+
+
+def test_scores_become_the_papers_tables_and_figures(finished):
+    tables = finished / "results/tables"
+    for name in ("retrieval", "tempo_robustness", "identification", "alignment"):
+        for kind in ("md", "csv", "tex", "html"):
+            assert (tables / f"{name}.{kind}").stat().st_size > 50
+    figures = finished / "results/figures"
+    for name in ("attention_within_piece", "attention_examples", "attention_entropy",
+                 "retrieval_example", "retrieval_history", "retrieval_tempo"):  # fmt: skip
+        for kind in ("png", "pdf"):
+            assert (figures / f"{name}.{kind}").stat().st_size > 1_000
+
+
+def test_every_model_is_measured_at_every_tempo_both_ways(finished):
+    measures = pd.read_parquet(finished / "results/predictions/retrieval/measures.parquet")
+    keys = ["model", "projection", "protocol", "rho", "direction"]
+    assert len(measures[keys].drop_duplicates()) == 2 * 2 * 2 * 5 * 2
+    assert (measures.n_pieces <= SPLITS["test"]).all() and (measures.n_pairs > 10).all()
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in snakemake(finished, "-n").stdout
+
+
+def test_another_model_trains_that_one_alone(finished):
+    config = {"retrieval": {"models": ["BL2-SC", "BL2-SC+AT", "BL1-SC"]}}
+    (finished / "other.yaml").write_text(yaml.safe_dump(config))
+    planned = jobs(snakemake(finished, "-n", "--configfile", "other.yaml"))
+    stages = ("retrieval_train", "retrieval_refine", "retrieval_embed", "retrieval_evaluate")
+    assert [planned.get(stage) for stage in stages] == [1] * len(stages)
+    assert not {"select", "engrave", "synthesize", "shard", "retrieval_pairs"} & planned.keys()
+
+
+def models(*arguments: str, folder) -> subprocess.CompletedProcess:
+    """Run a command of the learning half."""
+    return subprocess.run(
+        [sys.executable, "-m", "models", *arguments],
+        cwd=folder,
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_recording_finds_snippets_in_an_index_of_the_shards(finished):
+    data = finished / "results/data/piano"
+    shards = [str(path) for path in sorted(data.glob("shards/test/bright-1.0-*.parquet"))]
+    weights = str(finished / "results/models/retrieval/BL2-SC-refined.safetensors")
+    made = models(
+        "index", "--shards", str(shards).replace("'", '"'), "--weights", weights,
+        "--out", "scores.index", folder=finished,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    recording = next(data.glob("audio/bright/1.0/0/*.flac"))
+    asked = models(
+        "query", str(recording), "--index", "scores.index", "--weights", weights,
+        "--out", "matches.png", folder=finished,
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    assert "test" in asked.stdout  # ids of the pieces
+    assert (finished / "matches.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"test_font": "gone"}, "retrieval.test_font: 'gone' is not one of"),
+        ({"test_font": "electric"}, "'electric' does not play the test split of piano"),
+        ({"collection": "songs"}, "retrieval.collection: 'songs' is not one of piano"),
+        ({"models": ["BL3"]}, "'BL3' is not one of"),
+        ({"batch": 32}, "32 is less than the minimum of 34"),
+    ],
+)
+def test_a_bad_setting_is_told_before_anything_runs(finished, changes, sentence):
+    (finished / "bad.yaml").write_text(yaml.safe_dump({"retrieval": changes}))
+    run = snakemake(finished, "-n", "--configfile", "bad.yaml")
+    assert run.returncode != 0
+    assert sentence in run.stdout
+    assert "Traceback" not in run.stdout
