@@ -40,11 +40,12 @@ _ENGLISH = {
 }
 _ROMANCE = {-2: ["bb"], -1: ["b"], 0: [""], 1: ["d", "s", "k"], 2: ["dd", "ss", "kk", "x"]}
 _ACCENTED = {f"ré{tail}": (1, number) for number, tails in _ROMANCE.items() for tail in tails}
+_DOUBLE_B_FLAT = dict.fromkeys(("bb", "bes", "bess"), (6, -2))
 LANGUAGES = {  # of note names, by LilyPond's name: the steps from C, what alters them, other names
     "nederlands": ("c d e f g a b", _DUTCH, {}),
     **dict.fromkeys(
         ("deutsch", "norsk", "suomi", "svenska"),
-        ("c d e f g a h", _NORDIC, {"b": (6, -1), "bes": (6, -2)}),
+        ("c d e f g a h", _NORDIC, {"b": (6, -1), "asas": (5, -2)} | _DOUBLE_B_FLAT),
     ),
     "english": ("c d e f g a b", _ENGLISH, {}),
     **dict.fromkeys(

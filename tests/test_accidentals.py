@@ -19,7 +19,9 @@ EXPLAINED = [  # music for one staff that LilyPond prints by the rules
     pytest.param(r"\key d \major fis'1 \break \key c \major f'1 \break f'2 fis'", id="over lines"),
     pytest.param(r"cis'1~ | cis'2 cis'2 | c'1", id="a tie carries over the bar line"),
     pytest.param(r"cis'1~ \break cis'2 d' | c'1", id="a tie carries over the line"),
-    pytest.param(r"cis'2 c'! | c'?1", id="a cautionary accidental"),
+    pytest.param(r"\override Staff.Accidental.hide-tied-accidental-after-break = ##t "
+                 r"cis'1~ \break cis'2 d' | c'1", id="a tie over the line hides the accidental"),
+    pytest.param(r"cis'2 c'? | c'!2 cis'?", id="a cautionary accidental"),
     pytest.param(r"\acciaccatura { cis'8 } cis'2 d' | c' \appoggiatura { es'16 f' } es'",
                  id="grace notes"),
     pytest.param(r"\ottava #1 cis'''2 c'''' \ottava #0 cis''2 cis'''", id="an ottava"),
@@ -128,6 +130,7 @@ def test_each_kind_of_mark_counts(mark, off, tmp_path):
         (r"\omit Staff.BarLine cis'1 | c'1", [1]),
         (r"\omit Accidental c'2 cis'", [1]),
         (r"cis'2 << { cis' } \\ { c' } >> | <c' cis'>2 c'2", [5]),
+        (r"cis'4 <c' ces'>2 c'4", [3]),
     ],
 )
 def test_the_source_answers_where_print_does_not(music, numbers, tmp_path):

@@ -147,8 +147,8 @@ def find(data: sampling.Examples, pairs: pd.DataFrame) -> np.ndarray:
         found = known.get([pair], ())
         if len(found) != 1:
             raise ValueError(
-                f"note {pair[1]} of {pair[0]} is {len(found)} times in the shards; give those of one "
-                "font and one tempo that the pairs were chosen from"
+                f"note {pair[1]} of {pair[0]} is {len(found)} times in the shards; give those of "
+                "one font and one tempo that the pairs were chosen from"
             )
         indices.append(found.iloc[0])
     return np.array(indices)
@@ -580,8 +580,9 @@ def tempo(table: pd.DataFrame) -> Figure:
     for model, rows in table.groupby("model", sort=False):
         (axes,) = columns[network.MODELS[model].attends]
         look = _look(model)
-        axes.plot(rows.rho, rows.micro, marker="o", markersize=3, **look)
-        axes.plot(rows.rho, rows.paper, color=look["color"], linewidth=0.9, linestyle="--")
+        ours, paper = rows.dropna(subset="micro"), rows.dropna(subset="paper")
+        axes.plot(ours.rho, ours.micro, marker="o", markersize=3, **look)
+        axes.plot(paper.rho, paper.paper, color=look["color"], linewidth=0.9, linestyle="--")
     ratios = sorted(table.rho.unique())
     for (axes,) in columns.values():
         axes.set_xscale("log")

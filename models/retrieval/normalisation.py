@@ -1,9 +1,9 @@
 """Batch normalisation that costs a third of torch's on a processor where channels are few.
 
-torch's kernels for channels-last maps take 32 channels at a time (of bfloat16 with AVX-512) and
-the rest one by one, which with the 24 of the first layers is all of them. Neighbouring places of
-such a map lie one after the other in memory, so a few of them together can be seen as one place
-with a few times as many channels; the sums of these are added up afterwards.
+torch's kernels for channels-last maps work along the channels, and with the 24 of the first
+layers they neither fill a register nor gain by a second thread. Neighbouring places of such a map
+lie one after the other in memory, so a few of them together can be seen as one place with a few
+times as many channels; what is summed over places is joined afterwards.
 """
 
 import math
@@ -67,7 +67,7 @@ class _Normalise(torch.autograd.Function):
         values, weight, mean, variance = ctx.saved_tensors
         group, count = ctx.group, values.numel() // len(weight)
         wide = _wide(values, group)
-        upstream = _wide(upstream.contiguous(memory_format=torch.channels_last), group)
+        upstream = _wide(upstream, group)
         repeated = [part.repeat(group) for part in (weight, mean, variance)]
         sums = torch.ops.aten.native_batch_norm_backward(
             upstream, wide, *repeated, None, None, False, ctx.eps, [False, True, True]
@@ -85,7 +85,7 @@ class _Normalise(torch.autograd.Function):
 
 
 def _wide(values: Tensor, group: int) -> Tensor:
-    """(n, c, rows, columns), channels last -> (1, group c, n rows columns / group, 1), uncopied."""
+    """(n, c, rows, columns) -> (1, group c, n rows columns / group, 1), a view of channels last."""
     flat = values.permute(0, 2, 3, 1).reshape(1, -1, 1, group * values.shape[1])
     return flat.permute(0, 3, 1, 2)
 

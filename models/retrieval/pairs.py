@@ -5,19 +5,28 @@ tempo differs. `2019`: as the authors' code chooses, an even grid over all that 
 one tempo, which makes the pairs differ with both.
 """
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from models.loop import evenly
 from models.retrieval import sampling
+from models.shards import ROWS_AT_ONCE
 from pipeline import tables
+from pipeline.constants import RETRIEVAL
 
 Protocol = Literal["fixed", "2019"]
 EVERY_CONTEXT = 0
+NOTE = ["piece_id", "note_id"]  # what a pair is known by at every tempo
+PIECES_NAMED = 3  # of those left out, in a message
+_PER_ROW = ("piece_id", "split", "font", "rho", "fps", "bins", "right")
+_PER_ONSET = ("note_id", "frame", "x", "reason")
 
 
 def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
@@ -46,68 +55,124 @@ def choose(
     count: int = 10_000,
     protocols: list[Protocol] = ("fixed",),
 ) -> None:
-    """Write the table `PAIRS` of at most `count` pairs for each tempo.
+    """Write the table `PAIRS` of at most `count` pairs for each tempo, ordered by piece and time.
 
-    shards: files of one split by tempo ratio, of one sound font; contexts: frames. Pairs have the whole excerpt of
-    their context inside the recording, in `fixed` that of the longest one at every tempo.
-    Raises ValueError where a tempo has several fonts, or no pair is left.
+    shards: files of one split by tempo ratio, all of one sound font; contexts: frames. Pairs have
+    their snippet and excerpt inside strip and recording, in `fixed` even that of the longest
+    context at every tempo. Whether a piece lacks at some tempo is told on stderr.
+    Raises ValueError for shards of several splits, and for a tempo that has several fonts, a piece
+    twice, other tempi, or no pair.
     """
-    pools = [_pool(files, rho, contexts) for rho, files in shards.items()]
-    tables_ = [pa.Table.from_pylist([], schema=PAIRS)]
+    if unknown := set(protocols) - set(get_args(Protocol)):
+        raise ValueError(
+            f"protocol is {unknown.pop()}; it is one of {', '.join(get_args(Protocol))}"
+        )
+    pools = {rho: _pool(files, rho) for rho, files in shards.items()}
+    splits = sorted({split for pool in pools.values() for split in pool["split"].unique()})
+    if len(splits) > 1:
+        raise ValueError(f"shards of several splits, {', '.join(splits)}, are mixed")
+    inside = {
+        (rho, context): _inside(pool, rho, context)
+        for rho, pool in pools.items()
+        for context in contexts
+    }
+    chosen = []
     if "fixed" in protocols:
-        tables_ += _fixed(pools, count, max(contexts))
+        _tell_missing(pools)
+        chosen += _fixed({rho: inside[rho, max(contexts)] for rho in pools}, count, max(contexts))
     if "2019" in protocols:
-        tables_ += [_grid(pool, count, context) for pool in pools for context in contexts]
-    tables.write(pa.concat_tables(tables_).to_pylist(), PAIRS, out, row_group=2**16)
+        chosen += [_grid(pool, count, context) for (_, context), pool in inside.items()]
+    parts = [
+        pa.Table.from_pandas(part[PAIRS.names], PAIRS, preserve_index=False) for part in chosen
+    ]
+    with tables.replacing(out) as temporary:
+        pq.write_table(pa.concat_tables(parts), temporary, compression="zstd")
 
 
-def _pool(files: list[Path], rho: str, contexts: list[int]) -> pd.DataFrame:
-    """All onsets at one tempo by piece and time; a column for each context says who is inside."""
-    data = sampling.read(files)
-    if len(set(data.font)) > 1:
-        raise ValueError(f"tempo {rho}: several sound fonts, {', '.join(sorted(set(data.font)))}")
-    performed = np.bincount(data.piece[np.unique(data.performance, return_index=True)[1]])
-    if performed.max() > 1:
-        raise ValueError(f"tempo {rho}: {data.pieces[performed.argmax()]} is performed twice")
-    pool = pd.DataFrame(
-        {
-            "rho": data.rho[data.performance],
-            "font": np.array(data.font, object)[data.performance],
-            "piece_id": np.array(data.pieces, object)[data.piece],
-            "note_id": data.note_id,
-            "frame": data.frame,
-            "x": data.x,
-            **{context: data.inside(context) for context in contexts},
-        }
-    )
-    for context in contexts:
-        if not pool[context].any():
-            raise ValueError(f"tempo {rho}: no onset has {context} frames about it")
-    return pool.sort_values(["piece_id", "frame"], kind="stable", ignore_index=True)
+def _pool(files: list[Path], rho: str) -> pd.DataFrame:
+    """All onsets of the shards of one tempo, by piece and time, one row each."""
+    rows = pd.DataFrame(row for path in files for row in _rows(path))
+    if rows.empty:
+        raise ValueError(
+            f"tempo {rho}: no performance in {', '.join(map(str, files)) or 'no file'}"
+        )
+    if len(fonts := sorted(rows["font"].unique())) > 1:
+        raise ValueError(
+            f"tempo {rho}: several sound fonts, {', '.join(fonts)}; pairs are chosen for one"
+        )
+    if others := sorted(set(rows["rho"]) - {float(np.float32(rho))}):
+        raise ValueError(f"tempo {rho}: the shards hold tempo {others[0]:g}; name each by its own")
+    if len(twice := rows.loc[rows["piece_id"].duplicated(), "piece_id"]):
+        raise ValueError(f"tempo {rho}: {twice.iloc[0]} is performed twice; is a file given twice?")
+    pool = rows.explode(list(_PER_ONSET), ignore_index=True)
+    pool = pool[pool["frame"].notna() & pool["reason"].isna()]
+    pool = pool.astype({"note_id": int, "frame": int, "x": np.float32})
+    return pool.sort_values(["piece_id", "frame"], ignore_index=True)
 
 
-def _fixed(pools: list[pd.DataFrame], count: int, context: int) -> list[pa.Table]:
-    """The same notes at every tempo: those inside the longest context everywhere."""
-    keys = ["piece_id", "note_id"]
-    common = pools[0].loc[pools[0][context], keys]
-    for pool in pools[1:]:
-        common = common.merge(pool.loc[pool[context], keys], on=keys)
+def _rows(path: Path) -> Iterator[dict]:
+    """A shard's performances without their sound and images: `frames` is how long the sound is.
+
+    Raises ValueError, naming the file, for another schema or other spectrogram settings.
+    """
+    tables.read(path, tables.SHARDS, columns=[])
+    with pq.ParquetFile(path) as file:
+        columns = [*_PER_ROW, *_PER_ONSET, "spectrogram"]
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
+            lengths = batch.column("spectrogram").value_lengths().to_pylist()
+            rows = batch.drop_columns(["spectrogram"]).to_pylist()
+            for row, values in zip(rows, lengths, strict=True):
+                try:
+                    sampling.check_settings(row["fps"], row["bins"])
+                    if len(row["right"]) != 1:
+                        raise ValueError(f"{len(row['right'])} images where one strip is wanted")
+                except ValueError as error:
+                    raise ValueError(f"{path}: {row['piece_id']}: {error}") from None
+                yield row | {"frames": values // RETRIEVAL.bins, "right": row["right"][0]}
+
+
+def _inside(pool: pd.DataFrame, rho: str, context: int) -> pd.DataFrame:
+    """The onsets of a pool that have the whole context about them."""
+    places = (pool[name].to_numpy() for name in ("frame", "frames", "x", "right"))
+    inside = pool[sampling.inside(*places, context)]
+    if inside.empty:
+        raise ValueError(
+            f"tempo {rho}: no onset has {context} frames and a snippet about it; leave out this "
+            "tempo or the networks of this context"
+        )
+    return inside
+
+
+def _tell_missing(pools: dict[str, pd.DataFrame]) -> None:
+    """One line on stderr where some pieces are not there at every tempo."""
+    held = [set(pool["piece_id"]) for pool in pools.values()]
+    if missing := sorted(set.union(*held) - set.intersection(*held)):
+        more = ", ..." if len(missing) > PIECES_NAMED else ""
+        named = ", ".join(missing[:PIECES_NAMED]) + more
+        print(
+            f"no pairs of pieces that some tempo lacks: {len(missing)} ({named})", file=sys.stderr
+        )
+
+
+def _fixed(pools: dict[str, pd.DataFrame], count: int, context: int) -> Iterator[pd.DataFrame]:
+    """The same notes at every tempo: those that lie inside everywhere, evenly spread."""
+    first, *others = pools.values()
+    common = first[NOTE]
+    for pool in others:
+        common = common.merge(pool[NOTE], on=NOTE)
     if common.empty:
-        raise ValueError(f"no onset has {context} frames about it at every tempo")
-    common = common.sort_values(keys, ignore_index=True)
-    chosen = common.iloc[evenly(len(common), count)].reset_index(drop=True)
-    chosen["pair"] = np.arange(len(chosen))
-    return [_table(chosen.merge(pool, on=keys), "fixed", EVERY_CONTEXT) for pool in pools]
+        raise ValueError(
+            f"no note has {context} frames about it at every tempo, {', '.join(pools)}; choose "
+            "fewer tempi or shorter contexts"
+        )
+    common = common.sort_values(NOTE, ignore_index=True)
+    common = common.iloc[evenly(len(common), count)]
+    common = common.assign(pair=np.arange(len(common)), protocol="fixed", context=EVERY_CONTEXT)
+    return (common.merge(pool, on=NOTE, validate="1:1") for pool in pools.values())
 
 
-def _grid(pool: pd.DataFrame, count: int, context: int) -> pa.Table:
+def _grid(pool: pd.DataFrame, count: int, context: int) -> pd.DataFrame:
     """The authors' choice: evenly over the ordered pool of one context and one tempo."""
-    inside = pool[pool[context]]
-    places = np.linspace(0, len(inside) - 1, min(count, len(inside))).astype(int)
-    chosen = inside.iloc[places].assign(pair=np.arange(len(places)))
-    return _table(chosen, "2019", context)
-
-
-def _table(chosen: pd.DataFrame, protocol: str, context: int) -> pa.Table:
-    chosen = chosen.assign(protocol=protocol, context=context)
-    return pa.Table.from_pandas(chosen[PAIRS.names], schema=PAIRS, preserve_index=False)
+    places = np.linspace(0, len(pool) - 1, min(count, len(pool))).astype(int)
+    chosen = pool.iloc[places]
+    return chosen.assign(pair=np.arange(len(chosen)), protocol="2019", context=context)

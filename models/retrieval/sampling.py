@@ -320,6 +320,15 @@ class Batches(Dataset):
         return torch.from_numpy(images), torch.from_numpy(excerpts)
 
 
+def check_settings(fps: float, bins: int) -> None:
+    """Raise ValueError where a row's spectrogram is not made as the networks want it."""
+    if (fps, bins) != (RETRIEVAL.fps, RETRIEVAL.bins):
+        raise ValueError(
+            f"spectrogram of {fps} frames a second and {bins} bins; the network wants "
+            f"{RETRIEVAL.fps} and {RETRIEVAL.bins}"
+        )
+
+
 def read(paths: Iterable[Path | str]) -> Examples:
     """Read the shards of one split; every onset whose `reason` is null becomes an example.
 
@@ -382,11 +391,7 @@ class _Reader:
         self.splits.add(row["split"])
         if len(self.splits) > 1:
             raise ValueError(f"shards of several splits, {sorted(self.splits)}, are mixed")
-        if (row["fps"], row["bins"]) != (RETRIEVAL.fps, RETRIEVAL.bins):
-            raise ValueError(
-                f"spectrogram of {row['fps']} frames a second and {row['bins']} bins; the network "
-                f"wants {RETRIEVAL.fps} and {RETRIEVAL.bins}"
-            )
+        check_settings(row["fps"], row["bins"])
         kept = [index for index, reason in enumerate(row["reason"]) if reason is None]
         if not kept:
             return

@@ -9,11 +9,12 @@ import scipy.stats
 import torch
 from torch.nn import functional
 
-from models.retrieval.cca import CCA, REGULARISATION, Moments, fit, solve
+from models.retrieval.cca import CCA, Moments, fit, solve
 from models.retrieval.ranking import ranking_loss
 from pipeline.constants import EMBEDDING
 
 ROWS = 100  # a training batch
+RIDGE = 1e-3 * np.eye(EMBEDDING)  # the authors' r1 and r2
 
 
 def embeddings(rows=ROWS, seed=0, noise=1.0):
@@ -37,9 +38,8 @@ def reference(sheet, audio):
     count = len(sheet)
     means = sheet.mean(axis=0), audio.mean(axis=0)
     sheet, audio = sheet - means[0], audio - means[1]
-    ridge = REGULARISATION * np.eye(EMBEDDING)
     roots = [
-        np.linalg.inv(scipy.linalg.sqrtm(side.T @ side / (count - 1) + ridge))
+        np.linalg.inv(scipy.linalg.sqrtm(side.T @ side / (count - 1) + RIDGE))
         for side in (sheet, audio)
     ]
     e, _, f = scipy.linalg.svd(roots[0] @ (sheet.T @ audio / (count - 1)) @ roots[1])
@@ -67,7 +67,7 @@ def authors_way(sheet, audio):
     """The layer as published: both sides by eigendecomposition, ascending, signs aligned."""
     count = len(sheet)
     sheet, audio = sheet - sheet.mean(dim=0), audio - audio.mean(dim=0)
-    ridge = REGULARISATION * torch.eye(EMBEDDING, dtype=sheet.dtype)
+    ridge = torch.tensor(RIDGE)
     s12 = sheet.T @ audio / (count - 1)
     roots = []
     for side in (sheet, audio):
@@ -182,6 +182,17 @@ def test_poor_batches_give_finite_values_and_gradients(spoil, dtype):
     assert all(part.isfinite().all() and part.abs().max() < 10 for part in gradients(CCA(), *sides))
 
 
+@pytest.mark.parametrize("spoil", [copied, of_rank_20, tiny])
+def test_poor_batches_have_the_distances_of_their_ridge_covariance(spoil):
+    """Dot products within one side are those of Mahalanobis, whatever the directions."""
+    sides = spoil(*embeddings())
+    for side, output in zip(sides, CCA()(*tensors(*sides)), strict=True):
+        centred = side - side.mean(axis=0)
+        precision = np.linalg.inv(centred.T @ centred / (ROWS - 1) + RIDGE)
+        dots = (output @ output.T).detach()
+        np.testing.assert_allclose(dots, centred @ precision @ centred.T, atol=1e-8)
+
+
 def test_stays_in_single_precision_under_autocast():
     sheet, audio = tensors(*embeddings(), dtype=torch.float32)
     expected = CCA()(sheet, audio)
@@ -189,6 +200,7 @@ def test_stays_in_single_precision_under_autocast():
         layer = CCA()
         torch.testing.assert_close(layer(sheet, audio), expected, rtol=0, atol=0)
         stored = layer.eval()(sheet, audio)
+        torch.testing.assert_close((layer.project_sheet(sheet), layer.project_audio(audio)), stored)
     torch.testing.assert_close(stored, expected, rtol=1e-4, atol=1e-4)
     rough = CCA()(sheet.bfloat16(), audio.bfloat16())
     assert all(part.dtype == torch.float32 for part in rough)
@@ -257,7 +269,7 @@ def test_too_few_rows_are_refused(rows):
 
 
 def constant(side):
-    return np.full_like(side, 0.1)
+    return 100 + 1e-6 * side  # about the steps of float32
 
 
 def on_a_line(side):

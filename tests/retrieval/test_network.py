@@ -118,6 +118,14 @@ def test_is_table_1_layer_by_layer(name, training):
     torch.testing.assert_close([network.sheet(images), network.audio(excerpts)], expected)
 
 
+def test_keeps_the_statistics_of_table_1():
+    network = narrow("BL1-SC")
+    plain = table_1(network, "sheet")
+    images = inputs("BL1-SC")[0]
+    network.sheet(images), plain(images)
+    torch.testing.assert_close(list(network.sheet_branch.buffers()), list(plain.buffers()))
+
+
 def test_gradients_are_those_of_table_1():
     network = narrow("BL2-SC+AT")
     images, excerpts = inputs(network.name)

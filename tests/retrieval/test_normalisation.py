@@ -32,11 +32,11 @@ def maps(channels, rows=6, dtype=torch.float64, layout=CHANNELS_LAST):
     return values.to(memory_format=layout).requires_grad_()
 
 
-def run(module, values):
+def run(module, values, layout=CHANNELS_LAST):
     """Outputs, gradients of values, weight and bias, and the running statistics."""
     outputs = module(values)
     torch.manual_seed(2)
-    upstream = torch.randn_like(outputs)
+    upstream = torch.randn_like(outputs).to(memory_format=layout)
     gradients = torch.autograd.grad(outputs, [values, module.weight, module.bias], upstream)
     return [outputs, *gradients, *module.buffers()]
 
@@ -47,12 +47,13 @@ def is_ours(values):
 
 
 @pytest.mark.parametrize("channels", [1, 4, 24])
-def test_equals_torch(channels):
+@pytest.mark.parametrize("layout", [CHANNELS_LAST, torch.contiguous_format])  # of the gradient
+def test_equals_torch(channels, layout):
     ours, theirs = pair(channels)
     values = maps(channels, rows=8)
     assert is_ours(ours(values))
     ours, theirs = pair(channels)
-    for mine, other in zip(run(ours, values), run(theirs, values), strict=True):
+    for mine, other in zip(run(ours, values, layout), run(theirs, values, layout), strict=True):
         torch.testing.assert_close(mine, other)
 
 

@@ -360,10 +360,11 @@ def test_a_step_is_that_of_adam_on_loss_and_penalty(run, shards):
     )
 
 
-def test_validation_ranks_all_excerpts_for_each_snippet(run, shards, tmp_path):
-    _, history = run(epochs=1, valid_samples=1000, network=narrow, seed=1)
+def test_validation_ranks_all_excerpts_for_each_snippet(run, shards):
+    weights, history = run(epochs=1, valid_samples=1000, seed=2)
     row = history.to_pylist()[0]
-    network, data = load(tmp_path / "run" / "weights.safetensors"), sampling.read(shards[1])
+    network, data = Quick("BL2-SC").eval(), sampling.read(shards[1])
+    network.load_state_dict(weights)
     chosen = np.flatnonzero(data.inside(42))
     with torch.no_grad():
         sheet, audio = network(
@@ -482,11 +483,11 @@ def test_weights_depend_on_the_seed_alone(run):
 
 
 def test_made_up_music_is_learnt(run):
-    _, history = run(epochs=6, batch=100, epoch_samples=500, rate=0.003, anneal=True)
+    _, history = run(epochs=6, batch=100, epoch_samples=1000, rate=0.03, anneal=True)
     first, last = history.to_pylist()[0], history.to_pylist()[-1]
-    assert last["train_loss"] < 0.8 * first["train_loss"]
-    assert last["valid_loss"] < 0.8 * first["valid_loss"]
-    assert last["valid_mrr"] > 4 * (1 / np.arange(1, 31)).mean()  # chance
+    assert last["train_loss"] < 0.6 * first["train_loss"]
+    assert last["valid_loss"] < 0.7 * first["valid_loss"]
+    assert last["valid_mrr"] > 3 * (1 / np.arange(1, 31)).mean()  # chance
 
 
 # --- failures ----------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("retrieval")
     write_config(folder, collections__tunes=None, score_following=None)
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    default = yaml.safe_load((ROOT / "config.yaml").read_text())["retrieval"]
+    default = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["fonts"] = default["fonts"]
     config["collections"]["piano"]["split"] = "source"
-    config["retrieval"] = default | TRAINING | SETTINGS
+    config["retrieval"] = default["retrieval"] | TRAINING | SETTINGS
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     for split, count in SPLITS.items():
         for number in range(count):
