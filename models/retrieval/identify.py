@@ -13,13 +13,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import librosa
 import numpy as np
 import pyarrow as pa
 import torch
 from lightning.fabric import Fabric
 from scipy.stats import rankdata
 
-from models.loop import keep_memory
+from models.loop import evenly, keep_memory
 from models.retrieval import network, sampling, search
 from models.retrieval.embed import vectors
 from pipeline import tables
@@ -54,19 +55,14 @@ def votes(nearest: np.ndarray, pieces: int) -> np.ndarray:
     return np.bincount(nearest.ravel(), minlength=pieces)
 
 
-def sequence_cost(similarities: np.ndarray) -> float:
-    """Mean distance of a query laid along a piece in the best way, none of it going back.
+def sequence_cost(distances: np.ndarray) -> float:
+    """What it costs to lay a query along a piece, by subsequence dynamic time warping.
 
-    similarities: (places, entries) cosines, both in order. Each place of the query is matched to
-    one entry, no earlier than that of the place before it; entries may be passed over, at the
-    start, at the end and in between. This is subsequence dynamic time warping in which steps
-    along the piece alone are free, so that the cost is a mean of `places` distances (1 - cosine)
-    however many entries the piece has.
+    distances: (places, entries), both in order. The path begins and ends at any entry and goes on
+    by a place, an entry or both; each step costs the distance where it ends. Given per place.
     """
-    best = np.zeros(similarities.shape[1])
-    for place in similarities:
-        best = np.minimum.accumulate(best) + (1 - place)
-    return float(best.min() / len(similarities))
+    costs = librosa.sequence.dtw(C=distances.astype(np.float64), subseq=True, backtrack=False)
+    return float(costs[-1].min() / len(distances))
 
 
 def rank_of(scores: np.ndarray, truth: int) -> float:
@@ -82,17 +78,19 @@ def ranks(queries: np.ndarray, entries: np.ndarray, piece: np.ndarray) -> dict[s
     """Rank of the right piece for the query of every piece, by method: (pieces,) float64.
 
     queries: (pieces, places, d) and entries: (m, d), unit vectors; piece: (m,), ascending, the
-    piece that each entry belongs to, with its entries in their order.
+    piece that each entry belongs to, with its entries in their order. For the sequence a piece
+    has no more entries than a query has places, evenly chosen: steps along entries cost, and those
+    of a long piece would count against it.
     """
     found = {"votes": [], "sequence": []}
-    ends = np.searchsorted(piece, np.arange(1, len(queries)))
+    own = [np.flatnonzero(piece == index) for index in range(len(queries))]
+    chosen = [rows[evenly(len(rows), queries.shape[1])] for rows in own]
     for truth, query in enumerate(queries):
         _, rows = search.nearest(query, entries, min(NEIGHBOURS, len(entries)))
         found["votes"].append(rank_of(votes(piece[rows], len(queries)), truth))
-        parts = np.split(query @ entries.T, ends, axis=1)
-        costs = np.array([sequence_cost(part) for part in parts])
+        costs = np.array([sequence_cost(1 - query @ entries[rows].T) for rows in chosen])
         found["sequence"].append(rank_of(-costs, truth))
-    return {method: np.array(own) for method, own in found.items()}
+    return {method: np.array(ranks_found) for method, ranks_found in found.items()}
 
 
 # --- the experiment --------------------------------------------------------------------------
