@@ -1,8 +1,12 @@
 """Where in the score does the music stand: a recording laid along its strip.
 
-Windows slide over the strip and over the recording, every one lies wholly inside, and dynamic
-time warping finds the path of least distance between their vectors, from the first pair of
-windows to the last. A recorded frame's place in the strip is read off the path.
+Windows slide over the strip and over the recording from end to end, filled up with white and with
+silence beyond. Dynamic time warping finds the path of least distance between their vectors, from
+the first pair of windows to the last; a frame's place in the strip is read off the path.
+
+As published, only windows that lie wholly inside are used, and an onset before the first or after
+the last one counts as no error at all. That flatters the more, the longer the windows are; it is
+reported beside ours.
 
 The path only goes on. A repeat is printed once and played twice: where the recording goes back,
 the path cannot, and stays near the end of the repeated part until the music has caught up. The
@@ -25,8 +29,8 @@ from pipeline.constants import PAGE_WIDTH_PX, SNIPPET_WIDTH_PX
 STEP_PX = 10  # about so far apart are the windows over the strip
 STEP_FRAMES = 2  # and those over the recording
 CLOSE_PX = 25  # tolerance of `within`
-# Cells of a matrix of distances: 28 bytes each while the path is sought, 1.9 GB. An hour over
-# 18,000 px (25 lines of print) has as many.
+# Cells of a matrix of distances, 28 bytes each while the path is sought: 1.9 GB. An hour of music
+# over 18,000 px, 24 lines of print, has as many.
 MOST_CELLS = 2**26
 METHODS = ("network", "published", "line")
 
@@ -41,12 +45,12 @@ ALIGNED = pa.schema(
         _field(
             "method",
             pa.string(),
-            "network; published: the same path, but an onset beyond its ends counts as no error; "
-            "line: a straight line between the ends of the path",
+            "network; published: of windows inside, an onset beyond them is no error; line: even "
+            "tempo, a straight line from end to end",
         ),
         tables.SHARDS.field("piece_id"),
         _field("onsets", pa.int32(), "in the piece"),
-        _field("outside", pa.int32(), "of them, those before the first or after the last window"),
+        _field("outside", pa.int32(), "of them, those that the path does not reach"),
         _field("mean_px", pa.float64(), "mean distance of true and found place", "px"),
         _field("median_px", pa.float64(), "median distance of true and found place", "px"),
         _field("mean_percent", pa.float64(), "of the width of a page", "%"),
@@ -57,16 +61,19 @@ ALIGNED = pa.schema(
 
 
 # --- the path --------------------------------------------------------------------------------
-def window_places(length: int, before: int, after: int, step: float) -> np.ndarray:
-    """Centres of windows about `step` apart, evenly spread over `length` pixels or frames.
+def window_places(length: int, step: float) -> np.ndarray:
+    """Centres of windows about `step` apart, evenly from the first to the last of `length` pixels
+    or frames: (windows,) int64."""
+    count = 1 + round((length - 1) / step)
+    return np.rint(np.linspace(0, length - 1, count)).astype(np.int64)
 
-    A window reaches from `before` its centre to `after` it, the last exclusive, and lies wholly
-    inside. Returns (windows,) int64; none where `length` is shorter than a window.
+
+def inside(places: np.ndarray, length: int, before: int, after: int) -> np.ndarray:
+    """Indices of the windows that reach beyond neither end of `length` pixels or frames.
+
+    A window reaches from `before` its place to `after` it, the last exclusive.
     """
-    first, last = before, length - after
-    if last < first:
-        return np.empty(0, np.int64)
-    return np.rint(np.linspace(first, last, 1 + round((last - first) / step))).astype(np.int64)
+    return np.flatnonzero((places >= before) & (places + after <= length))
 
 
 def path(distances: np.ndarray) -> np.ndarray:
@@ -82,8 +89,22 @@ def path(distances: np.ndarray) -> np.ndarray:
     return found
 
 
+# --- errors ----------------------------------------------------------------------------------
+def missed(
+    frame: np.ndarray, x: np.ndarray, frames: np.ndarray, places: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far off (px) each onset is found, and which ones the path does not reach, (onsets,) each.
+
+    frame, x: (onsets,) true frame and place (px); frames, places: (windows,) frames of the audio
+    windows, ascending, and the places in the strip (px) that the path maps them to. Between
+    windows places are interpolated; beyond the first and last one they stay what they are there.
+    """
+    outside = (frame < frames[0]) | (frame > frames[-1])
+    return np.abs(np.interp(frame, frames, places) - x), outside
+
+
 def measured(distance: np.ndarray, outside: np.ndarray) -> dict:
-    """The numbers of ALIGNED of a piece from the distances (onsets,), px, and who is outside."""
+    """The numbers of ALIGNED of a piece from what `missed` gives."""
     mean, median = distance.mean(), np.median(distance)
     return {
         "onsets": len(distance),
@@ -96,20 +117,9 @@ def measured(distance: np.ndarray, outside: np.ndarray) -> dict:
     }
 
 
-def compare(
-    frame: np.ndarray, x: np.ndarray, frames: np.ndarray, places: np.ndarray
-) -> dict[str, dict]:
-    """What onsets miss by, as `measured`, for each of METHODS.
-
-    frame, x: (onsets,) true frame and place (px); frames, places: (windows,) frames of the audio
-    windows, ascending, and the places in the strip (px) that the path maps them to. Between
-    windows places are interpolated; beyond the first and last one they stay what they are there.
-    """
-    outside = (frame < frames[0]) | (frame > frames[-1])
-    error = np.abs(np.interp(frame, frames, places) - x)
-    line = np.interp(frame, frames[[0, -1]], places[[0, -1]])
-    errors = (error, np.where(outside, 0.0, error), np.abs(line - x))
-    return {method: measured(own, outside) for method, own in zip(METHODS, errors, strict=True)}
+def forgiven(distance: np.ndarray, outside: np.ndarray) -> dict:
+    """`measured` as published: what the path does not reach is no error."""
+    return measured(np.where(outside, 0.0, distance), outside)
 
 
 # --- the experiment --------------------------------------------------------------------------
@@ -123,40 +133,36 @@ def align(
 ) -> None:
     """Lay every recording along its strip and write the table `ALIGNED` to `out`.
 
-    weights: what `refine` or `train` wrote; shards: Parquet files that hold each piece once. A
-    piece shorter than a window, or too long for MOST_CELLS, is named on the standard error and
-    left out. The straight line of `line` runs through the same two ends as the path: from the
-    first pair of windows to the last, and level beyond.
+    weights: what `refine` or `train` wrote; shards: Parquet files that hold each piece once. The
+    baseline `line` is a straight line through the ends of the path, from the strip's first pixel
+    at the recording's first frame to its last at the last. A piece too long for MOST_CELLS is
+    named on the standard error and left out; one that is shorter than a window has no row
+    `published`.
     Raises ValueError where the shards do not fit or no piece is left.
     """
     fabric, module = ready(weights, precision, accelerator)
     data = sampling.read(shards)
-    rows = []
     played = performances(data)
+    rows = []
     for piece, name in enumerate(tqdm(data.pieces, desc="align", unit="piece", disable=None)):
-        try:
-            frames, places = _path(fabric, module, data, piece, played[piece])
-        except ValueError as error:
-            tqdm.write(f"{name}: left out, {error}", file=sys.stderr)
-            continue
-        own = data.piece == piece
-        for method, numbers in compare(data.frame[own], data.x[own], frames, places).items():
-            rows.append({"model": module.name, "method": method, "piece_id": name} | numbers)
+        found = _aligned(fabric, module, data, piece, played[piece])
+        for method in METHODS:
+            if isinstance(numbers := found[method], str):
+                tqdm.write(f"{name}: left out of '{method}', {numbers}", file=sys.stderr)
+            else:
+                rows.append({"model": module.name, "method": method, "piece_id": name} | numbers)
     if not rows:
         raise ValueError("no piece could be aligned")
     tables.write(rows, ALIGNED, out)
 
 
-def _path(fabric, module, data, piece: int, performance: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frames of the audio windows of a piece, and where in the strip (px) they are found."""
-    half = SNIPPET_WIDTH_PX // 2
-    past = module.context // 2
-    x = window_places(data.width[piece], half, half, STEP_PX)
-    frames = window_places(data.frames[performance], past, module.context - past, STEP_FRAMES)
-    if not len(x) or not len(frames):
-        raise ValueError("the strip or the recording is shorter than what the network sees")
+def _aligned(fabric, module, data, piece: int, performance: int) -> dict[str, dict | str]:
+    """For each method what `measured` says of a piece, or why there is nothing."""
+    width, length = int(data.width[piece]), int(data.frames[performance])
+    x, frames = window_places(width, STEP_PX), window_places(length, STEP_FRAMES)
     if len(x) * len(frames) > MOST_CELLS:
-        raise ValueError(f"{len(x):,} x {len(frames):,} distances are more than {MOST_CELLS:,}")
+        reason = f"{len(x):,} x {len(frames):,} distances are more than {MOST_CELLS:,}"
+        return dict.fromkeys(METHODS, reason)
     images = batches(data.snippets_at, np.full(len(x), piece), x)
     excerpts = batches(
         lambda *own: data.excerpts_at(*own, module.context),
@@ -164,5 +170,19 @@ def _path(fabric, module, data, piece: int, performance: int) -> tuple[np.ndarra
         frames,
     )
     sheet = sheet_vectors(fabric, module, images)
-    audio = audio_vectors(fabric, module, excerpts)
-    return frames, x[path(1 - sheet @ audio.T)]
+    distances = 1 - sheet @ audio_vectors(fabric, module, excerpts).T
+
+    own = data.piece == piece
+    onsets = data.frame[own], data.x[own]
+    half, past = SNIPPET_WIDTH_PX // 2, module.context // 2
+    seen, heard = inside(x, width, half, half), inside(frames, length, past, module.context - past)
+    published: dict | str = "strip or recording are shorter than a window"
+    if len(seen) and len(heard):
+        places = x[seen][path(distances[np.ix_(seen, heard)])]
+        published = forgiven(*missed(*onsets, frames[heard], places))
+    places = x[path(distances)]
+    return {
+        "network": measured(*missed(*onsets, frames, places)),
+        "published": published,
+        "line": measured(*missed(*onsets, np.array([0, length - 1]), np.array([0, width - 1]))),
+    }

@@ -55,11 +55,15 @@ def files(tmp_path):
 
 
 def choose(files, path, notes=(12, 20, 21), **changes):
-    """A table of pairs: these notes of every piece at every tempo, the last piece first."""
+    """A table of pairs: these notes of every piece at every tempo, the last piece first.
+
+    `notes` may be those of each tempo, by its name.
+    """
     rows = []
     for rho, paths in files.items():
         held = pq.ParquetFile(paths[0]).read().to_pylist()
-        chosen = [(row, note) for row in reversed(held) for note in notes]
+        of_tempo = notes[rho] if isinstance(notes, dict) else notes
+        chosen = [(row, note) for row in reversed(held) for note in of_tempo]
         for number, (row, note) in enumerate(chosen):
             one = {name: row[name] for name in ("piece_id", "font")}
             one |= {name: row[name][note] for name in ("note_id", "frame", "x")}
@@ -78,7 +82,8 @@ def run(weights, files, pairs, tmp_path):
 @pytest.mark.parametrize("model", ["BL1-SC", "BL2-MC", "BL2-LC+AT"])
 def test_every_pair_is_embedded_as_one_by_one(model, weights, files, tmp_path, monkeypatch):
     monkeypatch.setattr(embed, "AT_ONCE", 4)
-    found = run(weights(model), files, choose(files, tmp_path / "pairs"), tmp_path)
+    notes = {"0.5": (12, 20, 21), "1.0": (11, 20, 25)}  # one snippet in three is known already
+    found = run(weights(model), files, choose(files, tmp_path / "pairs", notes), tmp_path)
     module, context = network.load(weights(model)), MODELS[model].context
     assert len(found) == 2 * 3 * 3
     assert found.pair.tolist() == 2 * list(range(9))
@@ -222,6 +227,11 @@ def test_tempi_that_do_not_fit_are_refused(weights, files, tmp_path):
         run(weights(), {"0.5": files["0.5"]}, pairs, tmp_path)
     with pytest.raises(ValueError, match=r"tempo 0.5: the shards lack"):
         run(weights(), {"0.5": files["1.0"], "1.0": files["0.5"]}, pairs, tmp_path)
+    (path,) = files["1.0"]
+    rows = [row | {"rho": 2.0} for row in pq.ParquetFile(path).read().to_pylist()]
+    write_shard(path, rows)  # the same frames under another tempo
+    with pytest.raises(ValueError, match=r"tempo 1.0: the shards lack 9 of 9"):
+        run(weights(), files, pairs, tmp_path)
 
 
 def test_pairs_of_another_context_or_protocol_are_refused(weights, files, tmp_path):

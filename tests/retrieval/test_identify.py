@@ -109,24 +109,22 @@ def test_a_long_piece_is_no_worse_for_its_length():
 
 # --- the experiment --------------------------------------------------------------------------
 class Knowing(torch.nn.Module):
-    """Sees the ink, and hears the level, in the middle of a window; both turn a unit vector."""
+    """Sees the ink, and hears the level, in the middle of a window; projected, it is an angle."""
 
     name, context, attends = "BL2-SC", 42, False
 
     def sheet(self, images: torch.Tensor) -> torch.Tensor:
-        return self.turned(1 - images[:, 0, 40, 49:51].mean(dim=1))
+        return 1 - images[:, 0, 40, 49:51].mean(dim=1, keepdim=True).repeat(1, 32)
 
     def audio(self, excerpts: torch.Tensor) -> torch.Tensor:
-        return self.turned(excerpts[:, 0, :, 21].mean(dim=1))
-
-    def turned(self, share: torch.Tensor) -> torch.Tensor:
-        angle = share.float() * torch.pi / 2
-        return torch.stack([angle.cos(), angle.sin()] + 30 * [0 * angle], dim=1)
+        return 2 * excerpts[:, 0, :, 21].mean(dim=1, keepdim=True).repeat(1, 32)
 
     def project_sheet(self, values: torch.Tensor) -> torch.Tensor:
-        return values
+        angle = values[:, 0].float() * torch.pi / 2
+        return torch.stack([angle.cos(), angle.sin()] + 30 * [0 * angle], dim=1)
 
-    project_audio = project_sheet
+    def project_audio(self, values: torch.Tensor) -> torch.Tensor:
+        return self.project_sheet(values / 2)
 
 
 @pytest.fixture
@@ -198,6 +196,18 @@ def test_queries_run_over_the_whole_in_order(tmp_path, knowing):
     rows = [piece("up", rising, falling), piece("down", falling, rising)]
     found = identified(tmp_path, rows)
     assert (found[found.method == "sequence"]["rank"] == 2).all()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_second_half_counts(tmp_path, knowing, late):
+    """Two pieces that differ in one half only are told apart, whichever half it is."""
+
+    def halves(value: float):
+        return lambda share: np.where((share > 0.5) == late, value, 0.5)
+
+    rows = [piece(name, halves(v), halves(v)) for name, v in (("one", 0.1), ("two", 0.9))]
+    found = identified(tmp_path, rows)
+    assert (found[found.method == "sequence"]["rank"] == 1).all()
 
 
 def test_a_piece_without_entries_is_named_and_left_out(tmp_path, knowing, capfd):

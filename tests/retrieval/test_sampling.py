@@ -404,6 +404,7 @@ def test_a_batch_follows_from_its_number_and_the_seed(music):
     for n in (39, 7, 20, 7):
         assert all(torch.equal(*pair) for pair in zip(again[n], there[n], strict=True))
     other = batches(music, seed=4, augmentation=Augmentation())
+    assert other.order(0).tolist() != again.order(0).tolist()
     assert not torch.equal(other[0][0], there[0][0])
     assert not torch.equal(other[0][1], there[0][1])
 
