@@ -88,12 +88,10 @@ def test_every_pair_is_embedded_as_one_by_one(model, weights, files, tmp_path, m
     assert len(found) == 2 * 3 * 3
     assert found.pair.tolist() == 2 * list(range(9))
     assert found.piece_id.tolist() == 2 * (3 * ["tune2"] + 3 * ["tune1"] + 3 * ["tune0"])
+    held = [pq.ParquetFile(path).read().to_pylist() for (path,) in files.values()]
+    performed = {(row["rho"], row["piece_id"]): row for rows in held for row in rows}
     for pair in found.itertuples():
-        (row,) = (
-            row
-            for row in pq.read_table(files[str(pair.rho)][0]).to_pylist()
-            if row["piece_id"] == pair.piece_id
-        )
+        row = performed[pair.rho, pair.piece_id]
         assert (pair.frame, pair.x) == (row["frame"][pair.note_id], row["x"][pair.note_id])
         strip = np.array(Image.open(io.BytesIO(row["images"][0])))
         halved = snippet(strip, pair.x).reshape(80, 2, 100, 2).mean(axis=(1, 3)) / 255
