@@ -2,8 +2,9 @@
 
 Augmented training batches from strips and recordings that are far larger than the processor's
 caches. Two plain loaders cut the same examples: Pillow and NumPy one example at a time, and PyTorch
-with grid_sample a batch at a time. Without augmentation all three must agree. The share is what
-our batches cost of a training step that computes on the same core.
+with grid_sample a batch at a time. Without augmentation all three must agree, but for Pillow's
+rounding to whole grey levels. The share is what our batches cost of a training step that computes
+on the same core.
 """
 
 import time

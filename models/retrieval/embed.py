@@ -114,8 +114,9 @@ def embed_audio(
         return vectors(network.audio, batches, fabric, description, total), None
 
     def with_entropy(excerpts: torch.Tensor) -> torch.Tensor:
-        entropy = attention_entropy(network.attention(excerpts).float())
-        return torch.cat([network.audio(excerpts).float(), entropy[:, None]], dim=1)
+        weights = network.attention(excerpts)
+        entropy = attention_entropy(weights.float())
+        return torch.cat([network.audio(excerpts, weights).float(), entropy[:, None]], dim=1)
 
     found = vectors(with_entropy, batches, fabric, description, total)
     return found[:, :EMBEDDING], found[:, EMBEDDING]

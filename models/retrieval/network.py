@@ -173,13 +173,14 @@ class Network(nn.Module):
         """(n, 1, 80, 100) images, white 1 and ink 0 -> (n, 32) before the projection."""
         return self.sheet_branch(images)
 
-    def audio(self, excerpts: Tensor) -> Tensor:
+    def audio(self, excerpts: Tensor, weights: Tensor | None = None) -> Tensor:
         """(n, 1, 92, T) excerpts, bins x frames -> (n, 32) before the projection.
 
-        Attention weights are multiplied by T, so that even attention changes nothing.
+        weights: what `attention` gave, where it is known already. They are multiplied by T, so
+        that even attention changes nothing.
         """
         if self.attends:
-            weights = self.attention(excerpts)
+            weights = self.attention(excerpts) if weights is None else weights
             excerpts = excerpts * (weights * self.context)[:, None, None, :]
         return self.audio_branch(excerpts)
 

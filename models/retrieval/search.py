@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["flat", "hnsw", "ivf"]
 
-QUERIES_AT_ONCE = 256
-CANDIDATES_AT_ONCE = 8_192  # a block of scores takes 8 MiB
+QUERIES_AT_ONCE = 1_024  # large, so that threads on a busy machine seldom wait for each other
+CANDIDATES_AT_ONCE = 8_192  # a block of scores takes 32 MiB
 TIE = 1e-6  # dot products of the same two float32 vectors differ by less, in whatever order summed
 
 # A graph (hnsw): nearly exact at any size, but long to build, and 270 bytes a vector of 32 values.

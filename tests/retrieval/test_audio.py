@@ -73,6 +73,15 @@ def test_a_stretch_is_cut_from_the_whole(tmp_path, suffix, rate, first):
     np.testing.assert_allclose(found, whole(path)[first : first + 84], rtol=0, atol=ROUNDING)
 
 
+def test_resampling_knows_what_lies_around(tmp_path):
+    """The window of the spectrogram would hide it: samples at the very ends of a stretch."""
+    path = recording(tmp_path / "sound.wav", 48_000)
+    with audio.opened(path) as sound:
+        found = audio._resampled(sound, 50_001, 50_100)
+    expected = pipeline.spectrogram.load(path)[50_001:50_100]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
+
+
 def test_beyond_the_ends_there_is_nothing(tmp_path):
     path = recording(tmp_path / "sound.wav", 22_050)
     expected = whole(path)

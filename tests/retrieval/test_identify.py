@@ -93,18 +93,15 @@ def test_the_rank_is_that_of_the_right_piece():
 
 
 def test_a_long_piece_is_no_worse_for_its_length():
-    """One entry, three, or ten times as many as the query has places."""
-    random = np.random.default_rng(1)
-    counts = [1, 3, 100]
-    waypoints = [random.standard_normal((min(count, 10), 32)) for count in counts]
-    entries = [
-        unit(np.repeat(own, -(-count // len(own)), axis=0)[:count])
-        for own, count in zip(waypoints, counts, strict=True)
-    ]
-    queries = np.stack([own[np.linspace(0, len(own) - 1, 10).astype(int)] for own in entries])
-    noisy = unit(queries + 0.12 * random.standard_normal(queries.shape))
-    found = ranks(noisy, np.vstack(entries), np.repeat(np.arange(3), counts))
-    np.testing.assert_array_equal(found["sequence"], 1)
+    """It fits the query well, with ten entries for every place; a short one fits badly."""
+    axes = np.eye(32, dtype=np.float32)
+    query = axes[:10]
+    long = np.repeat(0.9 * query, 10, axis=0) + np.sqrt(1 - 0.9**2) * axes[20]
+    short = 0.5 * query + np.sqrt(1 - 0.5**2) * axes[21]
+    entries = np.vstack([long, short]).astype(np.float32)
+    assert sequence_cost(1 - query @ long.T) > sequence_cost(1 - query @ short.T)
+    found = ranks(np.stack([query, query]), entries, np.repeat([0, 1], [100, 10]))
+    assert found["sequence"].tolist() == [1, 2]
 
 
 # --- the experiment --------------------------------------------------------------------------

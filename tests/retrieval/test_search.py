@@ -13,7 +13,7 @@ def unit(count: int, seed: int = 0, dimensions: int = 8) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.fixture(params=[(1, 1), (4, 7), (256, 8_192)], ids=str)
+@pytest.fixture(params=[(1, 1), (4, 7), (1_024, 8_192)], ids=str)
 def blocks(request, monkeypatch):
     """Blocks of one, blocks that do not divide the sizes, and blocks that hold everything."""
     monkeypatch.setattr(search, "QUERIES_AT_ONCE", request.param[0])
