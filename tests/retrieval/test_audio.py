@@ -12,7 +12,7 @@ import pipeline.spectrogram
 from models.retrieval import audio
 from pipeline.constants import RETRIEVAL, SPECTROGRAM_RATE_HZ
 
-SECONDS = 23.37  # several blocks, and no whole number of frames
+SECONDS = 11.87  # several blocks, and no whole number of frames
 ROUNDING = 2e-6
 BLOCK_SAMPLES = 65_536  # libsndfile's Vorbis encoder overflows its stack on long blocks
 
@@ -65,7 +65,7 @@ def test_equals_the_pipelines_spectrogram(tmp_path, suffix, rate):
 @pytest.mark.parametrize(
     ("suffix", "rate"), [(".flac", 44_100), (".wav", 48_000), (".mp3", 44_100)]
 )
-@pytest.mark.parametrize("first", [0, 100, 201, 333])
+@pytest.mark.parametrize("first", [0, 100, 153])
 def test_a_stretch_is_cut_from_the_whole(tmp_path, suffix, rate, first):
     path = recording(tmp_path / f"sound{suffix}", rate)
     with audio.opened(path) as sound:
@@ -188,7 +188,7 @@ def test_a_file_that_shrinks_is_named(tmp_path):
     path = recording(tmp_path / "shrinks.wav", 22_050)
     with audio.opened(path) as sound:
         os.truncate(path, path.stat().st_size // 2)
-        with pytest.raises(ValueError, match=r"ends after 1[0-2].\d s .* promises 23.4 s"):
+        with pytest.raises(ValueError, match=r"ends after [56].\d s .* promises 11.9 s"):
             audio.stretch(sound, 0, audio.count(sound))
 
 
