@@ -1,6 +1,8 @@
 # Settings, names and paths that the stages share.
 import json
 import math
+import os
+import re
 import shlex
 
 import yaml
@@ -45,7 +47,7 @@ wildcard_constraints:
     font="|".join(config["fonts"]).replace(".", r"\."),
     rho=r"[0-9.]+(-[0-9.]+)?",
     split="|".join(SPLITS),
-    model="|".join(RETRIEVAL["models"]).replace("+", r"\+") if RETRIEVAL else "none",
+    model="|".join(map(re.escape, RETRIEVAL["models"])) if RETRIEVAL else "none",
 
 
 def batches(collection):
@@ -295,7 +297,7 @@ RETRIEVAL_ATTENTION = [
     "attention_examples",
     "attention_entropy",
 ]
-ATTENDING = [model for model in MODELS if model.endswith("+AT")]
+ATTENDING = [model for model in MODELS if model.endswith("AT")]
 
 
 def in_report(names):
@@ -364,3 +366,8 @@ def tested_shards(rho):
 def stem(wildcards, output):
     """What the names of a rule's outputs have in common, up to their suffix."""
     return output[0].rsplit(".", 1)[0]
+
+
+def folder(wildcards, output):
+    """The folder that a rule's outputs share."""
+    return os.path.dirname(output[0])

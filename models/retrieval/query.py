@@ -49,7 +49,7 @@ WINDOWS = 100  # of a recording, at most
 STEP_FRAMES = 10  # between windows of a short recording, 0.5 s
 PIECES_AT_ONCE = 16  # written together
 WIDTH_IN, ROW_IN = 7.0, 2.0  # of the picture, and of a match in it
-LONGEST_NAME = 44  # letters over a snippet
+LONGEST_NAME = 60  # letters over a match
 
 
 def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
@@ -397,13 +397,14 @@ def _draw(
         figure = canvas.new(WIDTH_IN, ROW_IN * len(found) + 0.3)
         rows = figure.subplots(len(found), 2, squeeze=False, width_ratios=[1.4, 1])
         for (sound, sheet), match in zip(rows, found, strict=True):
-            _draw_sound(sound, excerpts[match.window, 0], _seconds(frames[match.window]))
+            name, at = collection.pieces[match.piece], _seconds(frames[match.window])
+            _draw_sound(sound, excerpts[match.window, 0], at)
             if attention is not None:
                 _draw_attention(sound, attention[match.window])
-            name = collection.pieces[match.piece]
+            title = f"{_short(name)}\nheard at {at:,.1f} s"
+            sound.set_title(title, loc="left", parse_math=False)
             canvas.show(sheet, snippet(strips[name], match.x), cmap="gray", vmin=0, vmax=WHITE)
-            sheet.set_title(f"{_short(name)}\n{match.x:,.0f} px, cosine {match.score:.3f}",
-                            loc="left", parse_math=False)  # fmt: skip
+            sheet.set_title(f"printed at {match.x:,.0f} px\ncosine {match.score:.3f}", loc="left")
         rows[-1, 0].set_xlabel("time (s)")
         with tables.replacing(out) as temporary:
             figure.savefig(temporary, format="png", dpi=canvas.DPI, metadata=canvas.UNDATED[".png"])
@@ -422,7 +423,6 @@ def _draw_sound(axes, excerpt: np.ndarray, at: float) -> None:
     )
     axes.axvline(at, color="white", linewidth=1, linestyle=":")
     axes.set(yticks=[], ylabel=f"{bins} bins")
-    axes.set_title(f"heard at {at:,.1f} s", loc="left")
 
 
 def _draw_attention(axes, weights: np.ndarray) -> None:

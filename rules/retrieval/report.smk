@@ -25,7 +25,7 @@ rule retrieval_tables:
     conda:
         "../../envs/learning.yaml"
     params:
-        out=f"{RESULTS}/tables",
+        out=folder,
     shell:
         "python -m models retrieval tables --measures {input.measures}"
         " --identified {input.identified} --aligned {input.aligned} --out {params.out} 2> {log}"
@@ -42,7 +42,7 @@ rule retrieval_curves:
     conda:
         "../../envs/learning.yaml"
     params:
-        out=f"{RESULTS}/figures",
+        out=folder,
         flags=lambda wildcards, input: flags(
             histories=dict(zip(MODELS, input.histories))
         ),
@@ -65,7 +65,7 @@ rule retrieval_example:
     resources:
         mem_mb=2000,  # the test split at one tempo
     params:
-        out=f"{RESULTS}/figures",
+        out=folder,
         flags=flags(shards=tested_shards(AT_WRITTEN_TEMPO)),
     shell:
         "python -m models retrieval example --weights {input.weights} {params.flags}"
@@ -88,7 +88,7 @@ if ATTENDING:
         resources:
             mem_mb=2000,  # the test split at one tempo
         params:
-            out=f"{RESULTS}/figures",
+            out=folder,
             flags=flags(shards=tested_shards(AT_WRITTEN_TEMPO), seed=config["seed"]),
         shell:
             "python -m models retrieval attention --weights {input.weights} {params.flags}"
