@@ -14,38 +14,39 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
+def field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
+    """A column that says what it means, and in which unit."""
     metadata = {"description": description}
     if unit:
         metadata["unit"] = unit
     return pa.field(name, kind, metadata=metadata)
 
 
-_PIECE = _field("piece_id", pa.string(), "unit of the split and of failure")
-_SPLIT = _field("split", pa.string(), "train, valid, test, or extra: in no published split")
-_FONT = _field("font", pa.string(), "name of the sound font in the config")
-_SPECTROGRAM = _field(
+_PIECE = field("piece_id", pa.string(), "unit of the split and of failure")
+_SPLIT = field("split", pa.string(), "train, valid, test, or extra: in no published split")
+_FONT = field("font", pa.string(), "name of the sound font in the config")
+_SPECTROGRAM = field(
     "spectrogram", pa.list_(pa.float32()), "frames x bins, flat, row after row", "log10(1+|X|)"
 )
-_RHO = _field("rho", pa.float32(), "tempo ratio, 2 is twice as fast")
+_RHO = field("rho", pa.float32(), "tempo ratio, 2 is twice as fast")
 
 PIECES = pa.schema(
     [
         _PIECE,
-        _field("collection", pa.string(), "name of the collection in the config"),
+        field("collection", pa.string(), "name of the collection in the config"),
         _SPLIT,
-        _field("source", pa.string(), "file or work that the piece was read from"),
-        _field("composer", pa.string(), "as the source gives it"),
-        _field("title", pa.string(), "as the source gives it"),
-        _field("licence", pa.string(), "of the score"),
-        _field("batch", pa.int32(), "job that carries the piece; follows from its id"),
-        _field("reason", pa.string(), "why the piece was left out; null where it was kept"),
-        _field(
+        field("source", pa.string(), "file or work that the piece was read from"),
+        field("composer", pa.string(), "as the source gives it"),
+        field("title", pa.string(), "as the source gives it"),
+        field("licence", pa.string(), "of the score"),
+        field("batch", pa.int32(), "job that carries the piece; follows from its id"),
+        field("reason", pa.string(), "why the piece was left out; null where it was kept"),
+        field(
             "score",
             pa.list_(pa.struct([("name", pa.string()), ("text", pa.large_string())])),
             "LilyPond files by relative name, the first is compiled; null where it was left out",
         ),
-        _field(
+        field(
             "melody",
             pa.list_(
                 pa.struct(
@@ -61,77 +62,77 @@ PIECES = pa.schema(
 IMAGES = pa.schema(
     [
         _PIECE,
-        _field("image", pa.int32(), "running number in the piece"),
-        _field("png", pa.binary(), "a page, or one staff of a tune; 8-bit grey, white 255"),
-        _field("width", pa.int32(), "of the image", "px"),
-        _field("height", pa.int32(), "of the image", "px"),
+        field("image", pa.int32(), "running number in the piece"),
+        field("png", pa.binary(), "a page, or one staff of a tune; 8-bit grey, white 255"),
+        field("width", pa.int32(), "of the image", "px"),
+        field("height", pa.int32(), "of the image", "px"),
     ]
 )
 
 SYSTEMS = pa.schema(
     [
         _PIECE,
-        _field("system", pa.int32(), "running number in the piece, from the top"),
-        _field("image", pa.int32(), "image that shows the system"),
-        _field("left", pa.float32(), "where the staff lines begin", "px"),
-        _field("right", pa.float32(), "where the staff lines end", "px"),
-        _field("top", pa.list_(pa.float32()), "first line of each staff, from the top", "px"),
-        _field("bottom", pa.list_(pa.float32()), "last line of each staff", "px"),
+        field("system", pa.int32(), "running number in the piece, from the top"),
+        field("image", pa.int32(), "image that shows the system"),
+        field("left", pa.float32(), "where the staff lines begin", "px"),
+        field("right", pa.float32(), "where the staff lines end", "px"),
+        field("top", pa.list_(pa.float32()), "first line of each staff, from the top", "px"),
+        field("bottom", pa.list_(pa.float32()), "last line of each staff", "px"),
     ]
 )
 
 NOTEHEADS = pa.schema(
     [
         _PIECE,
-        _field("head_id", pa.int32(), "running number in the piece, in order of moment"),
-        _field("image", pa.int32(), "image that shows the head"),
-        _field("system", pa.int32(), "system that the head stands in"),
-        _field("staff", pa.int32(), "staff of the system, 0 at the top"),
-        _field("x", pa.float32(), "centre of the head, origin at the image's left edge", "px"),
-        _field("y", pa.float32(), "centre of the head, origin at the image's top edge", "px"),
-        _field("width", pa.float32(), "of the head", "px"),
-        _field("height", pa.float32(), "of the head", "px"),
-        _field("pitch", pa.int16(), "MIDI number"),
-        _field("moment", pa.float64(), "in the printed score, repeats not played", "quarter notes"),
-        _field("grace", pa.bool_(), "a grace note"),
-        _field("tied", pa.bool_(), "continues a note that already sounds"),
+        field("head_id", pa.int32(), "running number in the piece, in order of moment"),
+        field("image", pa.int32(), "image that shows the head"),
+        field("system", pa.int32(), "system that the head stands in"),
+        field("staff", pa.int32(), "staff of the system, 0 at the top"),
+        field("x", pa.float32(), "centre of the head, origin at the image's left edge", "px"),
+        field("y", pa.float32(), "centre of the head, origin at the image's top edge", "px"),
+        field("width", pa.float32(), "of the head", "px"),
+        field("height", pa.float32(), "of the head", "px"),
+        field("pitch", pa.int16(), "MIDI number"),
+        field("moment", pa.float64(), "in the printed score, repeats not played", "quarter notes"),
+        field("grace", pa.bool_(), "a grace note"),
+        field("tied", pa.bool_(), "continues a note that already sounds"),
     ]
 )
 
 NOTES = pa.schema(
     [
         _PIECE,
-        _field("note_id", pa.int32(), "running number in the piece, in order of onset"),
-        _field("onset", pa.float64(), "repeats played out", "quarter notes"),
-        _field("onset_s", pa.float64(), "at rho = 1", "s"),
-        _field("duration", pa.float64(), "ties joined", "quarter notes"),
-        _field("duration_s", pa.float64(), "at rho = 1", "s"),
-        _field("pitch", pa.int16(), "MIDI number"),
-        _field("head_id", pa.int32(), "printed head of the onset; null where there is none"),
-        _field("reason", pa.string(), "why a note has no head; null where it has one"),
+        field("note_id", pa.int32(), "running number in the piece, in order of onset"),
+        field("onset", pa.float64(), "repeats played out", "quarter notes"),
+        field("onset_s", pa.float64(), "at rho = 1", "s"),
+        field("duration", pa.float64(), "ties joined", "quarter notes"),
+        field("duration_s", pa.float64(), "at rho = 1", "s"),
+        field("pitch", pa.int16(), "MIDI number"),
+        field("head_id", pa.int32(), "printed head of the onset; null where there is none"),
+        field("reason", pa.string(), "why a note has no head; null where it has one"),
     ]
 )
 
 ENGRAVED = pa.schema(
     [
         _PIECE,
-        _field("images", pa.int32(), "images: pages, or staves of a tune"),
-        _field("systems", pa.int32(), "systems"),
-        _field("noteheads", pa.int32(), "printed noteheads"),
-        _field("notes", pa.int32(), "sounding notes"),
-        _field("linked", pa.int32(), "of them, those that have a head"),
-        _field("onsets", pa.int32(), "times at which notes begin"),
-        _field("linked_onsets", pa.int32(), "of them, those of which a note has a head"),
-        _field("midi_notes", pa.int32(), "strokes of keys in LilyPond's own MIDI files"),
-        _field("midi_frames", pa.int32(), "frames that they begin in, 20 a second, as MSMD counts"),
-        _field("off_height", pa.int32(), "heads that fit neither clef and pitch nor the source"),
-        _field("off_ink", pa.int32(), "heads without a head's ink under them"),
-        _field(
+        field("images", pa.int32(), "images: pages, or staves of a tune"),
+        field("systems", pa.int32(), "systems"),
+        field("noteheads", pa.int32(), "printed noteheads"),
+        field("notes", pa.int32(), "sounding notes"),
+        field("linked", pa.int32(), "of them, those that have a head"),
+        field("onsets", pa.int32(), "times at which notes begin"),
+        field("linked_onsets", pa.int32(), "of them, those of which a note has a head"),
+        field("midi_notes", pa.int32(), "strokes of keys in LilyPond's own MIDI files"),
+        field("midi_frames", pa.int32(), "frames that they begin in, 20 a second, as MSMD counts"),
+        field("off_height", pa.int32(), "heads that fit neither clef and pitch nor the source"),
+        field("off_ink", pa.int32(), "heads without a head's ink under them"),
+        field(
             "off_accidental",
             pa.int32(),
             "heads whose pitch follows neither from accidentals and key nor from the source",
         ),
-        _field("reason", pa.string(), "why nothing was engraved; null where it was"),
+        field("reason", pa.string(), "why nothing was engraved; null where it was"),
     ]
 )
 
@@ -140,10 +141,10 @@ PERFORMANCES = pa.schema(
         _PIECE,
         _FONT,
         _RHO,
-        _field("audio", pa.string(), "FLAC file, relative to the folder of the audio"),
-        _field("duration_s", pa.float32(), "of the recording", "s"),
-        _field("loudness_db", pa.float32(), "root mean square below full scale", "dBFS"),
-        _field("reason", pa.string(), "why there is no recording; null where there is one"),
+        field("audio", pa.string(), "FLAC file, relative to the folder of the audio"),
+        field("duration_s", pa.float32(), "of the recording", "s"),
+        field("loudness_db", pa.float32(), "root mean square below full scale", "dBFS"),
+        field("reason", pa.string(), "why there is no recording; null where there is one"),
     ]
 )
 
@@ -152,9 +153,9 @@ FEATURES = pa.schema(
         _PIECE,
         _FONT,
         _RHO,
-        _field("fps", pa.float32(), "frame rate", "1/s"),
-        _field("bins", pa.int32(), "frequency bins a frame"),
-        _field(
+        field("fps", pa.float32(), "frame rate", "1/s"),
+        field("bins", pa.int32(), "frequency bins a frame"),
+        field(
             "spectrogram",
             pa.list_(pa.float32()),
             "frames x bins, flat, row after row",
@@ -169,24 +170,24 @@ SHARDS = pa.schema(
         _SPLIT,
         _FONT,
         _RHO,
-        _field("fps", pa.float32(), "frame rate", "1/s"),
-        _field("bins", pa.int32(), "frequency bins a frame"),
+        field("fps", pa.float32(), "frame rate", "1/s"),
+        field("bins", pa.int32(), "frequency bins a frame"),
         _SPECTROGRAM,
-        _field("images", pa.list_(pa.binary()), "PNG of each staff of a tune, or of one strip"),
-        _field("left", pa.list_(pa.float32()), "where the lines begin in each image", "px"),
-        _field("right", pa.list_(pa.float32()), "where the lines end in each image", "px"),
-        _field("note_id", pa.list_(pa.int32()), "one entry a sounding onset, in order"),
-        _field("frame", pa.list_(pa.int32()), "first frame at or after the onset", "frames"),
-        _field("image", pa.list_(pa.int32()), "index into images"),
-        _field("x", pa.list_(pa.float32()), "centre of the onset's notehead in its image", "px"),
-        _field("pitch", pa.list_(pa.int16()), "MIDI number"),
-        _field(
+        field("images", pa.list_(pa.binary()), "PNG of each staff of a tune, or of one strip"),
+        field("left", pa.list_(pa.float32()), "where the lines begin in each image", "px"),
+        field("right", pa.list_(pa.float32()), "where the lines end in each image", "px"),
+        field("note_id", pa.list_(pa.int32()), "one entry a sounding onset, in order"),
+        field("frame", pa.list_(pa.int32()), "first frame at or after the onset", "frames"),
+        field("image", pa.list_(pa.int32()), "index into images"),
+        field("x", pa.list_(pa.float32()), "centre of the onset's notehead in its image", "px"),
+        field("pitch", pa.list_(pa.int16()), "MIDI number"),
+        field(
             "first_frame", pa.list_(pa.int32()), "first onset of the pass over the staff", "frames"
         ),
-        _field(
+        field(
             "last_frame", pa.list_(pa.int32()), "last onset of the pass over the staff", "frames"
         ),
-        _field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
+        field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
     ]
 )
 
@@ -264,13 +265,12 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
         found = pq.read_schema(path)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path}: not a Parquet file ({error}); delete it and run again") from None
-    for field in schema:
-        if field.name not in found.names:
+    for column in schema:
+        if column.name not in found.names:
             raise ValueError(
-                f"{path}: column '{field.name}' is missing; written by another version?"
+                f"{path}: column '{column.name}' is missing; written by another version?"
             )
-        if found.field(field.name).type != field.type:
-            raise ValueError(
-                f"{path}: column '{field.name}' is {found.field(field.name).type}, not {field.type}"
-            )
+        kind = found.field(column.name).type
+        if kind != column.type:
+            raise ValueError(f"{path}: column '{column.name}' is {kind}, not {column.type}")
     return pq.read_table(path, columns=columns)

@@ -35,27 +35,23 @@ MOST_CELLS = 2**26
 METHODS = ("network", "published", "line")
 
 
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
-    return pa.field(name, kind, metadata={"description": description, "unit": unit})
-
-
 ALIGNED = pa.schema(
     [
-        _field("model", pa.string(), "name of the network"),
-        _field(
+        tables.field("model", pa.string(), "name of the network"),
+        tables.field(
             "method",
             pa.string(),
             "network; published: of windows inside, an onset beyond them is no error; line: even "
             "tempo, a straight line from end to end",
         ),
         tables.SHARDS.field("piece_id"),
-        _field("onsets", pa.int32(), "in the piece"),
-        _field("outside", pa.int32(), "of them, those that the path does not reach"),
-        _field("mean_px", pa.float64(), "mean distance of true and found place", "px"),
-        _field("median_px", pa.float64(), "median distance of true and found place", "px"),
-        _field("mean_percent", pa.float64(), "of the width of a page", "%"),
-        _field("median_percent", pa.float64(), "of the width of a page", "%"),
-        _field("within", pa.float64(), "share of the onsets at most 25 px off"),
+        tables.field("onsets", pa.int32(), "in the piece"),
+        tables.field("outside", pa.int32(), "of them, those that the path does not reach"),
+        tables.field("mean_px", pa.float64(), "mean distance of true and found place", "px"),
+        tables.field("median_px", pa.float64(), "median distance of true and found place", "px"),
+        tables.field("mean_percent", pa.float64(), "of the width of a page", "%"),
+        tables.field("median_percent", pa.float64(), "of the width of a page", "%"),
+        tables.field("within", pa.float64(), "share of the onsets at most 25 px off"),
     ]
 )
 

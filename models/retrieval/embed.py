@@ -30,24 +30,24 @@ HASH_BYTES = 8
 KEY = ["piece_id", "font", "note_id", "frame"]  # of an onset among performances of one tempo
 
 
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
-    return pa.field(name, kind, metadata={"description": description, "unit": unit})
-
-
 EMBEDDINGS = pa.schema(
     [
-        _field("protocol", pa.string(), "how pairs are chosen and snippets cropped"),
+        tables.field("protocol", pa.string(), "how pairs are chosen and snippets cropped"),
         *(tables.SHARDS.field(name) for name in ("rho", "font")),
-        _field("pair", pa.int32(), "running number in protocol and tempo"),
+        tables.field("pair", pa.int32(), "running number in protocol and tempo"),
         tables.SHARDS.field("piece_id"),
-        _field("note_id", pa.int32(), "of the piece"),
-        _field("frame", pa.int32(), "first frame at or after the onset", "frames"),
-        _field("x", pa.float32(), "of the onset's head in the strip", "px"),
-        _field("snippet", pa.int64(), "hash of the pixels that the network sees"),
-        _field("onsets", pa.int32(), "frames with an onset in the excerpt"),
-        _field("entropy", pa.float32(), "of the attention; null where there is none", "nats"),
-        _field("sheet", pa.list_(pa.float32()), "vector of the snippet before the projection"),
-        _field("audio", pa.list_(pa.float32()), "vector of the excerpt before the projection"),
+        tables.field("note_id", pa.int32(), "of the piece"),
+        tables.field("frame", pa.int32(), "first frame at or after the onset", "frames"),
+        tables.field("x", pa.float32(), "of the onset's head in the strip", "px"),
+        tables.field("snippet", pa.int64(), "hash of the pixels that the network sees"),
+        tables.field("onsets", pa.int32(), "frames with an onset in the excerpt"),
+        tables.field("entropy", pa.float32(), "of the attention; null where there is none", "nats"),
+        tables.field(
+            "sheet", pa.list_(pa.float32()), "vector of the snippet before the projection"
+        ),
+        tables.field(
+            "audio", pa.list_(pa.float32()), "vector of the excerpt before the projection"
+        ),
     ]
 )  # the schema's metadata names the model and the SHA-256 of its weights file
 

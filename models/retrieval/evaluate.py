@@ -26,29 +26,29 @@ DIRECTIONS = {"A2S": "audio asks for sheet music", "S2A": "sheet music asks for 
 PROJECTION = "cca."  # the tensors of a weights file that a refined one has otherwise
 
 
-def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
-    return pa.field(name, kind, metadata={"description": description})
-
-
 MEASURES = pa.schema(
     [
-        _field("model", pa.string(), "name of the network"),
-        _field("projection", pa.string(), "unrefined: of the last batch of training, or refined"),
+        tables.field("model", pa.string(), "name of the network"),
+        tables.field(
+            "projection", pa.string(), "unrefined: of the last batch of training, or refined"
+        ),
         EMBEDDINGS.field("protocol"),
         EMBEDDINGS.field("rho"),
-        _field("direction", pa.string(), "; ".join(f"{k}: {v}" for k, v in DIRECTIONS.items())),
-        _field(
+        tables.field(
+            "direction", pa.string(), "; ".join(f"{k}: {v}" for k, v in DIRECTIONS.items())
+        ),
+        tables.field(
             "measure",
             pa.string(),
             "rates as fractions; r1_identical: the first answer's snippet is pixel for pixel the "
             "true one; duplicates: another pair's snippet is; ranks from 1",
         ),
-        _field("micro", pa.float64(), "over all pairs"),
-        _field("macro", pa.float64(), "mean over pieces"),
-        _field("low", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
-        _field("high", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
-        _field("n_pairs", pa.int64(), "pairs that the row rests on: queries, and candidates"),
-        _field("n_pieces", pa.int64(), "pieces that the row rests on"),
+        tables.field("micro", pa.float64(), "over all pairs"),
+        tables.field("macro", pa.float64(), "mean over pieces"),
+        tables.field("low", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
+        tables.field("high", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
+        tables.field("n_pairs", pa.int64(), "pairs that the row rests on: queries, and candidates"),
+        tables.field("n_pieces", pa.int64(), "pieces that the row rests on"),
     ]
 )
 

@@ -30,18 +30,14 @@ NEIGHBOURS = 25  # entries that each place votes for
 AT_ONCE = 100  # images or excerpts in one forward pass
 
 
-def _field(name: str, kind: pa.DataType, description: str) -> pa.Field:
-    return pa.field(name, kind, metadata={"description": description})
-
-
 IDENTIFIED = pa.schema(
     [
-        _field("model", pa.string(), "name of the network"),
-        _field("direction", pa.string(), "A2S: audio is the query; S2A: sheet music is"),
-        _field("method", pa.string(), "votes or sequence"),
+        tables.field("model", pa.string(), "name of the network"),
+        tables.field("direction", pa.string(), "A2S: audio is the query; S2A: sheet music is"),
+        tables.field("method", pa.string(), "votes or sequence"),
         tables.SHARDS.field("piece_id"),
-        _field("rank", pa.float64(), "of the right piece, from 1; the expected one in a tie"),
-        _field("n_pieces", pa.int32(), "pieces in the database"),
+        tables.field("rank", pa.float64(), "of the right piece, from 1; the expected one in a tie"),
+        tables.field("n_pieces", pa.int32(), "pieces in the database"),
     ]
 )
 

@@ -6,12 +6,13 @@ frames of the excerpt before they embed it.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -213,8 +214,9 @@ def save(network: Network, path: Path | str, **metadata: str) -> None:
     The file's metadata names the model, the spectrogram it hears, and what else is given.
     """
     tensors = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+    written = serialise(tensors, _identity(network) | metadata)
     with tables.replacing(Path(path)) as temporary:
-        save_file(tensors, temporary, _identity(network) | metadata)
+        temporary.write_bytes(_sorted_header(written))
 
 
 def load(path: Path | str) -> Network:
@@ -244,6 +246,19 @@ def load(path: Path | str) -> Network:
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit {network.name}; train it again") from error
     return network.eval()
+
+
+def _sorted_header(written: bytes) -> bytes:
+    """The same safetensors file with its metadata in order, so that equal weights are equal bytes.
+
+    The library keeps metadata in a hash map, whose order differs from process to process.
+    """
+    end = 8 + int.from_bytes(written[:8], "little")
+    header = json.loads(written[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + written[end:]
 
 
 def digest(path: Path | str) -> str:

@@ -29,21 +29,19 @@ _PER_ROW = ("piece_id", "split", "font", "rho", "fps", "bins", "right")
 _PER_ONSET = ("note_id", "frame", "x", "reason")
 
 
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
-    return pa.field(name, kind, metadata={"description": description, "unit": unit})
-
-
 PAIRS = pa.schema(
     [
-        _field("protocol", pa.string(), "how pairs were chosen: fixed or 2019"),
-        _field("context", pa.int32(), "networks it is for, by their excerpt; 0 is all", "frames"),
+        tables.field("protocol", pa.string(), "how pairs were chosen: fixed or 2019"),
+        tables.field(
+            "context", pa.int32(), "networks it is for, by their excerpt; 0 is all", "frames"
+        ),
         tables.SHARDS.field("rho"),
         tables.SHARDS.field("font"),
-        _field("pair", pa.int32(), "running number; in `fixed` the same note at every tempo"),
+        tables.field("pair", pa.int32(), "running number; in `fixed` the same note at every tempo"),
         tables.SHARDS.field("piece_id"),
-        _field("note_id", pa.int32(), "of the piece"),
-        _field("frame", pa.int32(), "first frame at or after the onset", "frames"),
-        _field("x", pa.float32(), "centre of the onset's notehead in the strip", "px"),
+        tables.field("note_id", pa.int32(), "of the piece"),
+        tables.field("frame", pa.int32(), "first frame at or after the onset", "frames"),
+        tables.field("x", pa.float32(), "centre of the onset's notehead in the strip", "px"),
     ]
 )
 

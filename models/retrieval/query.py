@@ -52,18 +52,16 @@ WIDTH_IN, ROW_IN = 7.0, 2.0  # of the picture, and of a match in it
 LONGEST_NAME = 60  # letters over a match
 
 
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
-    return pa.field(name, kind, metadata={"description": description, "unit": unit})
-
-
 INDEX = pa.schema(
     [
         tables.SHARDS.field("piece_id"),
-        _field("strip", pa.binary(), "PNG, 8-bit grey, white 255"),
-        _field("width", pa.int32(), "of the strip", "px"),
-        _field("x", pa.list_(pa.float32()), "printed places with an onset, in order", "px"),
-        _field("note_id", pa.list_(pa.int32()), "first onset that is printed there"),
-        _field("vectors", pa.list_(pa.float32()), "unit vectors of the snippets, flat, 32 each"),
+        tables.field("strip", pa.binary(), "PNG, 8-bit grey, white 255"),
+        tables.field("width", pa.int32(), "of the strip", "px"),
+        tables.field("x", pa.list_(pa.float32()), "printed places with an onset, in order", "px"),
+        tables.field("note_id", pa.list_(pa.int32()), "first onset that is printed there"),
+        tables.field(
+            "vectors", pa.list_(pa.float32()), "unit vectors of the snippets, flat, 32 each"
+        ),
     ]
 )  # the schema's metadata names the model, the SHA-256 of its weights file, and the dimensions
 

@@ -34,23 +34,19 @@ EPSILON = 1e-8  # of Adam, too
 AUGMENTATION = sampling.Augmentation()  # the authors'
 
 
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
-    return pa.field(name, kind, metadata={"description": description, "unit": unit})
-
-
 HISTORY = pa.schema(
     [
-        _field("epoch", pa.int32(), "from 1"),
-        _field("samples", pa.int64(), "pairs seen since the start"),
-        _field("seconds", pa.float64(), "of the epoch, with its validation", "s"),
-        _field("rate", pa.float64(), "of learning, as the epoch began"),
-        _field("round", pa.int32(), "refinements before this epoch"),
-        _field("train_loss", pa.float64(), "mean of the epoch"),
-        _field("valid_loss", pa.float64(), "all validation pairs as one batch"),
-        _field("valid_mrr", pa.float64(), "mean reciprocal rank, sheet to audio"),
-        _field("valid_r1", pa.float64(), "share of snippets with the right excerpt first"),
-        _field("best", pa.bool_(), "no epoch before had a higher valid_mrr"),
-        _field("peak_mb", pa.float64(), "most main memory of the process so far", "MB"),
+        tables.field("epoch", pa.int32(), "from 1"),
+        tables.field("samples", pa.int64(), "pairs seen since the start"),
+        tables.field("seconds", pa.float64(), "of the epoch, with its validation", "s"),
+        tables.field("rate", pa.float64(), "of learning, as the epoch began"),
+        tables.field("round", pa.int32(), "refinements before this epoch"),
+        tables.field("train_loss", pa.float64(), "mean of the epoch"),
+        tables.field("valid_loss", pa.float64(), "all validation pairs as one batch"),
+        tables.field("valid_mrr", pa.float64(), "mean reciprocal rank, sheet to audio"),
+        tables.field("valid_r1", pa.float64(), "share of snippets with the right excerpt first"),
+        tables.field("best", pa.bool_(), "no epoch before had a higher valid_mrr"),
+        tables.field("peak_mb", pa.float64(), "most main memory of the process so far", "MB"),
     ]
 )
 

@@ -32,37 +32,33 @@ STAVES_AT_ONCE = 32  # images in one forward pass
 NOTES_AT_ONCE = 200
 
 
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
-    return pa.field(name, kind, metadata={"description": description, "unit": unit})
-
-
 PREDICTIONS = pa.schema(
     [
         *(tables.SHARDS.field(name) for name in ("split", "piece_id", "font", "rho")),
-        _field("note_id", pa.int32(), "of the piece"),
-        _field("image", pa.int32(), "staff image, running number in the piece"),
-        _field("frame", pa.int32(), "first frame at or after the onset", "frames"),
-        _field("x", pa.float32(), "true place", "px"),
-        _field("probabilities", pa.list_(pa.float32()), "of each bucket"),
-        _field("x_max", pa.float32(), "centre of the most probable bucket", "px"),
-        _field("x_int", pa.float32(), "weighted with its neighbours (eq. 3)", "px"),
-        _field("x_linear", pa.float32(), "baseline: share of the recording's time", "px"),
-        _field("x_timed", pa.float32(), "oracle: share of the true time of the staff", "px"),
-        _field("x_frequent", pa.float32(), "baseline: most frequent training bucket", "px"),
+        tables.field("note_id", pa.int32(), "of the piece"),
+        tables.field("image", pa.int32(), "staff image, running number in the piece"),
+        tables.field("frame", pa.int32(), "first frame at or after the onset", "frames"),
+        tables.field("x", pa.float32(), "true place", "px"),
+        tables.field("probabilities", pa.list_(pa.float32()), "of each bucket"),
+        tables.field("x_max", pa.float32(), "centre of the most probable bucket", "px"),
+        tables.field("x_int", pa.float32(), "weighted with its neighbours (eq. 3)", "px"),
+        tables.field("x_linear", pa.float32(), "baseline: share of the recording's time", "px"),
+        tables.field("x_timed", pa.float32(), "oracle: share of the true time of the staff", "px"),
+        tables.field("x_frequent", pa.float32(), "baseline: most frequent training bucket", "px"),
     ]
 )
 
 MEASURES = pa.schema(
     [
-        _field("split", pa.string(), "train, valid or test"),
-        _field("predictor", pa.string(), "network, linear, timed, frequent or chance"),
-        _field("measure", pa.string(), "NPD is the distance over the width of the image"),
-        _field("micro", pa.float64(), "over all notes"),
-        _field("macro", pa.float64(), "mean over pieces"),
-        _field("low", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
-        _field("high", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
-        _field("n_notes", pa.int64(), "notes that the row rests on"),
-        _field("n_pieces", pa.int64(), "pieces that the row rests on"),
+        tables.field("split", pa.string(), "train, valid or test"),
+        tables.field("predictor", pa.string(), "network, linear, timed, frequent or chance"),
+        tables.field("measure", pa.string(), "NPD is the distance over the width of the image"),
+        tables.field("micro", pa.float64(), "over all notes"),
+        tables.field("macro", pa.float64(), "mean over pieces"),
+        tables.field("low", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
+        tables.field("high", pa.float64(), "95 % interval of micro, bootstrap over pieces"),
+        tables.field("n_notes", pa.int64(), "notes that the row rests on"),
+        tables.field("n_pieces", pa.int64(), "pieces that the row rests on"),
     ]
 )
 

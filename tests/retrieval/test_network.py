@@ -279,6 +279,16 @@ def test_a_file_says_what_it_holds(saved):
     }
 
 
+def test_equal_weights_are_equal_bytes_that_others_may_read(tmp_path):
+    network = narrow("BL2-SC").float()
+    many = {f"key{number}": str(number) for number in range(20)}
+    save(network, tmp_path / "one", **many)
+    save(network, tmp_path / "two", **dict(reversed(many.items())))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    (tmp_path / "by_hand").touch()
+    assert (tmp_path / "one").stat().st_mode == (tmp_path / "by_hand").stat().st_mode
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
