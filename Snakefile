@@ -1,12 +1,14 @@
 # Partimento: from scores to aligned audio and sheet music, to trained networks, tables and figures.
-
+import os
 
 from snakemake.utils import min_version
 
 min_version("9.12")
 
+# Settings of the folder that this runs in, where it has any; what they leave out is in our own.
+if os.path.exists("config.yaml"):
 
-configfile: "config.yaml"
+    configfile: "config.yaml"
 
 
 report: "rules/captions/workflow.rst"

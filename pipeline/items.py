@@ -16,19 +16,26 @@ STAVES, PAGES = "staves", "pages"
 
 
 def files(
-    source: str, downloads: Path | str, layout: str, chosen: Callable[[str], bool]
-) -> list[Path]:
-    """The files that have to be there to read those pieces whose id is `chosen`.
+    source: str, downloads: Path | str, layout: str, batches: int, batch_of: Callable[[str], int]
+) -> list[list[Path]]:
+    """The files that have to be there to read the pieces of each batch, which follows from the id.
 
     Raises ValueError where the source is unknown, holds no pieces, or none for that layout.
     """
     if _entry(source, layout):
-        return list(sources.needed(source, downloads).values())
+        return [list(sources.needed(source, downloads).values())] * batches
     path = Path(source)
-    own = [Path(i.source) for i in items(source, downloads, layout) if chosen(i.piece_id)]
+    own: list[list[Path]] = [[] for _ in range(batches)]
+    for item in items(source, downloads, layout):
+        own[batch_of(item.piece_id)].append(Path(item.source))
     if layout == PAGES:
-        return sorted({file for main in own for file in sheets.with_includes(main, path)})
-    return own if path.is_dir() else [path] if path.suffix == ".zip" else [path, *own]
+        return [
+            sorted({file for main in mains for file in sheets.with_includes(main, path)})
+            for mains in own
+        ]
+    if path.suffix == ".zip":
+        return [[path]] * batches
+    return own if path.is_dir() else [[path, *listed] for listed in own]
 
 
 def _entry(source: str, layout: str) -> dict | None:

@@ -7,7 +7,8 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from functools import cache
+from pathlib import Path, PurePosixPath
 
 from pipeline import lilypond
 
@@ -48,9 +49,10 @@ def code(text: str) -> str:
 
 def includes(text: str) -> list[str]:
     """Names that a file includes, in order."""
-    return _INCLUDE.findall(code(text))
+    return _INCLUDE.findall(code(text)) if "\\include" in text else []
 
 
+@cache
 def own_includes() -> frozenset[str]:
     """Names of the include files that come with LilyPond, such as `english.ly`."""
     share = Path(lilypond.program()).resolve().parent.parent / "share" / "lilypond"
@@ -65,9 +67,12 @@ class Folder(Mapping):
 
     def __init__(self, root: Path):
         self.root = root.resolve()
+        self.resolved = cache(Path.resolve)  # asked for a tree's few folders, not its many files
 
     def __contains__(self, name) -> bool:
-        path = (self.root / name).resolve()
+        path = self.resolved((self.root / name).parent) / PurePosixPath(name).name
+        if path.is_symlink():
+            path = path.resolve()
         return path.is_relative_to(self.root) and path.is_file()
 
     def __getitem__(self, name: str) -> bytes:

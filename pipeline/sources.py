@@ -89,7 +89,14 @@ def split_of(relative: Path) -> str | None:
 
 def suffixed(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     """The files below a folder with one of some suffixes, in any case, sorted."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    wanted = tuple(suffixes)
+    named = (
+        Path(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(wanted)
+    )
+    return sorted(path for path in named if path.is_file())
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -1,4 +1,6 @@
 # Settings, names and paths that the stages share.
+import copy
+import functools
 import json
 import math
 import os
@@ -8,11 +10,15 @@ import shlex
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.io import report as reported
-from snakemake.utils import validate
+from snakemake.utils import update_config, validate
 
 from pipeline import constants, items, select, sources, tempo
 
-# A config file is merged over config.yaml: null takes one of its entries away.
+# Settings are merged over the project's own config.yaml: null takes one of its entries away.
+given = copy.deepcopy(config)
+with open(workflow.source_path("../config.yaml")) as file:
+    update_config(config, yaml.safe_load(file))
+update_config(config, given)
 KNOWN_COLLECTIONS = list(config["collections"])
 for section in ("collections", "fonts"):
     config[section] = {
@@ -98,26 +104,26 @@ FETCHED = {
 
 
 # --- select
-def files_by_batch(name, settings):
-    """The files that each job of a collection reads; tells at once where there are none."""
+@functools.cache
+def source_files(collection):
+    """The files that each job of a collection reads, by batch."""
+    settings = config["collections"][collection]
     try:
-        return {
-            batch: items.files(
-                settings["source"],
-                config["downloads"],
-                settings["layout"],
-                lambda piece: select.batch_of(piece, settings["batches"]) == batch,
-            )
-            for batch in batches(name)
-        }
+        return items.files(
+            settings["source"],
+            config["downloads"],
+            settings["layout"],
+            settings["batches"],
+            lambda piece: select.batch_of(piece, settings["batches"]),
+        )
     except ValueError as error:
-        raise WorkflowError(f"collections.{name}.source: {error}")
+        raise WorkflowError(f"collections.{collection}.source: {error}")
 
 
-SOURCE_FILES = {
-    name: files_by_batch(name, settings)
-    for name, settings in config["collections"].items()
-}
+# Told at once where there are none; but a job of a cluster, which reads this too, lists no sources.
+if workflow.is_main_process:
+    for name in config["collections"]:
+        source_files(name)
 
 
 def select_flags(wildcards):

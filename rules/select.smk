@@ -3,7 +3,7 @@
 
 rule select:
     input:
-        lambda wildcards: SOURCE_FILES[wildcards.collection][int(wildcards.batch)],
+        lambda wildcards: source_files(wildcards.collection)[int(wildcards.batch)],
     output:
         f"{DATA}/pieces/{{batch}}.parquet",
     log:

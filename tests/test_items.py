@@ -25,7 +25,7 @@ def test_a_zip_gives_its_pieces_with_their_splits(tmp_path):
     found = items.items(str(path), "downloads", "staves")
     assert [(i.piece_id, i.split) for i in found] == [("extra__b", "extra"), ("train__a", "train")]
     assert found[0].read() == TUNE
-    assert items.files(str(path), "downloads", "staves", lambda _: True) == [path]
+    assert items.files(str(path), "downloads", "staves", 2, lambda piece: 0) == [[path], [path]]
 
 
 def test_a_damaged_tune_fails_alone(tmp_path):
@@ -73,10 +73,8 @@ def test_a_job_waits_for_its_scores_and_what_they_include(tmp_path):
     (tmp_path / "a.ly").write_text('\\include "defs.ily"\n' + MUSIC)
     (tmp_path / "b.ly").write_text('\\include "gone.ily"\n' + MUSIC)
     (tmp_path / "defs.ily").write_text("x = { c' }")
-    wanted = items.files(str(tmp_path), "downloads", "pages", lambda piece: piece == "a")
-    assert [path.name for path in wanted] == ["a.ly", "defs.ily"]
-    wanted = items.files(str(tmp_path), "downloads", "pages", lambda piece: piece == "b")
-    assert [path.name for path in wanted] == ["b.ly"]
+    wanted = items.files(str(tmp_path), "downloads", "pages", 3, ["a", "b", "c"].index)
+    assert [[path.name for path in own] for own in wanted] == [["a.ly", "defs.ily"], ["b.ly"], []]
 
 
 def test_two_files_for_one_piece_are_an_error(tmp_path):
@@ -148,7 +146,7 @@ def test_msmd_is_read_from_the_archive_as_it_is(downloads):
 
 
 def test_msmd_waits_for_its_three_files():
-    files = items.files("msmd", "d", "pages", lambda _: True)
+    (files,) = items.files("msmd", "d", "pages", 1, lambda piece: 0)
     assert [path.name for path in files] == [
         "mutopia.tar.gz", "msmd-candidates.yaml", "msmd-split.yaml"
     ]  # fmt: skip
