@@ -10,7 +10,7 @@ RESULTS := $(firstword $(shell sed -n 's/^results: *\([^ ]*\).*/\1/p' $(CONFIG) 
 SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := all
-.PHONY: all run report setup setup-dev system browser test lint bench clean help
+.PHONY: all run report setup setup-dev system browser test lint bench lock clean help
 
 all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
 	@echo
@@ -41,6 +41,9 @@ bench: setup-dev ## measure speed, side by side with peers
 	@for script in benchmarks/*.py; do \
 	    echo "== $$script"; PYTHONPATH=. python $$script || exit 1; \
 	done
+
+lock: setup-dev ## write the exact versions of all packages anew
+	@python envs/lock.py
 
 clean: ## delete all results and caches; .venv and downloads stay
 	rm -rf results .snakemake .pytest_cache .ruff_cache
@@ -97,10 +100,10 @@ $(VENV)/.created: | system
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed: requirements.txt pyproject.toml $(VENV)/.created
-	python -m pip install --disable-pip-version-check -q -e .
+$(VENV)/.installed: requirements.txt requirements.lock pyproject.toml $(VENV)/.created
+	python -m pip install --disable-pip-version-check -q -e . -c requirements.lock
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
-	python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	python -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c requirements.lock
 	@touch $@

@@ -1,10 +1,12 @@
-"""The pins of requirements.txt and of the conda environments agree."""
+"""The pins of requirements.txt, of the lock and of the conda environments agree."""
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -16,11 +18,24 @@ def pins(lines: list[str]) -> dict[str, str]:
     return {Requirement(line).name: str(Requirement(line)) for line in requirements}
 
 
-def pip_lines(environment: Path) -> list[str]:
-    """Return what the pip section of a conda environment installs."""
-    dependencies = yaml.safe_load(environment.read_text())["dependencies"]
+def pip_lines(environment: Path, text: str | None = None) -> list[str]:
+    """Return what the pip section of a conda environment, or of some text of it, installs."""
+    dependencies = yaml.safe_load(text or environment.read_text())["dependencies"]
     (section,) = [entry["pip"] for entry in dependencies if isinstance(entry, dict)]
     return section
+
+
+def locked() -> dict[str, str]:
+    """Exact version by name, as far as the lock speaks of this platform."""
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    found = [Requirement(line) for line in lines if not line.startswith("#")]
+    here = [r for r in found if r.marker is None or r.marker.evaluate()]
+    return {r.name: str(r.specifier).removeprefix("==") for r in here}
+
+
+def direct(environment: Path) -> list[str]:
+    """What a conda environment installs by itself, above what these bring along."""
+    return pip_lines(environment, environment.read_text().partition("# brought along")[0])
 
 
 REQUIRED = pins((ROOT / "requirements.txt").read_text().splitlines())
@@ -36,8 +51,26 @@ def test_every_requirement_is_pinned_to_one_version():
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_has_the_pins_of_the_requirements(environment):
-    for name, requirement in pins(pip_lines(environment)).items():
+    for name, requirement in pins(direct(environment)).items():
         assert requirement == REQUIRED[name]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_is_locked_as_the_virtual_environment_is(environment):
+    lock = set((ROOT / "requirements.lock").read_text().splitlines())
+    brought = set(pip_lines(environment)) - set(direct(environment))
+    assert len(brought) > 20
+    assert {line.partition(" ;")[0] for line in brought} <= {
+        line.partition(" ;")[0] for line in lock
+    }
+
+
+def test_everything_that_is_installed_has_the_locked_version():
+    lock = locked()
+    found = {canonicalize_name(d.name): d.version for d in metadata.distributions()}
+    ours = {name: version.partition("+")[0] for name, version in found.items() if name in lock}
+    assert ours == {name: lock[name] for name in ours}
+    assert not found.keys() - lock.keys() - {"pip", "setuptools", "partimento"}
 
 
 def test_data_half_is_free_of_torch():
@@ -46,5 +79,5 @@ def test_data_half_is_free_of_torch():
 
 
 def test_the_two_halves_cover_all_but_the_workflow():
-    halves = {name for path in ENVIRONMENTS for name in pins(pip_lines(path))}
+    halves = {name for path in ENVIRONMENTS for name in pins(direct(path))}
     assert REQUIRED.keys() - halves == {"snakemake", "pygments"}
