@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import report as reported
 from snakemake.utils import update_config, validate
 
-from pipeline import constants, items, select, sources, tempo
+from pipeline import cli, constants, items, select, sources, tempo
 
 # Settings are merged over the project's own config.yaml: null takes one of its entries away.
 given = copy.deepcopy(config)
@@ -89,7 +89,7 @@ def batch_files(pattern, collection, split=None):
 def flags(**values):
     """Settings as `--name value` for a command line; None is left to the command's default."""
     return " ".join(
-        f"--{name} {shlex.quote(value if isinstance(value, str) else json.dumps(value))}"
+        f"--{name} {shlex.quote(value if isinstance(value, str) else json.dumps(cli.short(value)))}"
         for name, value in values.items()
         if value is not None
     )
