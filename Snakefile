@@ -22,6 +22,7 @@ include: "rules/synthesize.smk"
 include: "rules/spectrogram.smk"
 include: "rules/shard.smk"
 include: "rules/card.smk"
+include: "rules/provenance.smk"
 
 
 if FOLLOWING:
@@ -41,11 +42,9 @@ if RETRIEVAL:
 rule all:
     default_target: True
     input:
-        FOLLOWING_REPORT,
-        RETRIEVAL_REPORT,
-        expand(f"{DATA}/README.md", collection=config["collections"]),
+        f"{RESULTS}/provenance.json",
 
 
 rule data:
     input:
-        expand(f"{DATA}/README.md", collection=config["collections"]),
+        f"{RESULTS}/data/provenance.json",

@@ -13,6 +13,7 @@ if __name__ == "__main__":
             "shard": "pipeline.shard:shard",
             "card": "pipeline.card:card",
             "msmd_counts": "pipeline.msmd_counts:msmd_counts",
+            "provenance": "pipeline.provenance:provenance",
             "inspect": "pipeline.inspect:inspect",
         },
         by_hand=("inspect",),

@@ -6,13 +6,14 @@ import math
 import os
 import re
 import shlex
+import sys
 
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.io import report as reported
 from snakemake.utils import update_config, validate
 
-from pipeline import cli, constants, items, select, sources, tempo
+from pipeline import cli, constants, damage, items, select, sources, tempo
 
 # Settings are merged over the project's own config.yaml: null takes one of its entries away.
 given = copy.deepcopy(config)
@@ -27,6 +28,12 @@ for section in ("collections", "fonts"):
 validate(config, schema="../config/schema.yaml")
 
 RESULTS = config["results"]
+# What was cut short from outside is made again; a dry run only tells.
+if workflow.is_main_process:
+    dry = any(re.fullmatch("--dry-?run|-[a-z]*n[a-z]*", word) for word in sys.argv)
+    act = damage.damaged if dry else damage.clear
+    for path in act(RESULTS, config["downloads"]):
+        print(f"{path} is damaged and is made again", file=sys.stderr)
 DATA = f"{RESULTS}/data/{{collection}}"
 LOGS = f"{RESULTS}/logs/{{collection}}"
 SPLITS = list(sources.SPLITS)
@@ -208,6 +215,24 @@ MSMD = [
 ]
 MSMD_COUNTS = sources.archive("msmd-counts", config["downloads"]) if MSMD else []
 
+CARDS = expand(f"{DATA}/README.md", collection=config["collections"])
+
+
+def data_files(collection):
+    """All that the data half makes of a collection and keeps."""
+    tables = ["pieces", "images", "systems", "noteheads", "notes", "engraved"]
+    played = ["performances/{font}/{rho}/{batch}", "features/{font}/{rho}/{batch}"]
+    shards = [f"shards/{split}/{{font}}-{{rho}}-{{batch}}" for split in SPLITS]
+    patterns = [f"{name}/{{batch}}.parquet" for name in tables]
+    patterns += [f"{name}.parquet" for name in played + shards]
+    if config["performances"]["keep_audio"]:
+        patterns.append("audio/{font}/{rho}/{batch}")
+    return [
+        file
+        for pattern in patterns
+        for file in batch_files(f"{DATA}/{pattern}", collection)
+    ]
+
 
 def beside(wildcards):
     """Input function: what the card of a collection takes in besides."""
@@ -215,7 +240,16 @@ def beside(wildcards):
     return [f"{RESULTS}/tables/{name}_counts.md"] if name in MSMD else []
 
 
-# --- figures
+# --- tables and figures
+def written(names):
+    """The files of some tables."""
+    return expand(
+        f"{RESULTS}/tables/{{name}}.{{kind}}",
+        name=names,
+        kind=["md", "csv", "tex", "html"],
+    )
+
+
 def figures(names):
     """The files of some figures."""
     return expand(
@@ -224,8 +258,14 @@ def figures(names):
 
 
 # --- score following
-FOLLOWING_REPORT = (
-    [f"{RESULTS}/tables/score_following.md"]
+FOLLOWING_FILES = (
+    [
+        f"{RESULTS}/models/score_following.pt",
+        f"{RESULTS}/models/score_following_history.parquet",
+        f"{RESULTS}/predictions/score_following.parquet",
+        f"{RESULTS}/predictions/score_following_measures.parquet",
+    ]
+    + written(["score_following"])
     + figures(
         [
             "staves",
@@ -319,8 +359,17 @@ def in_report(names):
     return [*pictures, *(f"{RESULTS}/figures/{name}.pdf" for name in names)]
 
 
-RETRIEVAL_REPORT = (
-    [f"{RESULTS}/tables/{name}.md" for name in RETRIEVAL_TABLES]
+RETRIEVAL_FILES = (
+    expand(
+        f"{RETRIEVAL_MODELS}/{{model}}{{kind}}",
+        model=MODELS,
+        kind=[".safetensors", "-refined.safetensors", "_history.parquet"],
+    )
+    + expand(
+        f"{RESULTS}/predictions/retrieval/{{name}}.parquet",
+        name=[*MODELS, "pairs", "measures", "identified", "aligned"],
+    )
+    + written(RETRIEVAL_TABLES)
     + figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE)
     + (figures(RETRIEVAL_ATTENTION) if ATTENDING else [])
     if RETRIEVAL

@@ -1,0 +1,43 @@
+# Where the results come from, with a digest of each file; of the data half by itself, too.
+
+
+localrules:
+    data_provenance,
+    provenance,
+
+
+rule data_provenance:
+    input:
+        CARDS,
+        [data_files(collection) for collection in config["collections"]],
+    output:
+        f"{RESULTS}/data/provenance.json",
+    log:
+        f"{RESULTS}/logs/data_provenance.log",
+    conda:
+        "../envs/data.yaml"
+    params:
+        flags=flags(settings=config, folders=["data"]),
+    shell:
+        "python -m pipeline provenance {params.flags} --out {output} 2> {log}"
+
+
+rule provenance:
+    input:
+        FOLLOWING_FILES,
+        RETRIEVAL_FILES,
+        data=f"{RESULTS}/data/provenance.json",
+    output:
+        f"{RESULTS}/provenance.json",
+    log:
+        f"{RESULTS}/logs/provenance.log",
+    conda:
+        "../envs/data.yaml"
+    params:
+        flags=lambda wildcards, input: flags(
+            settings=config,
+            folders=["models", "predictions", "tables", "figures"],
+            beside=[input.data],
+        ),
+    shell:
+        "python -m pipeline provenance {params.flags} --out {output} 2> {log}"
