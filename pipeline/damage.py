@@ -16,7 +16,7 @@ from pathlib import Path
 import soundfile
 
 from pipeline import sources
-from pipeline.provenance import NAME
+from pipeline.provenance import NAME, files
 
 RECORDS = (NAME, f"data/{NAME}")
 
@@ -64,11 +64,7 @@ def _whole(path: Path) -> bool:
 
 def _of_form(results: Path) -> Iterator[Path]:
     """Files that are not whole by their form."""
-    for place, _, names in os.walk(results):
-        for name in names:
-            path = Path(place, name)
-            if path.suffix in FORMS and not _whole(path):
-                yield path
+    return (path for path in files(results) if path.suffix in FORMS and not _whole(path))
 
 
 def _of_size(results: Path) -> Iterator[Path]:

@@ -18,6 +18,7 @@ FONTS = Path(__file__).with_name("fonts.conf")
 SECONDS_A_TUNE = 60  # it takes half a second
 SECONDS_A_SCORE = 300  # the longest pieces of Mutopia take under three minutes
 SCORES_A_RUN = 16  # tunes; one start of LilyPond (0.4 s) serves them all
+ROOM_MIB = 64  # free on the disk where scores are compiled; with less it counts as full
 REASON_LENGTH = 200  # characters
 
 
@@ -120,8 +121,13 @@ def _whole(svg: Path) -> bool:
         return file.read().rstrip().endswith(b"</svg>")
 
 
-def _cut_short(svg: Path) -> OSError:
-    return OSError(f"{svg}: LilyPond could not write all; is the disk full?")
+def _check_room(folder: Path) -> None:
+    """OSError where the disk is as good as full: what failed there is no fault of a score."""
+    if shutil.disk_usage(folder).free < ROOM_MIB * sandbox.MIB:
+        raise OSError(
+            f"{folder}: LilyPond could not write all, less than {ROOM_MIB} MiB are free there; "
+            "TMPDIR names another folder"
+        )
 
 
 def _outputs(name: str, folder: Path) -> list[Path]:
@@ -149,9 +155,10 @@ def compile_all(texts: dict[str, str], folder: Path) -> dict[str, str]:
                 path.unlink(missing_ok=True)
             outcome = run([f"{name}.ly"], folder, SECONDS_A_TUNE, SETTINGS)
             if not all(path.is_file() for path in outputs):
+                _check_room(folder)
                 failures[name] = _reason(outcome, "no output")
         if name not in failures and not _whole(outputs[0]):
-            raise _cut_short(outputs[0])
+            raise OSError(f"{outputs[0]}: LilyPond could not write all; is the disk full?")
     return failures
 
 
@@ -171,7 +178,8 @@ def compile_score(files: list[dict], folder: Path, settings: Path = SETTINGS) ->
 
     Leaves there the pages (`<stem>.svg`, or `<stem>-1.svg` and so on), `*.midi` and
     `<stem>.log`; gives the reason where that failed. What LilyPond complains of while it still
-    writes pages is no failure. Raises OSError where a page is cut short and the disk is full.
+    writes pages is no failure. One that is killed, and not by its own limits, is tried once more.
+    Raises OSError where it fails and the disk is full.
     """
     try:
         write(files, folder)
@@ -179,14 +187,15 @@ def compile_score(files: list[dict], folder: Path, settings: Path = SETTINGS) ->
         return str(error)
     main = files[0]["name"]
     outcome = run([main], folder, SECONDS_A_SCORE, settings)
+    if outcome.ended == sandbox.KILLED:
+        outcome = run([main], folder, SECONDS_A_SCORE, settings)
     pages = sorted(path for path in folder.glob("*.svg") if path.is_file())
     if outcome.ended or not pages:
+        _check_room(folder)
         return _reason(outcome, "no printed score")
-    for page in pages:
-        if not _whole(page):  # a score can cut its own pages, and must not stop others by it
-            if shutil.disk_usage(folder).free < sandbox.OUTPUT_MIB * sandbox.MIB:
-                raise _cut_short(page)
-            return "LilyPond: a page is cut short"
+    if not all(map(_whole, pages)):  # a score can cut its own pages, and must not stop others by it
+        _check_room(folder)
+        return "LilyPond: a page is cut short"
     if not (folder / PurePosixPath(main).with_suffix(".log").name).is_file():
         if any(folder.glob("*.midi")):
             return "no sound: the score plays no note"

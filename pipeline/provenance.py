@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,25 +63,26 @@ def _used(settings: dict) -> dict[str, list[Path]]:
     return used
 
 
-def _source(files: Iterable[Path]) -> dict[str, int | str]:
+def _source(paths: Iterable[Path]) -> dict[str, int | str]:
     """How many files a source has, and one digest over their names and contents."""
     total = hashlib.sha256()
-    files = sorted(files)
-    for path in files:
+    paths = sorted(paths)
+    for path in paths:
         total.update(f"{path.name}\0{_digest(path)}\n".encode())
-    return {"files": len(files), "sha256": total.hexdigest()}
+    return {"files": len(paths), "sha256": total.hexdigest()}
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The files below a folder; what begins with a dot is a job's that was killed as it wrote."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
 def _made(root: Path, folders: list[str]) -> list[Path]:
     """All files that a run has left in some folders of its results, in order of name."""
-    found = (
-        Path(place, name)
-        for folder in folders
-        for place, _, names in os.walk(root / folder)
-        for name in names
-        if not name.startswith(".") and name != NAME
-    )
-    return sorted(found)
+    found = (path for folder in folders for path in files(root / folder))
+    return sorted(path for path in found if path.name != NAME)
 
 
 def _jobs(root: Path) -> dict[str, dict[str, float]]:
@@ -124,7 +125,7 @@ def provenance(
         "settings": settings,
         "versions": _versions(),
         "cores": os.cpu_count(),
-        "sources": {name: _source(files) for name, files in _used(settings).items()},
+        "sources": {name: _source(paths) for name, paths in _used(settings).items()},
         "jobs": _jobs(root),
         "outputs": outputs,
     }

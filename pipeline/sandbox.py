@@ -29,6 +29,7 @@ OUTPUT_MIB = 512  # that a run writes in sum
 PAGES = 1000  # of SVG that a run writes
 FILES = 4000  # of any kind that it writes
 SAID_BYTES = MIB  # as much is read of what a program said
+KILLED = "crashed (SIGKILL)"  # from outside, for instance as memory ran out
 LOOK_S = 0.2  # between two looks at the folder
 
 INSIDE = Path("/piece")  # where a confined program sees its folder

@@ -1,6 +1,10 @@
 # Where the results come from, with a digest of each file; of the data half by itself, too.
 
 
+# In order of name: the settings of two config files are the same where they say the same.
+SETTINGS = json.loads(json.dumps(config, sort_keys=True))
+
+
 localrules:
     data_provenance,
     provenance,
@@ -17,7 +21,7 @@ rule data_provenance:
     conda:
         "../envs/data.yaml"
     params:
-        flags=flags(settings=config, folders=["data"]),
+        flags=flags(settings=SETTINGS, folders=["data"]),
     shell:
         "python -m pipeline provenance {params.flags} --out {output} 2> {log}"
 
@@ -35,7 +39,7 @@ rule provenance:
         "../envs/data.yaml"
     params:
         flags=lambda wildcards, input: flags(
-            settings=config,
+            settings=SETTINGS,
             folders=["models", "predictions", "tables", "figures"],
             beside=[input.data],
         ),

@@ -89,8 +89,25 @@ def test_a_page_cut_short_is_no_fault_of_the_score_where_the_disk_is_full(tmp_pa
     )
     assert compiled(cut + PIECE, tmp_path) == "LilyPond: a page is cut short"
     monkeypatch.setattr(lilypond.shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
-    with pytest.raises(OSError, match="could not write all; is the disk full"):
-        compiled(cut + PIECE, tmp_path)
+    for text in (cut + PIECE, "\\score { c'4"):  # cut short, nothing at all
+        with pytest.raises(OSError, match="could not write all, less than 64 MiB are free"):
+            compiled(text, tmp_path)
+
+
+def test_a_compile_that_is_killed_from_outside_is_tried_again(tmp_path, monkeypatch):
+    runs, run = [], lilypond.run
+
+    def killed_once(*arguments):
+        runs.append(arguments)
+        return sandbox.Outcome("", sandbox.KILLED) if len(runs) == 1 else run(*arguments)
+
+    monkeypatch.setattr(lilypond, "run", killed_once)
+    assert compiled(PIECE, tmp_path) is None
+    assert len(runs) == 2
+
+
+def test_a_score_that_kills_itself_fails_alone(tmp_path):
+    assert compiled("#(kill (getpid) SIGKILL)", tmp_path) == f"LilyPond: {sandbox.KILLED}"
 
 
 def test_text_is_measured_with_the_fonts_that_draw_it(tmp_path):

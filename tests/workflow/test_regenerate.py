@@ -20,7 +20,10 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     font = {"file": FONT, "splits": ["train"], "rho": ["0.9-1.1"]}
     write_config(
-        folder, fonts={"first": font}, collections__tunes__batches=1, collections__piano=None
+        folder,
+        fonts={"first": font} | dict.fromkeys(["TimGM6mb", "electric", "bright"]),
+        collections__tunes__batches=1,
+        collections__piano=None,
     )
     for split in ("train", "test"):
         path = folder / "tunes" / split / "tune.mid"
@@ -33,11 +36,8 @@ def made(tmp_path_factory):
 
 def planned(folder, fonts=None, **performances) -> dict[str, int]:
     """Jobs by rule that a run with these fonts besides the first, and these settings, would do."""
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    config["fonts"] |= fonts or {}
-    config["performances"] |= performances
     other = folder / "other.yaml"
-    other.write_text(yaml.safe_dump(config))
+    other.write_text(yaml.safe_dump({"fonts": fonts or {}, "performances": performances}))
     run = snakemake(folder, "-n", "--configfile", str(other), "--", "data")
     assert run.returncode == 0, run.stdout
     return {rule: count for rule, count in jobs(run).items() if not rule.endswith(":")}
@@ -45,7 +45,8 @@ def planned(folder, fonts=None, **performances) -> dict[str, int]:
 
 def expected(performances: int) -> dict[str, int]:
     """So many new performances of the one batch, the card that counts them, the target `data`."""
-    return {**dict.fromkeys(NEW, performances), "card": 1, "data": 1, "total": 3 * performances + 2}
+    again = dict.fromkeys(["card", "data_provenance", "data"], 1)
+    return {**dict.fromkeys(NEW, performances), **again, "total": 3 * performances + 3}
 
 
 def test_nothing_new_is_nothing_to_do(made):
@@ -61,7 +62,7 @@ def test_a_font_may_have_tempi_of_its_own(made):
 
 
 def test_a_new_tempo_leaves_alone_the_fonts_that_have_their_own(made):
-    assert planned(made, rho=[2.0]) == {}
+    assert planned(made, rho=[2.0]) == {"data_provenance": 1, "data": 1, "total": 2}
 
 
 def test_another_loudness_plays_all_again(made):

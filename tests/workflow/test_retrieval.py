@@ -19,21 +19,27 @@ SETTINGS = {"refine_samples": 80, "protocols": ["fixed", "2019"]}
 def finished(tmp_path_factory):
     """A folder where the workflow ran from scores to tables."""
     folder = tmp_path_factory.mktemp("retrieval")
-    write_config(folder, collections__tunes=None, score_following=None)
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    default = yaml.safe_load((ROOT / "config.yaml").read_text())
-    config["fonts"] = default["fonts"]
-    config["collections"]["piano"]["split"] = "source"
-    config["retrieval"] = default["retrieval"] | TRAINING | SETTINGS
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    write_config(
+        folder,
+        collections__tunes=None,
+        collections__piano__split="source",
+        score_following=None,
+        retrieval=TRAINING | SETTINGS,
+        fonts={},
+    )
+    write_scores(folder)
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout
+    return folder
+
+
+def write_scores(folder):
+    """Scores long enough to learn from, in three splits."""
     for split, count in SPLITS.items():
         for number in range(count):
             path = folder / "scores" / split / f"{split}{number}.ly"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(piano.varied(12, seed=10 * ord(split[1]) + number))
-    run = snakemake(folder)
-    assert run.returncode == 0, run.stdout
-    return folder
 
 
 def test_scores_become_the_papers_tables_and_figures(finished):

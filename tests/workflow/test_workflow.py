@@ -26,22 +26,26 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ[
 
 
 def write_config(folder: Path, **changes) -> None:
-    """config.yaml of the project with a tiny collection and hardly any training."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    config["collections"]["tunes"] |= {"source": "tunes", "take": 1.0, "batches": BATCHES}
-    config["collections"]["tunes"]["split"] = "source"
-    config["collections"]["piano"] |= {"source": "scores", "take": 1.0, "batches": 1}
-    config["max_failures"] = 0.4  # one of the three scores cannot be engraved
-    config["score_following"] |= {"epochs": 1, "epoch_samples": 60, "batch": 20}
-    config["score_following"] |= {"valid_samples": 20, "evaluate_train_samples": 40}
-    config["retrieval"] = None  # has a test file of its own
-    for font in ("electric", "bright"):
-        del config["fonts"][font]
+    """What differs from the project's config.yaml: tiny collections and hardly any training."""
+    few = {"take": 1.0, "batches": 1}
+    config = {
+        "collections": {
+            "tunes": few | {"source": "tunes", "batches": BATCHES, "split": "source"},
+            "piano": few | {"source": "scores"},
+        },
+        "max_failures": 0.4,  # one of the three scores cannot be engraved
+        "score_following": {
+            "epochs": 1, "epoch_samples": 60, "batch": 20, "valid_samples": 20,
+            "evaluate_train_samples": 40,
+        },
+        "retrieval": None,  # has a test file of its own
+        "fonts": {"electric": None, "bright": None},
+    }  # fmt: skip
     for path, value in changes.items():
         *parents, key = path.split("__")
         place = config
         for parent in parents:
-            place = place[parent]
+            place = place.setdefault(parent, {})
         place[key] = value
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
