@@ -10,7 +10,7 @@ RESULTS := $(firstword $(shell sed -n 's/^results: *\([^ ]*\).*/\1/p' $(CONFIG) 
 SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := all
-.PHONY: all run report setup setup-dev system browser test lint bench lock clean help
+.PHONY: all run report setup setup-dev system browser test test-faults lint bench lock clean help
 
 all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
 	@echo
@@ -30,6 +30,9 @@ report: run ## write the report of a finished run
 
 test: setup-dev browser ## run the tests
 	@pytest
+
+test-faults: setup-dev ## kill, fill up and cut short whatever the workflow makes (some minutes)
+	@pytest tests/faults
 
 lint: setup-dev ## check style, of Python and of the workflow
 	@ruff check .

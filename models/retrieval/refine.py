@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from models import loop
 from models.retrieval import cca, sampling
+from models.retrieval.batches import Batches, training_batches
 from models.retrieval.network import load, save
 
 AT_ONCE = 100  # examples in one forward pass
@@ -30,12 +31,14 @@ def refine(
     seed: int = 0,
     precision: str = "bf16-mixed",
     augmentation: sampling.Augmentation = AUGMENTATION,
+    memory_mb: int | None = None,
     accelerator: str = "auto",
 ) -> None:
     """Write the network in `weights` to `out` with its projection fitted anew.
 
     shards_train: Parquet files. The first `samples` of a seeded sequence of training examples
-    count, augmented as in training; where `samples` is None, each example once.
+    count, augmented as in training; where `samples` is None, each example once. With more training
+    data than `memory_mb` it is streamed.
 
     Raises ValueError where weights or shards do not fit or there are too few examples,
     FloatingPointError where embeddings are not finite.
@@ -47,10 +50,10 @@ def refine(
         metadata = file.metadata()
     fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
     network = fabric.to_device(network.to(memory_format=torch.channels_last))
-    data = sampling.read(shards_train)
-    if samples is None:
-        samples = int(data.inside(network.context).sum())
-    batches = sampling.Batches(data, network.context, AT_ONCE, seed, augmentation)
+    batches = training_batches(
+        shards_train, network.context, AT_ONCE, seed, augmentation, memory_mb
+    )
+    samples = samples or batches.usable()
     moments = cca.Moments()
     progress = tqdm(total=samples, unit=" pairs", desc="projection", mininterval=loop.EVERY_S)
     with progress, torch.inference_mode(), fabric.autocast():
@@ -66,7 +69,7 @@ def refine(
     save(network, out, **metadata | {"refined": str(samples)})
 
 
-def _first(batches: sampling.Batches, samples: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _first(batches: Batches, samples: int) -> Iterator[tuple[Tensor, Tensor]]:
     """The first `samples` pairs of the sequence, a batch at a time."""
     for number, begin in enumerate(range(0, samples, AT_ONCE)):
         images, excerpts = batches[number]

@@ -1,4 +1,4 @@
-"""Training examples from Parquet shards, their augmentation, and the batches made of them.
+"""Examples from Parquet shards, and how far augmentation may change them.
 
 A shard's row is one performance of a piece. Strips and recordings are held once each; the window
 of sheet and the excerpt of audio about an onset are cut when they are asked for.
@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from PIL import Image
-from torch.utils.data import Dataset
 
 from models import shards
-from pipeline import tables
 from pipeline.constants import (
     CONTEXTS,
     RETRIEVAL,
@@ -36,7 +33,6 @@ SILENCE_FRAMES = max(CONTEXTS.values())  # zeros before, between and after recor
 MARGIN_PX = 128  # white on either side of a strip: half a snippet, shrunk by up to a fifth
 _FULL = SNIPPET_FACTOR**2 * WHITE  # sum of the pixels that become one white pixel
 _PER_EXAMPLE = ("note_id", "frame", "x")
-_ORDER, _AUGMENT = 0, 1  # streams of random numbers
 
 
 def _reach(scale: np.ndarray, shift: np.ndarray) -> str:
@@ -102,12 +98,16 @@ class Examples:
         return len(self.x)
 
     def fingerprint(self) -> str:
-        """A digest that differs where the examples or their strips do."""
+        """A digest that differs where the examples, their strips or their recordings do."""
         digest = hashlib.sha256(repr((self.split, self.pieces, self.font)).encode())
         per_example = [getattr(self, name) for name in ("piece", "performance", *_PER_EXAMPLE)]
-        for value in (*self.strips, self.frames, self.rho, *per_example):
+        for value in (*self.strips, self.spectrogram, self.frames, self.rho, *per_example):
             digest.update(np.ascontiguousarray(value))
         return digest.hexdigest()
+
+    def memory(self) -> int:
+        """Bytes of recordings and strips."""
+        return self.spectrogram.nbytes + sum(strip.nbytes for strip in self.strips)
 
     def inside(self, context: int) -> np.ndarray:
         """Which examples have all of their snippet and excerpt, (examples,) bool; see `inside`."""
@@ -265,61 +265,6 @@ def _nearest(length: int, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return np.floor(position / scale[:, None] + 0.5).astype(np.int64)
 
 
-class Batches(Dataset):
-    """Training batches by number: (images (n, 1, 80, 100), excerpts (n, 1, 92, context)).
-
-    Batch `number` follows from the seed and the number alone, so a training may be taken up at
-    any batch. Each pass over the examples that lie inside visits every one of them once. For a
-    DataLoader with batch_size=None and a range of numbers as its sampler.
-    Raises ValueError where no example lies inside.
-    """
-
-    def __init__(
-        self,
-        examples: Examples,
-        context: int,
-        size: int,
-        seed: int,
-        augmentation: Augmentation,
-        cropping: Cropping = "padded",
-    ):
-        self.examples = examples
-        self.context = context
-        self.size = size
-        self.seed = seed
-        self.augmentation = augmentation
-        self.cropping: Cropping = cropping
-        self.pool = np.flatnonzero(examples.inside(context))
-        if not len(self.pool):
-            raise ValueError(
-                f"none of the {len(examples)} onsets of split {examples.split} lies inside for a "
-                f"context of {context} frames; use longer pieces or a shorter context"
-            )
-        self.passes: dict[int, np.ndarray] = {}
-
-    def order(self, number: int) -> np.ndarray:
-        """Indices of the examples of a batch, (size,)."""
-        positions = np.arange(number * self.size, (number + 1) * self.size)
-        which, where = np.divmod(positions, len(self.pool))
-        needed = np.unique(which).tolist()
-        self.passes = {p: self.passes[p] if p in self.passes else self._pass(p) for p in needed}
-        return np.concatenate([self.passes[p][where[which == p]] for p in needed])
-
-    def _pass(self, number: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, _ORDER, number]).permutation(self.pool)
-
-    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        random = np.random.default_rng([self.seed, _AUGMENT, number])
-        change = self.augmentation
-        scale = random.uniform(*change.scale, self.size)
-        up = random.integers(-change.shift_px, change.shift_px, self.size, endpoint=True)
-        later = random.integers(-change.shift_frames, change.shift_frames, self.size, endpoint=True)
-        examples = self.order(number)
-        images = self.examples.snippet_batch(examples, self.cropping, scale, up)
-        excerpts = self.examples.excerpt_batch(examples, self.context, later)
-        return torch.from_numpy(images), torch.from_numpy(excerpts)
-
-
 def check_settings(fps: float, bins: int) -> None:
     """Raise ValueError where a row's spectrogram is not made as the networks want it."""
     if (fps, bins) != (RETRIEVAL.fps, RETRIEVAL.bins):
@@ -336,37 +281,40 @@ def read(paths: Iterable[Path | str]) -> Examples:
     settings, several splits, a strip that is missing, broken, of another height, or not that of
     the piece's other performances, an onset outside its recording or strip, or no example at all.
     """
-    return _Reader([Path(path) for path in paths]).read()
+    return read_parts([shards.whole(path) for path in paths])
+
+
+def read_parts(parts: list[shards.Part]) -> Examples:
+    """Read parts of the shards of one split; see `read`."""
+    return _Reader(parts).read()
 
 
 class _Reader:
     """Gathers arrays row by row; `read` joins them."""
 
-    def __init__(self, paths: list[Path]):
-        self.paths = paths
+    def __init__(self, parts: list[shards.Part]):
+        self.parts = parts
         self.splits: set[str] = set()
         self.pieces: dict[str, bytes] = {}  # piece_id -> digest of its strip's PNG
         self.index: dict[str, int] = {}  # piece_id -> index of the piece
         self.strips: list[np.ndarray] = []
         self.performances: list[tuple[int, int, str, float]] = []  # start, frames, font, rho
         self.examples: list[dict[str, np.ndarray]] = []
-        for path in paths:
-            tables.read(path, tables.SHARDS, columns=[])
         # Untouched pages of zeros cost no memory, so an upper bound will do.
-        bound = sum(shards.values(path, "spectrogram") // RETRIEVAL.bins for path in paths)
-        gaps = SILENCE_FRAMES * (1 + sum(pq.read_metadata(path).num_rows for path in paths))
+        bound = sum(shards.values(part, "spectrogram") // RETRIEVAL.bins for part in parts)
+        gaps = SILENCE_FRAMES * (1 + sum(map(shards.length, parts)))
         self.spectrogram = np.zeros((bound + gaps, RETRIEVAL.bins), SPECTROGRAM_TYPE)
         self.end = SILENCE_FRAMES  # first free row
 
     def read(self) -> Examples:
-        for path in self.paths:
-            for row in shards.rows(path):
+        for part in self.parts:
+            for row in shards.rows(part):
                 try:
                     self.add(row)
                 except ValueError as error:
-                    raise ValueError(f"{path}: {row['piece_id']}: {error}") from None
+                    raise ValueError(f"{part[0]}: {row['piece_id']}: {error}") from None
         if not self.examples:
-            names = ", ".join(str(path) for path in self.paths) or "no file given"
+            names = ", ".join(str(path) for path, _ in self.parts) or "no file given"
             raise ValueError(f"no examples in the shards ({names})")
         joined = {
             name: np.concatenate([part[name] for part in self.examples])

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 
 from models import loop
 from models.retrieval import evaluate, sampling, search
+from models.retrieval.batches import training_batches
 from models.retrieval.embed import vectors
 from models.retrieval.network import Network, save
 from models.retrieval.ranking import MARGIN, ranking_loss
@@ -90,6 +91,7 @@ def train(
     epochs: int,
     checkpoint_minutes: float = 10.0,
     workers: int = 0,
+    memory_mb: int | None = None,
     network: Callable[[str], nn.Module] = Network,
     accelerator: str = "auto",
     **settings,
@@ -98,7 +100,8 @@ def train(
 
     shards_train, shards_valid: Parquet files; model: one of the paper's seven, as BL2-SC+AT;
     epochs: at most, of all rounds together; workers: processes that cut snippets and excerpts;
-    settings: fields of `Settings`. After each epoch and every `checkpoint_minutes` the run's state
+    memory_mb: of training data held at once by each of them, with more it is streamed; settings:
+    fields of `Settings`. After each epoch and every `checkpoint_minutes` the run's state
     goes into `<weights>.state`, from where a later call goes on; it is removed once the run has
     succeeded. Ctrl-C and SIGTERM save the state and raise SystemExit.
 
@@ -118,8 +121,11 @@ def train(
     module = network(model)
     weights, state_path = Path(weights), Path(f"{weights}.state")
     fabric = loop.start(accelerator, chosen.precision, chosen.batch)
-    data, valid = sampling.read(shards_train), sampling.read(shards_valid)
-    run = _Run(fabric, chosen, module, data, valid, epochs, workers, state_path, Path(history))
+    batches = training_batches(
+        shards_train, module.context, chosen.batch, chosen.seed, chosen.augmentation, memory_mb
+    )
+    valid = sampling.read(shards_valid)
+    run = _Run(fabric, chosen, module, batches, valid, epochs, workers, state_path, Path(history))
     loop.run_epochs(run, epochs, checkpoint_minutes, "pairs")
     if fabric.is_global_zero:
         run.write_history()
@@ -188,7 +194,7 @@ class _Run:
     """Everything that a training run holds; `state` is what a checkpoint keeps beside tensors."""
 
     def __init__(
-        self, fabric, settings, network, data, valid, epochs, workers, state_path, history_path
+        self, fabric, settings, network, batches, valid, epochs, workers, state_path, history_path
     ):
         self.fabric, self.settings, self.valid, self.epochs = fabric, settings, valid, epochs
         self.state_path, self.history_path = state_path, history_path
@@ -204,7 +210,7 @@ class _Run:
         self.valid_examples = self.valid_examples[kept]
         self.identity = asdict(settings) | {
             "model": network.name,
-            "training data": data.fingerprint(),
+            "training data": batches.fingerprint(),
             "validation data": valid.fingerprint(),
         }
         if settings.anneal:
@@ -239,9 +245,6 @@ class _Run:
         self.pair, self.optimiser = fabric.setup(_Pair(self.network), optimiser)
         if saved:
             self.optimiser.load_state_dict(saved["optimiser"])
-        batches = sampling.Batches(
-            data, network.context, settings.batch, settings.seed, settings.augmentation
-        )
         first = self.state["epoch"] * self.steps + self.state["step"]
         self.batches = iter(
             DataLoader(

@@ -3,7 +3,7 @@
 Dorfer et al. 2016, 3.3 and Table 2.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
+from models import shards as reading
 from models.bootstrap import RESAMPLES, Bootstrap
 from models.loop import evenly, keep_memory
 from models.score_following import sampling
@@ -78,7 +79,7 @@ def evaluate(
 
     weights: what `train` wrote; shards: Parquet files by split, `train` among them, for the most
     frequent bucket. Of the training split at most `train_samples` examples, evenly spread, are
-    predicted. Raises ValueError where shards do not fit.
+    predicted. One shard is in memory at a time. Raises ValueError where shards do not fit.
     """
     if TRAIN not in shards:
         raise ValueError(f"the shards of the split '{TRAIN}' are needed for the baseline")
@@ -86,17 +87,30 @@ def evaluate(
     torch.set_flush_denormal(True)
     fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
     module = fabric.to_device(load(weights, network).to(memory_format=torch.channels_last))
-    frequent = None
+    frequent = most_frequent(np.concatenate([reading.places(path) for path in shards[TRAIN]]))
     with tables.replacing(out) as temporary, pq.ParquetWriter(temporary, PREDICTIONS) as writer:
-        for split in sorted(shards, key=lambda name: name != TRAIN):
-            data = sampling.read(shards[split])
+        for split, paths in shards.items():
+            for data, chosen in _chosen(paths, split, train_samples if split == TRAIN else None):
+                found = predict(fabric, module, data, chosen)
+                writer.write_table(_predictions(data, chosen, found, frequent))
+
+
+def _chosen(
+    paths: list[Path], split: str, at_most: int | None
+) -> Iterator[tuple[sampling.Examples, np.ndarray]]:
+    """Shard by shard, examples and the indices of those among `at_most` of the whole split."""
+    counts = [reading.examples(reading.whole(path)) for path in paths]
+    chosen = evenly(sum(counts), at_most)
+    if not len(chosen):
+        raise ValueError(f"no examples in the shards of the split '{split}'")
+    ends = np.cumsum(counts)
+    parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    for path, first, own in zip(paths, ends - counts, parts, strict=True):
+        if len(own):
+            data = sampling.read([path])
             if data.split != split:
-                raise ValueError(f"the shards given for '{split}' are of split '{data.split}'")
-            if split == TRAIN:
-                frequent = most_frequent(data.x)
-            chosen = evenly(len(data), train_samples if split == TRAIN else None)
-            found = predict(fabric, module, data, chosen)
-            writer.write_table(_predictions(data, chosen, found, frequent))
+                raise ValueError(f"{path}: given for '{split}', but of split '{data.split}'")
+            yield data, own - first
 
 
 @torch.inference_mode()

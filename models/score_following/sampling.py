@@ -11,11 +11,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image
 
-from models import shards
-from pipeline import tables
+from models import shards, stream
 from pipeline.constants import (
     EXCERPT_FRAMES,
     FRAMES_AFTER_ONSET,
@@ -63,13 +61,17 @@ class Examples:
         return len(self.x)
 
     def fingerprint(self) -> str:
-        """A digest that differs where the examples or their images do."""
+        """A digest that differs where the examples, their images or their recordings do."""
         digest = hashlib.sha256(self.split.encode())
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, np.ndarray) and field.name != "spectrogram":
+            if isinstance(value, np.ndarray):
                 digest.update(np.ascontiguousarray(value))
         return digest.hexdigest()
+
+    def memory(self) -> int:
+        """Bytes of recordings and images."""
+        return self.spectrogram.nbytes + self.images.nbytes
 
     def image_batch(self, staves: np.ndarray) -> np.ndarray:
         """Rows of `images` as the network wants them: (staves, 1, 40, 390) float32, ink is 1."""
@@ -101,36 +103,39 @@ def read(paths: Iterable[Path | str]) -> Examples:
     Raises ValueError, naming the file, for another schema, other spectrogram settings, an image
     of another size, two splits in one set, an onset outside its recording, or no example at all.
     """
-    return _Reader([Path(path) for path in paths]).read()
+    return read_parts([shards.whole(path) for path in paths])
+
+
+def read_parts(parts: list[shards.Part]) -> Examples:
+    """Read parts of the shards of one split; see `read`."""
+    return _Reader(parts).read()
 
 
 class _Reader:
     """Gathers arrays row by row; `read` joins them."""
 
-    def __init__(self, paths: list[Path]):
-        self.paths = paths
+    def __init__(self, parts: list[shards.Part]):
+        self.parts = parts
         self.splits: set[str] = set()
         self.pieces: dict[str, int] = {}
         self.staves: dict[tuple, int] = {}  # (piece, PNG's digest, ends) -> row of images
         self.images: list[np.ndarray] = []
         self.performances: list[tuple[int, str, float]] = []  # start, font, rho
         self.examples: list[dict[str, np.ndarray]] = []
-        for path in paths:
-            tables.read(path, tables.SHARDS, columns=[])
         # Untouched pages of zeros cost no memory, so an upper bound will do.
-        bound = sum(shards.values(path, "spectrogram") // SCORE_FOLLOWING.bins for path in paths)
-        gaps = EXCERPT_FRAMES * (1 + sum(pq.read_metadata(path).num_rows for path in paths))
+        bound = sum(shards.values(part, "spectrogram") // SCORE_FOLLOWING.bins for part in parts)
+        gaps = EXCERPT_FRAMES * (1 + sum(map(shards.length, parts)))
         self.spectrogram = np.zeros((bound + gaps, SCORE_FOLLOWING.bins), SPECTROGRAM_TYPE)
         self.end = EXCERPT_FRAMES  # first free row; zeros lie between recordings
 
     def read(self) -> Examples:
-        for path in self.paths:
-            for row in shards.rows(path):
+        for part in self.parts:
+            for row in shards.rows(part):
                 try:
                     self.add(row)
                 except ValueError as error:
-                    raise ValueError(f"{path}: {row['piece_id']}: {error}") from None
-        names = ", ".join(str(path) for path in self.paths) or "no file given"
+                    raise ValueError(f"{part[0]}: {row['piece_id']}: {error}") from None
+        names = ", ".join(str(path) for path, _ in self.parts) or "no file given"
         if not self.examples:
             raise ValueError(f"no examples in the shards ({names})")
         joined = {
@@ -230,3 +235,65 @@ class Order:
         group = np.repeat(offset, count) + within % np.repeat(groups, count)
         place = random.permutation(groups.sum())
         return shuffled[np.argsort(place[group], kind="stable")]
+
+
+class Batches:
+    """Training batches by number: examples, and the indices of the batch's in them, (size,)."""
+
+    def __init__(self, examples: Examples, notes_per_staff: int, size: int, seed: int):
+        self.examples = examples
+        self.size = size
+        self.order = Order(examples.staff, notes_per_staff, seed)
+
+    def __len__(self) -> int:
+        """Examples that a pass visits."""
+        return len(self.examples)
+
+    def fingerprint(self) -> str:
+        """That of the examples."""
+        return self.examples.fingerprint()
+
+    def chosen(self, number: int) -> tuple[Examples, np.ndarray]:
+        """What a batch is drawn from, and its indices."""
+        return self.examples, self.order.batch(number, self.size)
+
+
+class StreamedBatches:
+    """The same from windows of shards that do not fit in memory; each window has its own order, and
+    its last batch is filled up from its first examples."""
+
+    def __init__(self, windows: stream.Stream[Examples], notes_per_staff: int):
+        self.windows = windows
+        self.notes_per_staff = notes_per_staff
+
+    def __len__(self) -> int:
+        """Examples that a pass visits."""
+        return len(self.windows)
+
+    def fingerprint(self) -> str:
+        """That of the windows' examples."""
+        return self.windows.fingerprint()
+
+    def chosen(self, number: int) -> tuple[Examples, np.ndarray]:
+        """The window that a batch is drawn from, and its indices."""
+        place, size = self.windows.find(number), self.windows.size
+        examples = self.windows.read(place)
+        seed = np.random.SeedSequence([self.windows.seed, place.run, place.window])
+        order = Order(examples.staff, self.notes_per_staff, int(seed.generate_state(1)[0])).draw(0)
+        positions = np.arange(place.batch * size, (place.batch + 1) * size)
+        return examples, order[positions % len(order)]
+
+
+def training_batches(
+    paths: Iterable[Path | str],
+    notes_per_staff: int,
+    size: int,
+    seed: int,
+    memory_mb: int | None,
+) -> Batches | StreamedBatches:
+    """Batches of all that some shards hold; streamed where that needs more than `memory_mb`."""
+    paths, limit = list(paths), memory_mb and memory_mb * 10**6
+    if not stream.too_large(paths, limit):
+        return Batches(read(paths), notes_per_staff, size, seed)
+    windows = stream.Stream(paths, read_parts, len, size=size, limit=limit, seed=seed)
+    return StreamedBatches(windows, notes_per_staff)

@@ -67,13 +67,15 @@ def train(
     *,
     epochs: int,
     checkpoint_minutes: float = 10.0,
+    memory_mb: int | None = None,
     network: Callable[[], torch.nn.Module] = Network,
     accelerator: str = "auto",
     **settings,
 ) -> None:
     """Train and write `weights` (of the epoch with the best validation top-1) and `history`.
 
-    shards_train, shards_valid: Parquet files; settings: fields of `Settings`. After each epoch
+    shards_train, shards_valid: Parquet files; memory_mb: of training data held at once, with more
+    it is streamed; settings: fields of `Settings`. After each epoch
     and every `checkpoint_minutes` the run's state goes into `<weights>.state`, from where a later
     call goes on; it is removed once the run has succeeded. Ctrl-C and SIGTERM save the state and
     raise SystemExit.
@@ -84,8 +86,11 @@ def train(
     chosen = Settings(**settings)  # a name of its own: the command line is read off this line
     weights, state_path = Path(weights), Path(f"{weights}.state")
     fabric = loop.start(accelerator, chosen.precision, chosen.batch)
-    data, valid = sampling.read(shards_train), sampling.read(shards_valid)
-    run = _Run(fabric, chosen, data, valid, network, state_path, Path(history))
+    batches = sampling.training_batches(
+        shards_train, chosen.notes_per_staff, chosen.batch, chosen.seed, memory_mb
+    )
+    valid = sampling.read(shards_valid)
+    run = _Run(fabric, chosen, batches, valid, network, state_path, Path(history))
     loop.run_epochs(run, epochs, checkpoint_minutes, "notes")
     if fabric.is_global_zero:
         run.write_history()
@@ -105,19 +110,18 @@ def load(weights: Path | str, network: Callable[[], torch.nn.Module] = Network) 
 class _Run:
     """Everything that a training run holds; `state` is what a checkpoint keeps beside tensors."""
 
-    def __init__(self, fabric, settings, data, valid, network, state_path, history_path):
-        self.fabric, self.settings, self.data = fabric, settings, data
+    def __init__(self, fabric, settings, batches, valid, network, state_path, history_path):
+        self.fabric, self.settings, self.batches = fabric, settings, batches
         self.state_path, self.history_path = state_path, history_path
-        self.order = sampling.Order(data.staff, settings.notes_per_staff, settings.seed)
         self.batch = settings.batch
-        self.steps = max(1, round((settings.epoch_samples or len(data)) / settings.batch))
+        self.steps = max(1, round((settings.epoch_samples or len(batches)) / settings.batch))
         self.valid = valid
         self.valid_examples = evenly(len(valid), settings.valid_samples)
         self.valid_examples = self.valid_examples[
             np.argsort(valid.staff[self.valid_examples], kind="stable")
         ]
         self.identity = asdict(settings) | {
-            "training data": data.fingerprint(),
+            "training data": batches.fingerprint(),
             "validation data": valid.fingerprint(),
         }
         self.state = {
@@ -171,13 +175,13 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         number = state["epoch"] * self.steps + state["step"]
-        examples = self.order.batch(number, self.settings.batch)
+        data, examples = self.batches.chosen(number)
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
         examples = np.array_split(examples, ranks)[rank]
         sequence = np.random.SeedSequence([self.settings.seed, number, rank])
         torch.manual_seed(int(sequence.generate_state(1)[0]))
         self.network.train()
-        logits, x = self.forward(self.data, examples)
+        logits, x = self.forward(data, examples)
         loss = functional.cross_entropy(logits, soft_targets(x))
         value = loss.item()
         loop.check_loss(value, state)

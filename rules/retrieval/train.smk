@@ -21,6 +21,7 @@ rule retrieval_train:
     params:
         flags=flags(
             seed=config["seed"],
+            memory_mb=config["memory_mb"],
             **{name: RETRIEVAL[name] for name in RETRIEVAL_TRAINING},
         ),
         shards=lambda wildcards, input: flags(
@@ -49,6 +50,7 @@ rule retrieval_refine:
     params:
         flags=flags(
             seed=config["seed"],
+            memory_mb=config["memory_mb"],
             samples=RETRIEVAL["refine_samples"],
             precision=RETRIEVAL["precision"],
             augmentation=RETRIEVAL["augmentation"],

@@ -18,7 +18,11 @@ rule train:
     resources:
         mem_mb=6000,  # 75 million weights with gradient and momentum, activations, the shards
     params:
-        flags=flags(seed=config["seed"], **{name: FOLLOWING[name] for name in TRAINING}),
+        flags=flags(
+            seed=config["seed"],
+            memory_mb=config["memory_mb"],
+            **{name: FOLLOWING[name] for name in TRAINING},
+        ),
         shards=lambda wildcards, input: flags(
             shards_train=list(input.train), shards_valid=list(input.valid)
         ),

@@ -7,6 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from models.retrieval import refine, sampling
+from models.retrieval.batches import Batches
 from models.retrieval.network import Network, load, save
 from tests.helpers import write_shard
 from tests.retrieval.helpers import performance
@@ -56,7 +57,7 @@ def embedded(weights, shards, numbers, samples, seed=0, augmentation=None):
     """Vectors of batches of the training sequence, in evaluation mode and before projection."""
     network, data = load(weights), sampling.read(shards)
     augmentation = augmentation or sampling.Augmentation()
-    batches = sampling.Batches(data, network.context, refine.AT_ONCE, seed, augmentation)
+    batches = Batches(data, network.context, refine.AT_ONCE, seed, augmentation)
     with torch.no_grad():
         parts = [
             torch.cat([network.sheet(images), network.audio(excerpts)], dim=1)

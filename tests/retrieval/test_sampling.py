@@ -4,12 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from PIL import Image
-from torch.utils.data import DataLoader
 
 from models.retrieval import sampling
-from models.retrieval.sampling import NO_AUGMENTATION, Augmentation, Batches
+from models.retrieval.sampling import Augmentation
 from pipeline import strips
 from tests.helpers import png, write_shard
 from tests.retrieval.helpers import performance
@@ -363,86 +361,7 @@ def test_inside_to_the_frame_and_the_pixel():
     assert sampling.inside(50, 100, x, 300, 42).tolist() == [False, True, True, True, False]
 
 
-# --- batches ---------------------------------------------------------------------------------
-def batches(data, seed=0, size=7, context=42, augmentation=NO_AUGMENTATION, **arguments) -> Batches:
-    return Batches(data, context, size, seed, augmentation, **arguments)
-
-
-@pytest.mark.parametrize("context", [42, 168])
-def test_each_pass_visits_every_inside_example_once(music, context):
-    pool = np.flatnonzero(music.inside(context))
-    order = batches(music, context=context)
-    seen = np.concatenate([order.order(number) for number in range(2 * len(pool) // 7 + 1)])
-    first, second = seen[: len(pool)], seen[len(pool) : 2 * len(pool)]
-    assert (np.sort(first) == pool).all()
-    assert (np.sort(second) == pool).all()
-    assert (first != second).any()
-    assert (first != pool).any()
-
-
-def test_a_batch_may_be_larger_than_the_pool(music):
-    pool = np.flatnonzero(music.inside(168))
-    seen = batches(music, context=168, size=2 * len(pool) + 5).order(0)
-    values, counts = np.unique(seen, return_counts=True)
-    assert values.tolist() == pool.tolist()
-    assert np.bincount(counts).tolist() == [0, 0, len(pool) - 5, 5]
-
-
-def test_a_batch_holds_the_snippets_and_excerpts_of_its_examples(music):
-    images, excerpts = batches(music)[2]
-    chosen = batches(music).order(2)
-    assert (images.shape, excerpts.shape) == ((7, 1, 80, 100), (7, 1, BINS, 42))
-    np.testing.assert_array_equal(images, music.snippet_batch(chosen))
-    np.testing.assert_array_equal(excerpts, music.excerpt_batch(chosen, 42))
-    images, _ = batches(music, cropping="2019")[2]
-    np.testing.assert_array_equal(images, music.snippet_batch(chosen, "2019"))
-
-
-def test_a_batch_follows_from_its_number_and_the_seed(music):
-    there = [batches(music, seed=3, augmentation=Augmentation())[n] for n in range(40)]
-    again = batches(music, seed=3, augmentation=Augmentation())
-    for n in (39, 7, 20, 7):
-        assert all(torch.equal(*pair) for pair in zip(again[n], there[n], strict=True))
-    other = batches(music, seed=4, augmentation=Augmentation())
-    assert other.order(0).tolist() != again.order(0).tolist()
-    assert not torch.equal(other[0][0], there[0][0])
-    assert not torch.equal(other[0][1], there[0][1])
-
-
-def test_workers_make_the_same_batches(music):
-    data = batches(music, augmentation=Augmentation())
-    numbers = range(5, 17)
-    alone = list(DataLoader(data, batch_size=None, sampler=numbers))
-    shared = list(DataLoader(data, batch_size=None, sampler=numbers, num_workers=2))
-    assert len(alone) == len(shared) == 12
-    for one, other, number in zip(alone, shared, numbers, strict=True):
-        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
-        assert torch.equal(one[0], data[number][0])
-
-
-def test_augmentation_draws_its_whole_range_evenly(music, monkeypatch):
-    """Scale, shift up and shift later are as asked for, and have nothing to do with each other."""
-    drawn = []
-    for name in ("snippet_batch", "excerpt_batch"):
-        monkeypatch.setattr(
-            sampling.Examples, name, lambda self, *rest: drawn.append(rest[2:]) or np.zeros(1)
-        )
-    data = batches(music, size=1000, augmentation=Augmentation())
-    for number in range(10):
-        data[number]
-    scale, up = (np.concatenate(values) for values in zip(*drawn[0::2], strict=True))
-    (later,) = (np.concatenate(values) for values in zip(*drawn[1::2], strict=True))
-    assert 0.95 <= scale.min() < 0.951 < 1.049 < scale.max() <= 1.05
-    assert abs(np.histogram(scale, 10)[0] - 1000).max() < 150
-    values, counts = np.unique(up, return_counts=True)
-    assert values.tolist() == list(range(-5, 6))
-    assert abs(counts - 10_000 / 11).max() < 150
-    values, counts = np.unique(later, return_counts=True)
-    assert values.tolist() == [-1, 0, 1]
-    assert abs(counts - 10_000 / 3).max() < 200
-    assert abs(np.corrcoef([scale, up, later])[np.triu_indices(3, 1)]).max() < 0.05
-
-
+# --- limits ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -456,12 +375,6 @@ def test_augmentation_draws_its_whole_range_evenly(music, monkeypatch):
 def test_augmentation_beyond_what_can_be_cut_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         Augmentation(**changes)
-
-
-def test_without_an_inside_example_there_is_no_batch(shard):
-    data = shard(performance("short", notes=6))
-    with pytest.raises(ValueError, match=r"none of the 6 onsets of split train .* of 168 frames"):
-        batches(data, context=168)
 
 
 def test_half_precision_is_close(shard):

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from models.retrieval import sampling, train
+from models.retrieval.batches import Batches
 from models.retrieval.network import Network, load
 from models.retrieval.ranking import ranking_loss
 from pipeline import tables
@@ -349,7 +350,7 @@ def test_a_step_is_that_of_adam_on_loss_and_penalty(run, shards):
     torch.manual_seed(3)
     network = Quick("BL2-SC")
     data = sampling.read(shards[0])
-    images, excerpts = sampling.Batches(data, 42, 90, 3, sampling.Augmentation())[0]
+    images, excerpts = Batches(data, 42, 90, 3, sampling.Augmentation())[0]
     loss = ranking_loss(*network(images, excerpts), margin, symmetric=True)
     assert history["train_loss"][0].as_py() == pytest.approx(loss.item(), rel=1e-4)
     parameters = dict(network.named_parameters())

@@ -100,7 +100,7 @@ def test_the_line_through_the_recording_runs_over_all_staves(predicted):
 
 def test_shards_of_another_split_are_refused(predicted, shards):
     shards["valid"] = shards["test"]
-    with pytest.raises(ValueError, match="given for 'valid' are of split 'test'"):
+    with pytest.raises(ValueError, match="given for 'valid', but of split 'test'"):
         predicted()
     del shards["train"]
     with pytest.raises(ValueError, match="'train' are needed"):

@@ -133,7 +133,7 @@ def test_shards_are_read_file_by_file(tmp_path):
 def test_spectrogram_bound_is_exact(tmp_path):
     path = write_shard(tmp_path / "tune.parquet", [performance("a"), performance("b")])
     values = sum(len(row["spectrogram"]) for row in pq.read_table(path).to_pylist())
-    assert shards.values(path, "spectrogram") == values
+    assert shards.values(shards.whole(path), "spectrogram") == values
     assert set(pq.read_schema(path).names) == set(tables.SHARDS.names)
 
 
