@@ -6,7 +6,8 @@ spaced places over its whole length; what a window shows beyond an end is white,
 
 Two ways to rank the pieces. `votes`, as published: each place of the query votes for the pieces
 of its 25 nearest entries. `sequence`: the places in their order are laid along the entries of a
-piece in theirs, and the mean distance of the best way to do so counts.
+piece in theirs, from the first of both to the last, since a query is a whole piece; the mean
+distance of the best way to do so counts.
 """
 
 import sys
@@ -27,6 +28,7 @@ from pipeline import tables
 
 PLACES = 100  # of a query
 NEIGHBOURS = 25  # entries that each place votes for
+STEP_WEIGHTS = (2, 1, 1)  # of a step by both, by an entry, by a place; librosa's order
 AT_ONCE = 100  # images or excerpts in one forward pass
 
 
@@ -52,13 +54,16 @@ def votes(nearest: np.ndarray, pieces: int) -> np.ndarray:
 
 
 def sequence_cost(distances: np.ndarray) -> float:
-    """What it costs to lay a query along a piece, by subsequence dynamic time warping.
+    """Mean distance along the best way to lay a query along a piece, by dynamic time warping.
 
-    distances: (places, entries), both in order. The path begins and ends at any entry and goes on
-    by a place, an entry or both; each step costs the distance where it ends. Given per place.
+    distances: (places, entries), both in order. The way leads from the first of both to the last
+    of both and goes on by a place, an entry, or both. Each step counts by how far it goes, one or
+    two, so that every way counts places + entries in all and no piece gains by its length.
     """
-    costs = librosa.sequence.dtw(C=distances.astype(np.float64), subseq=True, backtrack=False)
-    return float(costs[-1].min() / len(distances))
+    costs = librosa.sequence.dtw(
+        C=distances.astype(np.float64), weights_mul=np.array(STEP_WEIGHTS), backtrack=False
+    )
+    return float((costs[-1, -1] + distances[0, 0]) / sum(distances.shape))
 
 
 def rank_of(scores: np.ndarray, truth: int) -> float:
@@ -75,8 +80,7 @@ def ranks(queries: np.ndarray, entries: np.ndarray, piece: np.ndarray) -> dict[s
 
     queries: (pieces, places, d) and entries: (m, d), unit vectors; piece: (m,), ascending, the
     piece that each entry belongs to, with its entries in their order. For the sequence a piece
-    has no more entries than a query has places, evenly chosen: steps along entries cost, and those
-    of a long piece would count against it.
+    has no more entries than a query has places, evenly chosen, which spares work.
     """
     found = {"votes": [], "sequence": []}
     own = [np.flatnonzero(piece == index) for index in range(len(queries))]
