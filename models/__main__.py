@@ -24,7 +24,7 @@ if __name__ == "__main__":
                 "identify": "models.retrieval.identify:identify",
                 "align": "models.retrieval.align:align",
                 "tables": "models.retrieval.report:tables",
-                "curves": "models.retrieval.figures:curves",
+                "curves": "models.retrieval.curves:curves",
                 "example": "models.retrieval.figures:example",
                 "attention": "models.retrieval.figures:attention",
             },

@@ -1,4 +1,4 @@
-"""The figures of Balke et al. 2019 (1 to 4), the training curves, and Table 3 as curves."""
+"""The figures of Balke et al. 2019, 1 to 4."""
 
 import textwrap
 from collections.abc import Iterable
@@ -9,19 +9,16 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import NullLocator
 from scipy.stats import spearmanr
 
 from models import canvas
 from models.bootstrap import CONFIDENCE, RESAMPLES, Bootstrap
 from models.canvas import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
-from models.retrieval import evaluate, network, report, sampling, search
+from models.retrieval import evaluate, network, sampling, search
 from models.retrieval.embed import CROPPINGS, EMBEDDINGS, attention_entropy
 from pipeline import tables
 from pipeline.constants import (
-    CONTEXTS,
     RETRIEVAL,
     SNIPPET_HEIGHT_PX,
     SNIPPET_WIDTH_PX,
@@ -36,8 +33,6 @@ QUANTILES = (0.95, 0.75, 0.5, 0.25, 0.05)  # of onset density, an example each i
 ENOUGH = 20  # pairs of the same number of onsets whose quartiles Figure 4 shows
 BEST = 5  # snippets listed in Figure 1
 SHOWN = 2_000  # vectors of each kind in Figure 1, at most
-CONTEXT_COLOURS = dict(zip(CONTEXTS, (BLUE, ORANGE, GREEN), strict=True))
-PANELS = {False: "without attention", True: "with attention"}
 SMALL = {"fontsize": 7}
 
 
@@ -106,17 +101,6 @@ def example(
         audio,
     )
     canvas.save(figure, Path(out) / "retrieval_example")
-
-
-def curves(histories: dict[str, Path | str], measures: Path | str, out: Path | str) -> None:
-    """Write retrieval_history and retrieval_tempo.
-
-    histories: what `train` wrote, by model; measures: what `evaluate` wrote; out: the folder.
-    """
-    epochs = {model: pd.read_parquet(path) for model, path in histories.items()}
-    canvas.save(training(epochs), Path(out) / "retrieval_history")
-    table = report.compare_tempi(pd.read_parquet(measures))
-    canvas.save(tempo(table), Path(out) / "retrieval_tempo")
 
 
 # --- what the commands read --------------------------------------------------------------------
@@ -523,79 +507,3 @@ def _draw_found(
         label = {"transform": axes.transAxes, "va": "center", **SMALL}
         axes.text(1.08, 0.5, "\n".join(words), color=GREEN if right else INK, **label)
     figure.suptitle(f"nearest snippets; the right one ranks {rank:,}", **SMALL)
-
-
-# --- curves ------------------------------------------------------------------------------------
-def _look(model: str) -> dict:
-    """Colour and label of a model; those with attention have a panel of their own."""
-    shape = network.MODELS[model]
-    lengths = {frames: length for length, frames in CONTEXTS.items()}
-    colour = GREY if shape.head == "global" else CONTEXT_COLOURS[lengths[shape.context]]
-    return {"color": colour, "label": model}
-
-
-def _columns(figure: Figure, models: Iterable[str], rows: int, **how) -> dict[bool, np.ndarray]:
-    """`rows` axes below one another for each kind of model that there is."""
-    kinds = sorted({network.MODELS[model].attends for model in models})
-    grid = figure.subplots(rows, len(kinds), squeeze=False, sharey="row", **how)
-    for kind, axes in zip(kinds, grid.T, strict=True):
-        axes[0].set_title(PANELS[kind])
-    return dict(zip(kinds, grid.T, strict=True))
-
-
-@mpl.rc_context(STYLE)
-def training(histories: dict[str, pd.DataFrame]) -> Figure:
-    """Loss and mean reciprocal rank of every model over the pairs it has seen.
-
-    histories: HISTORY of `train`, by model. A dot marks the epoch whose weights are kept.
-    """
-    figure = canvas.new(7.0, 4.4)
-    columns = _columns(figure, histories, 2, sharex=True)
-    for model, epochs in histories.items():
-        loss, rank = columns[network.MODELS[model].attends]
-        look, seen = _look(model), epochs.samples / 1_000
-        loss.plot(seen, epochs.train_loss, color=look["color"], linewidth=0.8, linestyle=":")
-        loss.plot(seen, epochs.valid_loss, linewidth=1.2, **look)
-        rank.plot(seen, epochs.valid_mrr, linewidth=1.2, **look)
-        best = epochs.index[epochs.best][-1]
-        rank.plot(seen[best], epochs.valid_mrr[best], "o", color=look["color"], markersize=4)
-        rank.set_xlabel("pairs seen (thousands)")
-        loss.legend(**TIGHT)
-    first = next(iter(columns.values()))
-    first[0].set_ylabel("loss (dotted: training)")
-    first[1].set_ylabel("MRR, validation")
-    first[1].set_ylim(bottom=0)
-    return figure
-
-
-@mpl.rc_context(STYLE)
-def tempo(table: pd.DataFrame) -> Figure:
-    """Table 3 as curves: mean reciprocal rank over the tempo ratio, ours and the paper's.
-
-    table: of `report.compare_tempi`; of several protocols the first is drawn.
-    """
-    table = table[table.protocol == table.protocol.iloc[0]]
-    figure = canvas.new(7.0, 3.2)
-    columns = _columns(figure, table.model.unique(), 1)
-    for model, rows in table.groupby("model", sort=False):
-        (axes,) = columns[network.MODELS[model].attends]
-        look = _look(model)
-        ours, paper = rows.dropna(subset="micro"), rows.dropna(subset="paper")
-        axes.plot(ours.rho, ours.micro, marker="o", markersize=3, **look)
-        axes.plot(paper.rho, paper.paper, color=look["color"], linewidth=0.9, linestyle="--")
-    ratios = sorted(table.rho.unique())
-    for (axes,) in columns.values():
-        axes.set_xscale("log")
-        axes.set(xlabel="tempo ratio", ylim=(0, 1))
-        axes.set_xticks(ratios, [f"{ratio:g}" for ratio in ratios])
-        axes.xaxis.set_minor_locator(NullLocator())
-        models = axes.get_legend_handles_labels()
-        axes.legend(*models, ncols=2, loc="upper left", **TIGHT)
-    first = next(iter(columns.values()))[0]
-    first.set_ylabel("MRR, refined")
-    kinds = [
-        Line2D([], [], color=INK, linestyle=line, label=who)
-        for line, who in (("-", "ours"), ("--", "paper"))
-    ]
-    figure.legend(handles=kinds, loc="outside upper right", ncols=2, **TIGHT)
-    return figure

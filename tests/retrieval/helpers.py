@@ -4,6 +4,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX, WHITE, onset_frame
 from tests.helpers import png, write_shard
@@ -84,3 +85,28 @@ def shards(
             write_shard(Path(folder) / f"{rho}-{part}.parquet", rows[part::2]) for part in (0, 1)
         ]
     return files
+
+
+def titled(figure, start: str) -> list:
+    """Axes whose title begins so, wherever it stands."""
+    return [
+        axes
+        for axes in figure.axes
+        if (axes.get_title() or axes.get_title(loc="left")).startswith(start)
+    ]
+
+
+def curve(axes) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of the first line."""
+    return tuple(map(np.asarray, axes.lines[0].get_data()))
+
+
+def assert_drawn(folder, *names):
+    """The files of these figures and no others; the pictures have ink on white."""
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}{suffix}" for name in names for suffix in (".png", ".pdf")
+    }
+    for name in names:
+        pixels = np.asarray(Image.open(folder / f"{name}.png").convert("L"))
+        assert pixels.shape[1] > 1000
+        assert 0.005 < (pixels < 200).mean() < 0.9

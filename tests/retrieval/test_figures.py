@@ -1,23 +1,21 @@
 """Figures: the places they show follow from the data by hand, and they show what they are given."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from matplotlib.colors import to_hex, to_rgba
+from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
-from PIL import Image
 from scipy.stats import rankdata, spearmanr
 
 from models import canvas
-from models.retrieval import figures, network, report, sampling
+from models.retrieval import figures, network, sampling
 from models.retrieval.embed import EMBEDDINGS
 from pipeline.constants import RETRIEVAL
 from tests.helpers import write_shard
-from tests.retrieval.helpers import performance
+from tests.retrieval.helpers import assert_drawn, curve, performance, titled
 
 CONTEXT = 42
 NARROW = (4, 4, 4, 4)
@@ -29,20 +27,6 @@ def attention_of(widths) -> np.ndarray:
     off = np.arange(CONTEXT) - CONTEXT // 2
     curves = np.exp(-0.5 * (off / np.array(widths)[:, None]) ** 2)
     return (curves / curves.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def titled(figure, start: str) -> list:
-    """Axes whose title begins so, wherever it stands."""
-    return [
-        axes
-        for axes in figure.axes
-        if (axes.get_title() or axes.get_title(loc="left")).startswith(start)
-    ]
-
-
-def curve(axes) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of the first line."""
-    return tuple(map(np.asarray, axes.lines[0].get_data()))
 
 
 def image_of(axes) -> np.ndarray:
@@ -261,77 +245,6 @@ def test_retrieval_marks_the_right_snippet_and_its_double(weights):
     assert len(curves) == (weights is not None)
 
 
-# --- curves ----------------------------------------------------------------------------------
-def history(*scores: float) -> pd.DataFrame:
-    count = len(scores)
-    return pd.DataFrame(
-        {
-            "samples": 10_000 * np.arange(1, count + 1),
-            "train_loss": np.linspace(0.7, 0.3, count),
-            "valid_loss": np.linspace(0.7, 0.4, count),
-            "valid_mrr": scores,
-            "best": np.array(scores) >= np.maximum.accumulate(scores),
-        }
-    )
-
-
-def test_training_marks_the_epoch_that_is_kept():
-    figure = figures.training({"BL2-SC": history(0.1, 0.3, 0.3, 0.2), "BL2-LC+AT": history(0.2)})
-    (without,), (with_attention,) = titled(figure, "without"), titled(figure, "with attention")
-    assert len(figure.axes) == 4
-    assert [t.get_text() for t in without.get_legend().get_texts()] == ["BL2-SC"]
-    assert [t.get_text() for t in with_attention.get_legend().get_texts()] == ["BL2-LC+AT"]
-    rank = figure.axes[2]
-    assert curve(rank)[0].tolist() == [10, 20, 30, 40]
-    assert [list(part) for part in rank.lines[1].get_data()] == [[30], [0.3]]
-    assert [line.get_linestyle() for line in without.lines] == [":", "-"]
-
-
-def test_training_of_one_kind_has_no_empty_panel():
-    assert len(figures.training({"BL1-SC": history(0.1, 0.2)}).axes) == 2
-
-
-def measures() -> pd.DataFrame:
-    rows = [(0.5, 0.4), (1.0, 0.6)]
-    return pd.DataFrame(
-        {
-            "model": "BL2-MC",
-            "projection": "refined",
-            "protocol": "fixed",
-            "rho": np.float32(rho),
-            "direction": "A2S",
-            "measure": "mrr",
-            "micro": micro,
-        }
-        | dict.fromkeys(("macro", "low", "high"), 0.5)
-        | {"n_pairs": 100, "n_pieces": 10}
-        for rho, micro in rows
-    )
-
-
-def test_tempo_has_ours_solid_and_the_paper_dashed():
-    figure = figures.tempo(report.compare_tempi(measures()))
-    without, with_attention = figure.axes
-    solid = [line for line in without.lines if line.get_linestyle() == "-"]
-    dashed = [line for line in without.lines if line.get_linestyle() == "--"]
-    assert len(dashed) == 4
-    (ours,) = [line for line in solid if len(line.get_ydata())]
-    assert ours.get_label() == "BL2-MC"
-    assert [part.tolist() for part in ours.get_data()] == [[0.5, 1.0], [0.4, 0.6]]
-    (paper,) = [line for line in dashed if line.get_color() == ours.get_color()]
-    assert paper.get_ydata().tolist() == [0.46, 0.53, 0.57, 0.55, 0.43]
-    assert [tick.get_text() for tick in without.get_xticklabels()] == [
-        *("0.5", "0.66", "1", "1.33", "2")
-    ]
-    assert len([line for line in with_attention.lines if line.get_linestyle() == "--"]) == 3
-
-
-def test_each_model_has_its_own_colour_in_its_panel():
-    for kind in (False, True):
-        models = [name for name, shape in network.MODELS.items() if shape.attends == kind]
-        assert len({to_rgba(figures._look(name)["color"]) for name in models}) == len(models)
-
-
 # --- files -----------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
@@ -373,17 +286,6 @@ def files(tmp_path_factory):
     return paths
 
 
-def assert_drawn(folder, *names):
-    """The files of these figures and no others; the pictures have ink on white."""
-    assert {path.name for path in folder.iterdir()} == {
-        f"{name}{suffix}" for name in names for suffix in (".png", ".pdf")
-    }
-    for name in names:
-        pixels = np.asarray(Image.open(folder / f"{name}.png").convert("L"))
-        assert pixels.shape[1] > 1000
-        assert 0.005 < (pixels < 200).mean() < 0.9
-
-
 def test_attention_figures_are_drawn(files, tmp_path):
     figures.attention(shards=files["shards"], out=tmp_path, **files["BL2-SC+AT"])
     names = ("attention_within_piece", "attention_examples", "attention_entropy")
@@ -399,14 +301,6 @@ def test_attention_figures_want_attention(files, tmp_path):
 def test_example_is_drawn(files, tmp_path, model):
     figures.example(shards=files["shards"], out=tmp_path, **files[model])
     assert_drawn(tmp_path, "retrieval_example")
-
-
-def test_curves_are_drawn(tmp_path):
-    history(0.1, 0.2).to_parquet(tmp_path / "history.parquet")
-    measures().to_parquet(tmp_path / "measures.parquet")
-    histories = {"BL2-MC": tmp_path / "history.parquet"}
-    figures.curves(histories, tmp_path / "measures.parquet", tmp_path / "out")
-    assert_drawn(tmp_path / "out", "retrieval_history", "retrieval_tempo")
 
 
 def test_find_gives_the_examples_of_pairs(files):
@@ -451,7 +345,7 @@ def test_pairs_of_another_table_or_of_none_are_told(files, tmp_path):
     pq.write_table(EMBEDDINGS.empty_table(), path)
     with pytest.raises(ValueError, match=r"pairs\.parquet holds no pairs; choose and embed some"):
         figures.read_pairs(path)
-    measures().to_parquet(path)
+    pd.DataFrame({"model": ["BL2-MC"]}).to_parquet(path)
     with pytest.raises(ValueError, match=r"pairs\.parquet"):
         figures.read_pairs(path)
 
@@ -461,9 +355,3 @@ def test_pairs_are_fixed_ones_at_the_tempo_of_the_scores(files):
     assert set(pairs.protocol) == {"fixed"}
     assert set(pairs.rho) == {1.0}
     assert pairs.index.tolist() == pairs.pair.tolist()
-
-
-def test_style_is_left_as_it_was():
-    before = mpl.rcParams["font.size"]
-    figures.training({"BL1-SC": history(0.1, 0.2)})
-    assert mpl.rcParams["font.size"] == before
