@@ -10,7 +10,7 @@ RESULTS := $(firstword $(shell sed -n 's/^results: *\([^ ]*\).*/\1/p' $(CONFIG) 
 SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := all
-.PHONY: all run report setup setup-dev system browser test test-faults lint bench lock clean help
+.PHONY: all run report setup setup-dev system browser test test-faults test-cluster slurm lint bench lock clean help
 
 all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
 	@echo
@@ -33,6 +33,9 @@ test: setup-dev browser ## run the tests
 
 test-faults: setup-dev ## kill, fill up and cut short whatever the workflow makes (some minutes)
 	@pytest tests/faults
+
+test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, some 30 minutes)
+	@pytest -s tests/cluster
 
 lint: setup-dev ## check style, of Python and of the workflow
 	@ruff check .
@@ -94,6 +97,16 @@ browser: | system
 	    $(call apt,chromium chromium-driver); $(HAS_BROWSER); } || \
 	    echo "Chromium and its driver are missing: the tests of the page will fail. Debian:" \
 	    "sudo apt-get install chromium chromium-driver" >&2
+
+HAS_SLURM = command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null
+
+# What the tests of a cluster need; where it cannot be had they fail and say so.
+slurm: | system
+	@{ $(HAS_SLURM); } || { echo "Installing Slurm, on which the tests run the workflow."; \
+	    $(call apt,slurmctld slurmd slurm-client munge); $(HAS_SLURM); } || \
+	    echo "Slurm is missing: the tests of the cluster will fail. Debian, Ubuntu:" \
+	    "sudo apt-get install slurmctld slurmd slurm-client munge" >&2
+	@python -m pip install --disable-pip-version-check -q -r requirements-cluster.txt -c requirements.lock
 
 $(VENV)/.created: | system
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \

@@ -1,6 +1,6 @@
 """Write the exact versions of all packages, those that others bring too: `make lock`.
 
-`requirements.lock` has them for `requirements-dev.txt`, on any platform; the conda environments
+`requirements.lock` has them for developers and clusters, on any platform; the conda environments
 have, below the packages that each names, what these bring, at the same versions.
 """
 
@@ -11,6 +11,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
+REQUIREMENTS = ("requirements-dev.txt", "requirements-cluster.txt")
 HEADER = (
     "# Exact versions of everything, also of what is only brought along; `make lock` writes it.\n"
 )
@@ -30,7 +31,7 @@ def resolve(*arguments: str, requirements: str | None = None) -> list[str]:
 def lock() -> None:
     """Write `requirements.lock`; what it pins already stays while the requirements allow it."""
     known = ["--constraints", LOCK.name] if LOCK.exists() else []
-    LOCK.write_text(HEADER + "\n".join(resolve("requirements-dev.txt", *known)) + "\n")
+    LOCK.write_text(HEADER + "\n".join(resolve(*REQUIREMENTS, *known)) + "\n")
 
 
 def lock_environment(path: Path) -> None:

@@ -102,6 +102,22 @@ def flags(**values):
     )
 
 
+def memory(mb, times_input=0, at_most=None):
+    """A job's memory in MB: `mb`, and a multiple of its input, up to `at_most`; the same again at
+    each new attempt, where the profile has a failed job submitted anew."""
+
+    def amount(wildcards, input, attempt):
+        grown = int(times_input * input.size_mb)
+        return attempt * (mb + (grown if at_most is None else min(grown, at_most)))
+
+    return amount
+
+
+def minutes(count):
+    """A job's time, for clusters that want to know: `count`, and as many again at each attempt."""
+    return lambda wildcards, attempt: attempt * count
+
+
 # --- fetch
 FETCHED = {
     sources.archive(name, "").name: name

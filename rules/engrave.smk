@@ -17,7 +17,8 @@ rule engrave:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2500,  # LilyPond needs 300 MB for a tune, up to 1.5 GB for a book; Python the rest
+        mem_mb=memory(2500),  # LilyPond needs 300 for a tune, up to 1,500 for a book; Python the rest
+        runtime=minutes(120),  # 10 min for 29 piano pieces, the longest took 3
     params:
         flags=engrave_flags,
     shell:

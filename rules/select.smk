@@ -13,7 +13,8 @@ rule select:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,  # music21 holds its parsed works
+        mem_mb=memory(1000),  # music21 holds its parsed works; 200 measured
+        runtime=minutes(30),  # 32 s for 29 piano pieces
     params:
         flags=select_flags,
     shell:

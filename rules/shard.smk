@@ -22,7 +22,8 @@ rule shard:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,  # the small tables of a batch, and eight spectrograms
+        mem_mb=memory(1000, 2),  # the tables of a batch, and eight spectrograms; 430 measured
+        runtime=minutes(30),  # 4 s for 29 piano pieces
     params:
         flags=lambda wildcards, output: flags(
             layout=config["collections"][wildcards.collection]["layout"],

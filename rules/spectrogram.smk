@@ -14,7 +14,8 @@ rule spectrogram:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1500,  # one recording of up to an hour as samples
+        mem_mb=memory(1500),  # one recording of up to an hour as samples; 500 measured
+        runtime=minutes(30),  # 10 s for 29 piano pieces
     params:
         flags=lambda wildcards: flags(
             settings=config["collections"][wildcards.collection]["spectrogram"]

@@ -17,7 +17,8 @@ rule synthesize:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1500,  # the font's samples, and one recording of up to an hour
+        mem_mb=memory(1500),  # the font's samples, and one recording of up to an hour; 400 measured
+        runtime=minutes(120),  # of sound, some 60 times as fast as it plays
     params:
         flags=lambda wildcards: flags(
             splits=PLAYED_SPLITS[wildcards.font],

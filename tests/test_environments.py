@@ -42,8 +42,9 @@ REQUIRED = pins((ROOT / "requirements.txt").read_text().splitlines())
 
 
 def test_every_requirement_is_pinned_to_one_version():
-    developers = pins((ROOT / "requirements-dev.txt").read_text().splitlines())
-    for requirement in (REQUIRED | developers).values():
+    files = ("requirements-dev.txt", "requirements-cluster.txt")
+    more = [line for name in files for line in (ROOT / name).read_text().splitlines()]
+    for requirement in (REQUIRED | pins(more)).values():
         (specifier,) = Requirement(requirement).specifier
         assert specifier.operator == "==", requirement
         assert "*" not in specifier.version, requirement

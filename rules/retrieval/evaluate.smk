@@ -11,7 +11,8 @@ rule retrieval_pairs:
     conda:
         "../../envs/learning.yaml"
     resources:
-        mem_mb=1000,  # the onsets of the test split
+        mem_mb=memory(1000),  # the onsets of the test split
+        runtime=minutes(20),
     params:
         flags=flags(
             shards={rho: tested_shards(rho) for rho in TEMPI},
@@ -38,7 +39,9 @@ rule retrieval_embed:
         "../../envs/learning.yaml"
     threads: 64
     resources:
-        mem_mb=3000,  # the test split at one tempo, one batch of activations
+        # one batch of activations; the test split at one tempo
+        mem_mb=memory(3000, 3),
+        runtime=minutes(120),
     params:
         flags=flags(
             shards={rho: tested_shards(rho) for rho in TEMPI},
@@ -68,7 +71,8 @@ rule retrieval_evaluate:
         "../../envs/learning.yaml"
     threads: 64
     resources:
-        mem_mb=3000,  # the vectors of one network
+        mem_mb=memory(3000, 2),  # the vectors of one network
+        runtime=minutes(60),
     params:
         flags=lambda wildcards, input: flags(
             seed=config["seed"],
@@ -96,7 +100,8 @@ rule retrieval_pieces:
         "../../envs/learning.yaml"
     threads: 64
     resources:
-        mem_mb=4000,  # the test split, its vectors, the distances of one piece
+        mem_mb=memory(4000, 3),  # the test split, its vectors, the distances of one piece
+        runtime=minutes(120),
     params:
         flags=lambda wildcards, input: flags(
             shards=list(input.shards), precision=RETRIEVAL["precision"]

@@ -63,7 +63,7 @@ rule retrieval_example:
     conda:
         "../../envs/learning.yaml"
     resources:
-        mem_mb=2000,  # the test split at one tempo
+        mem_mb=memory(2000, 3),  # the test split at one tempo
     params:
         out=folder,
         flags=flags(shards=tested_shards(AT_WRITTEN_TEMPO)),
@@ -86,7 +86,7 @@ if ATTENDING:
         conda:
             "../../envs/learning.yaml"
         resources:
-            mem_mb=2000,  # the test split at one tempo
+            mem_mb=memory(2000, 3),  # the test split at one tempo
         params:
             out=folder,
             flags=flags(shards=tested_shards(AT_WRITTEN_TEMPO), seed=config["seed"]),

@@ -17,7 +17,9 @@ rule retrieval_train:
         "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
-        mem_mb=6000,  # the strips and spectrograms of the split, activations of a batch
+        # activations of a batch; the strips and spectrograms of the split, decoded
+        mem_mb=memory(3000, 3, config["memory_mb"]),
+        runtime=minutes(720),  # goes on from its checkpoint where that is not enough
     params:
         flags=flags(
             seed=config["seed"],
@@ -46,7 +48,8 @@ rule retrieval_refine:
         "../../envs/learning.yaml"
     threads: 64
     resources:
-        mem_mb=4000,  # the strips and spectrograms of the split, one batch of activations
+        mem_mb=memory(3000, 3, config["memory_mb"]),  # as in training
+        runtime=minutes(120),
     params:
         flags=flags(
             seed=config["seed"],

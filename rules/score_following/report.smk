@@ -58,7 +58,7 @@ rule example:
     conda:
         "../../envs/learning.yaml"
     resources:
-        mem_mb=3000,  # the weights and one excerpt
+        mem_mb=memory(3000),  # the weights and one excerpt
     params:
         stem=stem,
         shards=lambda wildcards, input: flags(shards=list(input.test)),

@@ -16,7 +16,9 @@ rule train:
         "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
-        mem_mb=6000,  # 75 million weights with gradient and momentum, activations, the shards
+        # 75 million weights with gradient and momentum, activations; the shards decoded
+        mem_mb=memory(4000, 4, config["memory_mb"]),
+        runtime=minutes(720),  # goes on from its checkpoint where that is not enough
     params:
         flags=flags(
             seed=config["seed"],

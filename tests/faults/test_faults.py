@@ -5,7 +5,6 @@ One tiny workflow, tunes and scores to the tables of both papers, is run once un
 record of provenance has the digest of every output, and each faulty run must come to the same.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import sources
+from tests.workflow.runs import differing, outputs
 from tests.workflow.test_retrieval import SETTINGS, TRAINING, write_scores
 from tests.workflow.test_workflow import ENVIRONMENT, command, write_config, write_tunes
 
@@ -66,11 +66,6 @@ def unlock(folder: Path) -> None:
     assert run(folder, "--unlock").returncode == 0
 
 
-def made(folder: Path) -> dict[str, dict]:
-    """Size and digest of every output."""
-    return json.loads((folder / "results/provenance.json").read_text())["outputs"]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = prepare(tmp_path_factory.mktemp("undisturbed") / "run")
@@ -88,7 +83,7 @@ def test_each_stage_may_be_killed_at_its_first_and_second_output(undisturbed, tm
         done = run(folder)
     assert done.returncode == 0, done.stdout
     assert {path.name[:-2] for path in faults.iterdir()} == STAGES
-    assert made(folder) == made(undisturbed)
+    assert differing(folder, undisturbed) == []
 
 
 def test_everything_may_be_killed_at_each_stage(undisturbed, tmp_path):
@@ -102,7 +97,7 @@ def test_everything_may_be_killed_at_each_stage(undisturbed, tmp_path):
         unlock(folder)
     assert done.returncode == 0, done.stdout
     assert {path.name[:-2] for path in faults.iterdir()} == STAGES
-    assert made(folder) == made(undisturbed)
+    assert differing(folder, undisturbed) == []
 
 
 def cut(path: Path, share: float) -> None:
@@ -115,7 +110,7 @@ def test_every_output_may_be_cut_short(undisturbed, tmp_path, share):
     """A file of every kind at once: of each folder of the results the first and the last."""
     folder = tmp_path / "run"
     shutil.copytree(undisturbed, folder, symlinks=True)
-    expected = made(folder)
+    expected = outputs(folder)
     kinds: dict[tuple, list[str]] = {}
     for name in expected:
         kinds.setdefault((Path(name).parent, Path(name).suffix), []).append(name)
@@ -125,10 +120,9 @@ def test_every_output_may_be_cut_short(undisturbed, tmp_path, share):
     done = run(folder)
     assert done.returncode == 0, done.stdout
     assert "is damaged and is made again" in done.stdout
-    assert made(folder) == expected
-    assert {name: entry["bytes"] for name, entry in expected.items()} == {
-        name: (folder / "results" / name).stat().st_size for name in expected
-    }
+    assert differing(folder, undisturbed) == []
+    for name, entry in outputs(folder).items():
+        assert (folder / "results" / name).stat().st_size == entry["bytes"]
 
 
 def test_a_sound_font_that_vanishes_is_told_and_nothing_is_lost(undisturbed, tmp_path):
@@ -153,7 +147,7 @@ def test_a_sound_font_that_vanishes_is_told_and_nothing_is_lost(undisturbed, tmp
     done = run(folder)
     assert done.returncode == 0, done.stdout
     assert notes.stat().st_mtime == engraved
-    assert made(folder) == made(undisturbed)
+    assert differing(folder, undisturbed) == []
 
 
 FILLING = """
@@ -183,4 +177,4 @@ def test_a_disk_may_fill_up_again_and_again(undisturbed, tmp_path):
     assert done.stdout.count("full at") > 3, done.stdout
     (folder / "results").rmdir()
     (tmp_path / "copied").rename(folder / "results")
-    assert made(folder) == made(undisturbed)
+    assert differing(folder, undisturbed) == []
