@@ -40,7 +40,7 @@ test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, s
 lint: setup-dev ## check style, of Python and of the workflow
 	@ruff check .
 	@ruff format --check .
-	@snakefmt --check Snakefile rules
+	@snakefmt --check Snakefile rules workflow
 	@snakemake --lint
 
 bench: setup-dev ## measure speed, side by side with peers

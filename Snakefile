@@ -15,6 +15,18 @@ report: "rules/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+
+
+rule all:
+    input:
+        f"{RESULTS}/provenance.json",
+
+
+rule data:
+    input:
+        f"{RESULTS}/data/provenance.json",
+
+
 include: "rules/fetch.smk"
 include: "rules/select.smk"
 include: "rules/engrave.smk"
@@ -37,14 +49,3 @@ if RETRIEVAL:
     include: "rules/retrieval/train.smk"
     include: "rules/retrieval/evaluate.smk"
     include: "rules/retrieval/report.smk"
-
-
-rule all:
-    default_target: True
-    input:
-        f"{RESULTS}/provenance.json",
-
-
-rule data:
-    input:
-        f"{RESULTS}/data/provenance.json",

@@ -1,0 +1,148 @@
+"""The walk-throughs of docs/regenerate.md, run as they stand there on tiny sources."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline import sources
+from tests import piano, scores
+from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, jobs
+
+TEXT = (ROOT / "docs/regenerate.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
+SMALL = {
+    "collections": {
+        "tunes": {"source": "tunes", "take": 1.0, "batches": 1, "split": "source"},
+        "piano": {"source": "works", "take": 1.0, "batches": 1, "split": "source"},
+    },
+    "fonts": {"electric": None, "bright": None},
+    "score_following": None,
+    "retrieval": None,
+}
+
+
+def blocks(section: str) -> list[tuple[str, str]]:
+    """Language and text of the blocks of a section; commands have no language."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", SECTIONS[section], flags=re.MULTILINE | re.DOTALL)
+
+
+def write_sources(folder: Path) -> None:
+    for split in ("train", "test"):
+        tune = folder / "tunes" / split / f"{split}.mid"
+        work = folder / "works" / split / f"{split}.ly"
+        for path in (tune, work):
+            path.parent.mkdir(parents=True)
+        tune.write_bytes(scores.midi(scores.scale(16)))
+        work.write_text(piano.varied(8, seed=len(split)))
+    (folder / "config.yaml").write_text(yaml.safe_dump(SMALL))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder where the data half was run."""
+    folder = tmp_path_factory.mktemp("made") / "run"
+    write_sources(folder)
+    done = subprocess.run(command("--", "data"), cwd=folder, env=ENVIRONMENT, timeout=300)
+    assert done.returncode == 0
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(made, tmp_path / "run", symlinks=True)
+
+
+def follow(section: str, folder: Path) -> str:
+    """Write the files of a section and run its commands; what they say."""
+    said = ""
+    for language, text in blocks(section):
+        if named := re.match(r"# (\S+\.yaml|Snakefile)\n", text):
+            (folder / named[1]).write_text(text)
+            continue
+        text = text.replace("snakemake --cores all", " ".join(command()))
+        own = (folder / "Snakefile").exists()
+        if own:  # a workflow that has ours inside
+            text = text.replace(str(ROOT / "Snakefile"), "Snakefile")
+        run = [sys.executable, "-c", text] if language == "python" else ["bash", "-ec", text]
+        done = subprocess.run(
+            run, cwd=folder, env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)}, text=True, timeout=300,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+        said += done.stdout
+    return said
+
+
+def times(folder: Path, pattern: str) -> dict[Path, float]:
+    return {path: path.stat().st_mtime for path in folder.glob(f"results/data/{pattern}")}
+
+
+def test_a_new_sound_font(folder):
+    (folder / "fonts").mkdir()
+    shutil.copy(sources.font_path("pretty_midi:TimGM6mb.sf2"), folder / "fonts/steinway.sf2")
+    before = times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb*")
+    follow("A new sound font", folder)
+    assert (folder / "results/data/piano/shards/train/steinway-1.0-0.parquet").exists()
+    assert times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb*") == before
+
+
+def test_new_tempi(folder):
+    before = times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb-1.0*")
+    follow("New tempi", folder)
+    played = pd.read_parquet(folder / "results/data/piano/shards/train/TimGM6mb-0.5-0.parquet")
+    assert (played.rho == 0.5).all()
+    assert (folder / "results/data/tunes/shards/train/TimGM6mb-0.9-1.1-0.parquet").exists()
+    assert times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb-1.0*") == before
+
+
+def test_my_scores_and_my_recordings(folder):
+    shutil.copytree(folder / "works/train", folder / "scores")
+    (folder / "recordings").mkdir()
+    recording = folder / "results/data/piano/audio/TimGM6mb/1.0/0/train__train.flac"
+    shutil.copy(recording, folder / "recordings/my take.flac")
+    said = follow("My scores, my recordings held out", folder)
+    assert re.search(r"\btrain\b", said)  # the one piece there is
+    assert (folder / "my take-matches.png").stat().st_size > 5_000
+
+
+def test_the_data_alone(folder):
+    said = follow("The data alone, for a model of one's own", folder)
+    assert re.search(r"^train__train TimGM6mb \d+ onsets$", said, flags=re.MULTILINE)
+    assert not (folder / "results/models").exists()
+
+
+def test_inside_another_workflow(tmp_path):
+    write_sources(tmp_path)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"partimento": SMALL, "mine": 1}))
+    (tmp_path / "partimento").symlink_to(ROOT)
+    follow("Inside another workflow", tmp_path)
+    assert 0 < int((tmp_path / "onsets.txt").read_text()) <= 16
+
+
+def test_the_catalog_s_entry_runs_the_same_rules():
+    def planned(snakefile: str) -> dict[str, int]:
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "-s", snakefile, "--cores", "1", "-n"],
+            cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, timeout=60,
+        )  # fmt: skip
+        return {rule: count for rule, count in jobs(done).items() if rule not in ("all", "total")}
+
+    entry = planned("workflow/Snakefile")
+    del entry["everything"]
+    assert entry == planned("Snakefile")
+    assert "select" in entry
+
+
+def test_every_section_is_followed():
+    """A new walk-through wants a test of its own."""
+    source = Path(__file__).read_text()
+    for section in SECTIONS:
+        assert f'follow("{section}"' in source or not blocks(section), section
