@@ -9,8 +9,12 @@ TIMED = ["seconds", "peak_mb"]  # columns of a training's history that differ fr
 
 
 def outputs(folder: Path) -> dict[str, dict]:
-    """Size and digest of every output of a run in `folder`, by name."""
-    return json.loads((folder / "results/provenance.json").read_text())["outputs"]
+    """Size and digest of every output of a run in `folder`, by name; of the data half where no more
+    was made."""
+    record = folder / "results/provenance.json"
+    if not record.exists():
+        record = folder / "results/data/provenance.json"
+    return json.loads(record.read_text())["outputs"]
 
 
 def differing(one: Path, other: Path) -> list[str]:
