@@ -17,6 +17,11 @@ report: "rules/captions/workflow.rst"
 include: "rules/common.smk"
 
 
+if config["container"]:
+
+    container: config["container"]
+
+
 rule all:
     input:
         f"{RESULTS}/provenance.json",
