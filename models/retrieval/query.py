@@ -69,9 +69,9 @@ INDEX = pa.schema(
 # --- index -----------------------------------------------------------------------------------
 def index(
     shards: list[Path | str],
-    weights: Path | str,
     out: Path | str,
     *,
+    weights: Path | str | None = None,
     precision: str = "bf16-mixed",
     accelerator: str = "auto",
 ) -> None:
@@ -80,8 +80,10 @@ def index(
     A piece may be performed any number of times: its strip is taken from the first performance,
     its places from all. Pieces are embedded one by one, so memory does not grow with their number
     (but for their places, a few bytes each).
+    weights: by default those that come with the package.
     Raises ValueError, naming file and piece, where shards or weights do not fit.
     """
+    weights = Path(weights or DEFAULT_WEIGHTS)
     shards = [Path(path) for path in shards]
     places = _places(shards)
     if not places:

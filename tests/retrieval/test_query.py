@@ -87,7 +87,7 @@ def weights(tmp_path, monkeypatch):
 def index(tmp_path, weights):
     rows = [printed(piece, tones) for piece, tones in PIECES.items()]
     shard = write_shard(tmp_path / "shard.parquet", rows)
-    query.index([shard], weights, tmp_path / "index.parquet", precision="32-true")
+    query.index([shard], tmp_path / "index.parquet", weights=weights, precision="32-true")
     return tmp_path / "index.parquet"
 
 
@@ -100,7 +100,7 @@ def test_every_place_has_the_vector_of_its_snippet(tmp_path):
     rows = [performance("one", seed=1), performance("two", seed=2, notes=7)]
     shard = write_shard(tmp_path / "shard.parquet", rows)
     out = tmp_path / "index.parquet"
-    query.index([shard], tmp_path / "weights.safetensors", out, precision="32-true")
+    query.index([shard], out, weights=tmp_path / "weights.safetensors", precision="32-true")
     table = tables.read(out, INDEX)
     assert table.schema.metadata[b"model"] == b"BL2-MC+AT"
     assert table.schema.metadata[b"weights"].decode() == network.digest(
@@ -133,7 +133,7 @@ def test_a_place_is_kept_once_whoever_played_it(tmp_path, weights):
     first = printed("tune", tones, x=x, reason=[None, "lost", None, None])
     second = printed("tune", tones, x=x, font="upright", reason=[None, None, None, "lost"])
     paths = [write_shard(tmp_path / f"{row['font']}.parquet", [row]) for row in (first, second)]
-    query.index(paths, weights, tmp_path / "index.parquet")
+    query.index(paths, tmp_path / "index.parquet", weights=weights)
     (found,) = tables.read(tmp_path / "index.parquet", INDEX).to_pylist()
     assert found["x"] == [30, 90, 210]
     assert found["note_id"] == [0, 1, 3]
@@ -154,7 +154,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, weights, monkeypatch):
     monkeypatch.setattr(query, "sheet_vectors", interrupted)
     monkeypatch.setattr(query, "PIECES_AT_ONCE", 1)
     with pytest.raises(KeyboardInterrupt):
-        query.index([shard], weights, tmp_path / "index.parquet")
+        query.index([shard], tmp_path / "index.parquet", weights=weights)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -170,7 +170,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, weights, monkeypatch):
 def test_bad_shards_are_named(tmp_path, weights, changes, message):
     shard = write_shard(tmp_path / "shard.parquet", [printed("tune", [0, 1]) | changes])
     with pytest.raises(ValueError, match=rf"shard.parquet: tune: .*{message}"):
-        query.index([shard], weights, tmp_path / "index.parquet")
+        query.index([shard], tmp_path / "index.parquet", weights=weights)
     assert not (tmp_path / "index.parquet").exists()
 
 
@@ -178,7 +178,7 @@ def test_without_onsets_there_is_no_index(tmp_path, weights):
     row = printed("tune", [0, 1], reason=["lost", "lost"])
     shard = write_shard(tmp_path / "shard.parquet", [row])
     with pytest.raises(ValueError, match="no onset in the shards"):
-        query.index([shard], weights, tmp_path / "index.parquet")
+        query.index([shard], tmp_path / "index.parquet", weights=weights)
 
 
 # --- query -----------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_attention_is_drawn(tmp_path, monkeypatch):
     weights = tmp_path / "weights.safetensors"
     network.save(network.Network("BL2-LC+AT", NARROW), weights)
     shard = write_shard(tmp_path / "shard.parquet", [performance("a $1 tune"), performance("b")])
-    query.index([shard], weights, tmp_path / "index.parquet", precision="32-true")
+    query.index([shard], tmp_path / "index.parquet", weights=weights, precision="32-true")
     drawn = []
     original = query._draw_attention
     monkeypatch.setattr(
