@@ -74,16 +74,19 @@ def write_state(path: Path, identity: dict, state: dict, network, optimiser) -> 
 
     identity: what a run that goes on from here must share; state: numbers, text and tensors.
     """
-    with tables.replacing(path) as temporary:
-        torch.save(
-            {
-                "identity": identity,
-                "state": state,
-                "network": network.state_dict(),
-                "optimiser": optimiser.state_dict(),
-            },
-            temporary,
-        )
+    content = {
+        "identity": identity,
+        "state": state,
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+    }
+    save(content, path)
+
+
+def save(content: dict, path: Path) -> None:
+    """Write numbers, text and tensors with torch, whole or not at all."""
+    with tables.replacing(path) as temporary, temporary.open("wb") as file:  # tells a full disk
+        torch.save(content, file)
 
 
 def read_state(path: Path, identity: dict) -> dict | None:

@@ -3,6 +3,7 @@
 A schema's fields carry their unit and meaning in the metadata, so a Parquet file explains itself.
 """
 
+import errno
 import glob
 import shutil
 import tempfile
@@ -197,7 +198,8 @@ def replacing(path: Path | str):
     """Yield a temporary path beside `path` that takes its name once the block has succeeded.
 
     A killed or failed writer leaves nothing under the final name, and what a killed one left
-    beside it is swept away by the next. Works for files and folders.
+    beside it is swept away by the next. Works for files and folders. Raises OSError that names the
+    file where the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,55 +207,45 @@ def replacing(path: Path | str):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         temporary = Path(folder) / path.name
-        yield temporary
+        try:
+            yield temporary
+        except Exception as error:
+            if full := _disk_full(error):
+                raise OSError(
+                    f"{path}: could not be written ({full}); make room, run again"
+                ) from error
+            raise
         if temporary.is_dir():  # a folder can only take the place of nothing
             shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
 
 
+def _disk_full(error: BaseException | None) -> OSError | None:
+    """The want of space that an error came from; some libraries tell it in the context alone."""
+    while error and not (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    ):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def write(rows: Iterable[dict], schema: pa.Schema, path: Path | str, row_group: int = 64) -> None:
     """Write rows (dicts by column name) as a Parquet file of `schema`, whole or not at all.
 
-    At most `row_group` rows are held in memory; iterables may be generators. Raises OSError that
-    names the file where it cannot be written, for instance because the disk is full.
+    At most `row_group` rows are held in memory; iterables may be generators.
     """
-    with replacing(path) as temporary, _Writer(temporary, schema, path) as writer:
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
         held: list[dict] = []
         for row in rows:
             held.append(row)
             if len(held) == row_group:
-                writer.write(held)
+                writer.write_table(pa.Table.from_pylist(held, schema=schema))
                 held = []
         if held:
-            writer.write(held)
-
-
-class _Writer:
-    """A Parquet file being written; failures name the file that was meant."""
-
-    def __init__(self, temporary: Path, schema: pa.Schema, path: Path | str):
-        self.schema, self.path = schema, path
-        with self._named():
-            self.file = pq.ParquetWriter(temporary, schema, compression="zstd")
-
-    @contextmanager
-    def _named(self):
-        try:
-            yield
-        except OSError as error:
-            raise OSError(f"{self.path}: could not be written ({error})") from None
-
-    def write(self, rows: list[dict]) -> None:
-        table = pa.Table.from_pylist(rows, schema=self.schema)
-        with self._named():
-            self.file.write_table(table)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *failure):
-        with self._named():
-            self.file.close()
+            writer.write_table(pa.Table.from_pylist(held, schema=schema))
 
 
 def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:

@@ -4,7 +4,9 @@ import resource
 
 import pyarrow as pa
 import pytest
+import torch
 
+from models import loop
 from pipeline import tables
 
 
@@ -82,14 +84,21 @@ def test_a_truncated_file_is_named(tmp_path):
         tables.read(path, tables.ENGRAVED)
 
 
-def test_a_full_disk_is_told_with_the_files_name(tmp_path):
+WRITERS = {
+    "Parquet": lambda path: tables.write(rows(5_000), tables.ENGRAVED, path),
+    "torch": lambda path: loop.save({"weights": torch.zeros(5_000)}, path),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_is_told_with_the_files_name(tmp_path, writer):
     """A limit on the size of files fails a write just as a full disk does."""
-    path = tmp_path / "t.parquet"
+    path = tmp_path / "file"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
     try:
-        with pytest.raises(OSError, match=r"t\.parquet: could not be written"):
-            tables.write(rows(5_000), tables.ENGRAVED, path)
+        with pytest.raises(OSError, match=r"file: could not be written .*too large.*make room"):
+            WRITERS[writer](path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())

@@ -94,8 +94,7 @@ def train(
     loop.run_epochs(run, epochs, checkpoint_minutes, "notes")
     if fabric.is_global_zero:
         run.write_history()
-        with tables.replacing(weights) as temporary:
-            torch.save(run.state["best"], temporary)
+        loop.save(run.state["best"], weights)
         state_path.unlink(missing_ok=True)
     fabric.barrier()
 
