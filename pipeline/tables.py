@@ -14,6 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+ROOM_BYTES = 1 << 20  # with less left on it, a disk counts as full
+
 
 def field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
     """A column that says what it means, and in which unit."""
@@ -210,9 +212,9 @@ def replacing(path: Path | str):
         try:
             yield temporary
         except Exception as error:
-            if full := _disk_full(error):
+            if cause := _want_of_space(error, path.parent):
                 raise OSError(
-                    f"{path}: could not be written ({full}); make room, run again"
+                    f"{path}: no space left for it ({cause}); make room and run again"
                 ) from error
             raise
         if temporary.is_dir():  # a folder can only take the place of nothing
@@ -220,13 +222,17 @@ def replacing(path: Path | str):
         temporary.replace(path)
 
 
-def _disk_full(error: BaseException | None) -> OSError | None:
-    """The want of space that an error came from; some libraries tell it in the context alone."""
-    while error and not (
-        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    ):
-        error = error.__cause__ or error.__context__
-    return error
+def _want_of_space(error: Exception, folder: Path) -> BaseException | None:
+    """What tells that an error came from a full disk; None where it did not.
+
+    Some libraries keep the system's error in the context alone, and some do not tell it at all.
+    """
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error if shutil.disk_usage(folder).free < ROOM_BYTES else None
 
 
 def write(rows: Iterable[dict], schema: pa.Schema, path: Path | str, row_group: int = 64) -> None:

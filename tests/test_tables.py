@@ -1,6 +1,7 @@
 """Tables: written whole or not at all, and read only if they are what they should be."""
 
 import resource
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -97,8 +98,16 @@ def test_a_full_disk_is_told_with_the_files_name(tmp_path, writer):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
     try:
-        with pytest.raises(OSError, match=r"file: could not be written .*too large.*make room"):
+        with pytest.raises(OSError, match=r"file: no space left for it .*too large.*make room"):
             WRITERS[writer](path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("free, told", [(0, OSError), (1 << 30, RuntimeError)])
+def test_a_failure_on_a_full_disk_is_put_down_to_it(tmp_path, monkeypatch, free, told):
+    """Libsndfile, for one, says `System error` and no more."""
+    monkeypatch.setattr(tables.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    with pytest.raises(told, match="System error"), tables.replacing(tmp_path / "file"):
+        raise RuntimeError("System error.")

@@ -157,7 +157,7 @@ shift; cd "$1"; shift
 for size in {sizes}; do
     mount -o remount,size=$size results results
     if "$@" > ../log 2>&1; then cp -a results ../copied; echo "done at $size"; exit; fi
-    grep -q -i "no space left\\|disk full" ../log || exit 1
+    grep -q -i "no space left" ../log || exit 1
     echo "full at $size"
 done
 exit 1
