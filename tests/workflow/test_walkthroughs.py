@@ -126,11 +126,11 @@ def test_inside_another_workflow(tmp_path):
     assert 0 < int((tmp_path / "onsets.txt").read_text()) <= 16
 
 
-def test_the_catalog_s_entry_runs_the_same_rules():
+def test_the_catalog_s_entry_runs_the_same_rules(tmp_path):
     def planned(snakefile: str) -> dict[str, int]:
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "-s", snakefile, "--cores", "1", "-n"],
-            cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [sys.executable, "-m", "snakemake", "-s", ROOT / snakefile, "--cores", "1", "-n"],
+            cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, timeout=60,
         )  # fmt: skip
         return {rule: count for rule, count in jobs(done).items() if rule not in ("all", "total")}
