@@ -28,7 +28,7 @@ if __name__ == "__main__":
                 "example": "models.retrieval.figures:example",
                 "attention": "models.retrieval.figures:attention",
             },
-            "index": "models.retrieval.query:index",
+            "index": "models.retrieval.index:index",
             "query": "models.retrieval.query:query",
         },
         by_hand=("query",),

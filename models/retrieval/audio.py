@@ -22,6 +22,8 @@ import pipeline.spectrogram
 from pipeline.constants import RETRIEVAL, SPECTROGRAM_RATE_HZ, WINDOW_SAMPLES
 
 SILENT = 1e-3  # log10(1+|X|) that no bin of silence reaches; a loud note comes near 1
+QUIET = 0.01  # of the loudest window's level (40 dB below it): noise between two pieces
+LEVEL = 0.5  # root mean square of |X|; excerpts of the fonts trained on lie at 0.36 to 0.86
 BLOCK_FRAMES = 200  # transformed at once: 10 s
 RESAMPLING_REACH = 10  # half the length of resample_poly's filter, in periods of the slower rate
 LEAD_SAMPLES = 16_384  # read before a stretch and dropped: an MP3 decoder needs a past
@@ -104,6 +106,34 @@ def spectrogram(path: Path | str) -> np.ndarray:
 def sounds(frames: np.ndarray) -> bool:
     """Whether a spectrogram holds anything louder than the noise of digital silence."""
     return bool((frames > SILENT).any())
+
+
+def heard(windows: np.ndarray) -> np.ndarray:
+    """In which of the windows (n, frames, 92) something sounds: (n,) bool.
+
+    Silent ones do not, nor those that are quiet beside the loudest.
+    """
+    levels = level(windows)
+    return (windows > SILENT).any(axis=(1, 2)) & (levels > QUIET * levels.max())
+
+
+def level(windows: np.ndarray) -> np.ndarray:
+    """Root mean square of the magnitudes |X| of windows (n, frames, 92): (n,) float32."""
+    return np.sqrt(np.square(_magnitudes(windows)).mean(axis=(1, 2)))
+
+
+def levelled(windows: np.ndarray) -> np.ndarray:
+    """Windows (n, frames, 92) as if each were recorded at LEVEL; none may be all zero.
+
+    A gain multiplies |X|, but what networks hear is log10(1+|X|), which is another picture at
+    another level. They know that of their training alone.
+    """
+    gains = LEVEL / level(windows)
+    return np.log1p(_magnitudes(windows) * gains[:, None, None]) / math.log(10)
+
+
+def _magnitudes(windows: np.ndarray) -> np.ndarray:
+    return np.expm1(windows * math.log(10))
 
 
 def _ratio(sound: soundfile.SoundFile) -> Fraction:

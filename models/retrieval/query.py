@@ -1,190 +1,33 @@
-"""Which score is this: a collection made searchable, and a recording sought in it.
+"""Which score is this: a recording sought in an index.
 
-`index` embeds every printed place of a collection once. `query` cuts windows out of a recording
-and finds the places whose vectors lie nearest to theirs. Each window votes for the pieces of its
-nearest places, as in `identify`; the best single matches are drawn side by side.
+Windows of the recording are brought to the level that the networks learned from, and laid along
+each piece in their order: the piece that they fit best comes first. The best single matches of a
+window and a printed place are drawn side by side.
 """
 
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from lightning.fabric import Fabric
-from PIL import Image, UnidentifiedImageError
-from tqdm import tqdm
+from scipy.ndimage import maximum_filter1d
 
 from models import canvas
 from models.retrieval import audio, search
-from models.retrieval.identify import (
-    NEIGHBOURS,
-    audio_vectors,
-    batches,
-    ready,
-    sheet_vectors,
-    votes,
-)
-from models.retrieval.network import Network, digest
-from models.shards import ROWS_AT_ONCE
+from models.retrieval.identify import NEIGHBOURS, audio_vectors, batches, ready
+from models.retrieval.index import DEFAULT_WEIGHTS, Collection, read, strips
+from models.retrieval.network import Network
 from pipeline import tables
-from pipeline.constants import (
-    EMBEDDING,
-    RETRIEVAL,
-    SNIPPET_FACTOR,
-    SNIPPET_HEIGHT_PX,
-    SNIPPET_WIDTH_PX,
-    STRIP_HEIGHT_PX,
-    WHITE,
-)
+from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.strips import snippet
 
-DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "retrieval.safetensors"
 WINDOWS = 100  # of a recording, at most
 STEP_FRAMES = 10  # between windows of a short recording, 0.5 s
-PIECES_AT_ONCE = 16  # written together
+PLACES_A_SECOND = 12  # that are played, at most: semiquavers at 180 crotchets a minute
 WIDTH_IN, ROW_IN = 7.0, 2.0  # of the picture, and of a match in it
 LONGEST_NAME = 60  # letters over a match
-
-
-INDEX = pa.schema(
-    [
-        tables.SHARDS.field("piece_id"),
-        tables.field("strip", pa.binary(), "PNG, 8-bit grey, white 255"),
-        tables.field("width", pa.int32(), "of the strip", "px"),
-        tables.field("x", pa.list_(pa.float32()), "printed places with an onset, in order", "px"),
-        tables.field("note_id", pa.list_(pa.int32()), "first onset that is printed there"),
-        tables.field(
-            "vectors", pa.list_(pa.float32()), "unit vectors of the snippets, flat, 32 each"
-        ),
-    ]
-)  # the schema's metadata names the model, the SHA-256 of its weights file, and the dimensions
-
-
-# --- index -----------------------------------------------------------------------------------
-def index(
-    shards: list[Path | str],
-    out: Path | str,
-    *,
-    weights: Path | str | None = None,
-    precision: str = "bf16-mixed",
-    accelerator: str = "auto",
-) -> None:
-    """Embed every printed place of the pieces in the shards and write the table `INDEX` to `out`.
-
-    A piece may be performed any number of times: its strip is taken from the first performance,
-    its places from all. Pieces are embedded one by one, so memory does not grow with their number
-    (but for their places, a few bytes each).
-    weights: by default those that come with the package.
-    Raises ValueError, naming file and piece, where shards or weights do not fit.
-    """
-    weights = Path(weights or DEFAULT_WEIGHTS)
-    shards = [Path(path) for path in shards]
-    places = _places(shards)
-    if not places:
-        names = ", ".join(map(str, shards)) or "no file given"
-        raise ValueError(f"no onset in the shards ({names})")
-    fabric, module = ready(weights, precision, accelerator)
-    metadata = {
-        "model": module.name,
-        "weights": digest(weights),
-        "dimensions": str(EMBEDDING),
-    }
-    rows = _indexed(fabric, module, shards, places)
-    tables.write(rows, INDEX.with_metadata(metadata), out, row_group=PIECES_AT_ONCE)
-
-
-def _places(shards: list[Path]) -> dict[str, dict[float, int]]:
-    """The places (px) of every piece, each with the smallest note_id printed there.
-
-    Reads neither spectrograms nor images.
-    """
-    places: dict[str, dict[float, int]] = {}
-    for row in _rows(shards, ["piece_id", "note_id", "x", "reason"]):
-        own = places.setdefault(row["piece_id"], {})
-        for x, note_id, reason in zip(row["x"], row["note_id"], row["reason"], strict=True):
-            if reason is None:
-                own[x] = min(note_id, own.get(x, note_id))
-    return {piece: own for piece, own in places.items() if own}
-
-
-def _rows(shards: list[Path], columns: list[str]) -> Iterator[dict]:
-    """Some columns of the shards, a few rows in memory at a time."""
-    for path in shards:
-        tables.read(path, tables.SHARDS, columns=[])
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
-                for row in batch.to_pylist():
-                    yield row | {"path": path}
-
-
-def _indexed(
-    fabric: Fabric, module: Network, shards: list[Path], places: dict[str, dict[float, int]]
-) -> Iterator[dict]:
-    """Rows of INDEX, one a piece, in the order of the shards."""
-    left = dict(places)
-    with tqdm(total=len(places), desc="index", unit="piece", disable=None) as progress:
-        for row in _rows(shards, ["piece_id", "images"]):
-            own = left.pop(row["piece_id"], None)
-            if own is None:
-                continue
-            try:
-                strip = _strip(row["images"])
-                x = np.array(sorted(own))
-                images = batches(lambda part, strip=strip: _images(strip, part), x)
-                found = sheet_vectors(fabric, module, images)
-            except ValueError as error:
-                raise ValueError(f"{row['path']}: {row['piece_id']}: {error}") from None
-            yield {
-                "piece_id": row["piece_id"],
-                "strip": row["images"][0],
-                "width": strip.shape[1],
-                "x": x,
-                "note_id": [own[place] for place in x.tolist()],
-                "vectors": found.ravel(),
-            }
-            progress.update()
-
-
-def _strip(images: list[bytes]) -> np.ndarray:
-    """The strip (200, W) uint8 of a piece."""
-    if len(images) != 1:
-        raise ValueError(
-            f"{len(images)} images instead of one strip; these are no shards of strips"
-        )
-    try:
-        with Image.open(io.BytesIO(images[0])) as picture:
-            strip = np.array(picture.convert("L"))
-    except UnidentifiedImageError:
-        raise ValueError("the strip is no image; make the shard again") from None
-    if len(strip) != STRIP_HEIGHT_PX:
-        raise ValueError(f"the strip is {len(strip)} px high, not {STRIP_HEIGHT_PX}")
-    return strip
-
-
-def _images(strip: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Snippets about the places x (n,), px, as the network sees them: (n, 1, 80, 100) float32."""
-    whole = np.stack([snippet(strip, place) for place in x]).astype(np.float32)
-    rows, columns = SNIPPET_HEIGHT_PX // SNIPPET_FACTOR, SNIPPET_WIDTH_PX // SNIPPET_FACTOR
-    halved = whole.reshape(len(x), 1, rows, SNIPPET_FACTOR, columns, SNIPPET_FACTOR)
-    return halved.mean(axis=(3, 5)) / WHITE
-
-
-# --- query -----------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Collection:
-    """An index in memory, without its strips. Per place, (places,) each: piece, x."""
-
-    pieces: list[str]
-    widths: np.ndarray  # px, of each piece's strip
-    piece: np.ndarray  # index into pieces
-    x: np.ndarray  # px
-    vectors: np.ndarray  # (places, 32)
 
 
 @dataclass(frozen=True)
@@ -228,48 +71,11 @@ def query(
     scores, places = search.nearest(
         vectors, collection.vectors, min(NEIGHBOURS, len(collection.vectors))
     )
-    counts = votes(collection.piece[places], len(collection.pieces))
+    fit = fits(vectors, frames, collection.vectors, collection.piece)
     found = matches(scores, places, collection.piece, collection.x, top)
-    _print(collection, counts, found, frames, places.size, top)
+    _print(collection, fit, found, frames, top)
     _draw(index, collection, found, frames, excerpts, _attention(fabric, module, excerpts), out)
     print(f"\npicture: {out}")
-
-
-def read(path: Path, weights: Path) -> Collection:
-    """The places and vectors of an index. ValueError where it is damaged or of other weights."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such index; make one with `python -m models index`")
-    if not weights.is_file():
-        raise FileNotFoundError(f"{weights}: no such weights; name them with --weights")
-    with _whole(path):
-        table = tables.read(path, INDEX, ["piece_id", "width", "x", "vectors"])
-    metadata = {
-        key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()
-    }
-    if metadata.get("weights") != digest(weights):
-        raise ValueError(
-            f"{path}: made with other weights ({metadata.get('model', 'unknown')}) than {weights}; "
-            f"name those with --weights, or make it again: python -m models index --shards ... "
-            f"--weights {weights} --out {path}"
-        )
-    counts = table["x"].combine_chunks().value_lengths().to_numpy()
-    vectors = table["vectors"].combine_chunks().flatten().to_numpy().reshape(-1, EMBEDDING)
-    return Collection(
-        pieces=table["piece_id"].to_pylist(),
-        widths=table["width"].to_numpy(),
-        piece=np.repeat(np.arange(len(counts)), counts),
-        x=table["x"].combine_chunks().flatten().to_numpy(),
-        vectors=np.array(vectors),  # its own, as a view it could not be written to
-    )
-
-
-@contextmanager
-def _whole(path: Path):
-    """What cannot be read of an index inside the block is a ValueError that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise ValueError(f"{path}: damaged ({str(error).strip()}); make it again") from None
 
 
 def centres(count: int, context: int) -> np.ndarray:
@@ -291,7 +97,8 @@ def listen(recording: Path, context: int, at: float | None) -> tuple[np.ndarray,
     """Windows of a recording, (n,) middle frames and (n, 1, 92, context) float32.
 
     With `at` the one about that second, else those of `centres`. Windows in which nothing sounds
-    are left out. Raises ValueError where nothing is left, or `at` lies outside.
+    are left out, the others brought to one level. Raises ValueError where nothing is left, or `at`
+    lies outside.
     """
     with audio.opened(recording) as sound:
         count = audio.count(sound)
@@ -303,12 +110,38 @@ def listen(recording: Path, context: int, at: float | None) -> tuple[np.ndarray,
         else:
             raise ValueError(f"{recording}: {at:g} s is outside; it lasts {seconds:.1f} s")
         cut = [audio.stretch(sound, frame - context // 2, context) for frame in frames.tolist()]
-    heard = np.array([audio.sounds(window) for window in cut])
+    excerpts = np.stack(cut)
+    heard = audio.heard(excerpts)
     if not heard.any():
         where = "" if at is None else f" about {at:g} s"
         raise ValueError(f"{recording}: the recording is silent{where}; there is nothing to find")
-    excerpts = np.stack(cut)[heard].transpose(0, 2, 1)[:, None]
+    excerpts = audio.levelled(excerpts[heard]).transpose(0, 2, 1)[:, None]
     return frames[heard], np.ascontiguousarray(excerpts)
+
+
+def fits(
+    windows: np.ndarray, frames: np.ndarray, entries: np.ndarray, piece: np.ndarray
+) -> np.ndarray:
+    """How well the windows, in their order, fit each piece: mean cosine, (pieces,) float32.
+
+    windows: (n, 32) and entries: (places, 32), unit vectors; frames: (n,) of the windows; piece:
+    (places,), from 0 and ascending, the piece that each entry belongs to, with its entries in
+    their order. Every window lies on an entry, not before that of the window before it, nor
+    further beyond than `PLACES_A_SECOND` allow. The way may begin and end anywhere in a piece, as
+    a recording may be of a part; the best one counts.
+    """
+    starts = np.flatnonzero(np.diff(piece, prepend=-1))
+    longest = int(np.diff(starts, append=len(piece)).max())
+    seconds = np.diff(frames) / RETRIEVAL.fps
+    reaches = np.minimum(np.ceil(PLACES_A_SECOND * seconds), longest).astype(int)
+    # Before each piece lies a gap that no step gets across.
+    rows = np.arange(len(piece)) + (piece + 1) * reaches.max(initial=1)
+    best = np.full(rows[-1] + 1, -np.inf, np.float32)
+    best[rows] = entries @ windows[0]
+    for window, reach in zip(windows[1:], reaches.tolist(), strict=True):
+        reached = maximum_filter1d(best, reach + 1, origin=reach // 2)
+        best[rows] = reached[rows] + entries @ window
+    return np.maximum.reduceat(best[rows], starts) / len(windows)
 
 
 def matches(
@@ -341,21 +174,19 @@ def _seconds(frame: int) -> float:
 
 def _print(
     collection: Collection,
-    counts: np.ndarray,
+    fit: np.ndarray,
     found: list[Match],
     frames: np.ndarray,
-    cast: int,
     top: int,
 ) -> None:
-    """The best pieces by votes, and the best places by cosine."""
+    """The pieces that fit best, and the best places by cosine."""
     print(
         f"sought in {len(collection.pieces):,} pieces with {len(collection.x):,} places, ", end=""
     )
     print(f"listened at {len(frames)} place{'s' * (len(frames) > 1)}")
-    print("\nvotes   piece")
-    for piece in np.argsort(-counts, kind="stable")[:top]:
-        if counts[piece]:
-            print(f"{counts[piece] / cast:6.1%}  {collection.pieces[piece]}")
+    print("\n   fit  piece")
+    for piece in np.argsort(-fit, kind="stable")[:top]:
+        print(f"{fit[piece]:6.3f}  {collection.pieces[piece]}")
     print("\ncosine  heard at    printed at             piece")
     for match in found:
         width = collection.widths[match.piece]
@@ -373,15 +204,6 @@ def _attention(fabric: Fabric, module: Network, excerpts: np.ndarray) -> np.ndar
         return module.attention(fabric.to_device(torch.from_numpy(excerpts))).float().cpu().numpy()
 
 
-def _strips(index: Path, pieces: set[str]) -> dict[str, np.ndarray]:
-    """The strips of some pieces of an index."""
-    with _whole(index):
-        wanted = pq.read_table(
-            index, columns=["piece_id", "strip"], filters=[("piece_id", "in", sorted(pieces))]
-        )
-    return {row["piece_id"]: _strip([row["strip"]]) for row in wanted.to_pylist()}
-
-
 def _draw(
     index: Path,
     collection: Collection,
@@ -392,7 +214,7 @@ def _draw(
     out: Path,
 ) -> None:
     """A row for each match: what was heard, with the attention to it, beside what is printed."""
-    strips = _strips(index, {collection.pieces[match.piece] for match in found})
+    own_strips = strips(index, {collection.pieces[match.piece] for match in found})
     with mpl.rc_context(canvas.STYLE):
         figure = canvas.new(WIDTH_IN, ROW_IN * len(found) + 0.3)
         rows = figure.subplots(len(found), 2, squeeze=False, width_ratios=[1.4, 1])
@@ -403,7 +225,7 @@ def _draw(
                 _draw_attention(sound, attention[match.window])
             title = f"{_short(name)}\nheard at {at:,.1f} s"
             sound.set_title(title, loc="left", parse_math=False)
-            canvas.show(sheet, snippet(strips[name], match.x), cmap="gray", vmin=0, vmax=WHITE)
+            canvas.show(sheet, snippet(own_strips[name], match.x), cmap="gray", vmin=0, vmax=WHITE)
             sheet.set_title(f"printed at {match.x:,.0f} px\ncosine {match.score:.3f}", loc="left")
         rows[-1, 0].set_xlabel("time (s)")
         with tables.replacing(out) as temporary:

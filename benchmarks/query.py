@@ -1,0 +1,88 @@
+"""How often a recording finds its score, at any volume: `python -m benchmarks.query [DATA FONT]`.
+
+DATA is a collection's folder that the workflow made, FONT one that was held out; the default is
+what `make` leaves. Each test work is asked for with its recording, made louder or softer, among
+all of them, by the weights that come with the project. The peer is the vote of the published
+identification, at the level as recorded.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from models.retrieval import audio, query, search
+from models.retrieval.identify import NEIGHBOURS, audio_vectors, batches, rank_of, ready, votes
+from models.retrieval.index import DEFAULT_WEIGHTS, Collection, index, read
+
+DATA, FONT = "results/data/piano", "bright"
+GAINS_DB = (-24, -12, 0, 12, 24)
+
+
+def windows(recording: Path, context: int) -> tuple[np.ndarray, np.ndarray]:
+    """Middle frames and excerpts of a recording as the published identification hears them."""
+    with audio.opened(recording) as sound:
+        frames = query.centres(audio.count(sound), context)
+        cut = [audio.stretch(sound, frame - context // 2, context) for frame in frames.tolist()]
+    return frames, np.ascontiguousarray(np.stack(cut).transpose(0, 2, 1)[:, None])
+
+
+def ranks(recording: Path, collection: Collection, embed, context: int) -> dict[str, float]:
+    """Rank of the right piece by its fit and by votes, and the seconds of the former."""
+    truth = collection.pieces.index(recording.stem)
+    begin = time.perf_counter()
+    frames, excerpts = query.listen(recording, context, None)
+    fit = query.fits(embed(excerpts), frames, collection.vectors, collection.piece)
+    seconds = time.perf_counter() - begin
+    plain = embed(windows(recording, context)[1])
+    _, places = search.nearest(plain, collection.vectors, NEIGHBOURS)
+    counts = votes(collection.piece[places], len(collection.pieces))
+    return {"fit": rank_of(fit, truth), "votes": rank_of(counts, truth), "seconds": seconds}
+
+
+def measure(data: Path, font: str, folder: Path) -> pd.DataFrame:
+    """A row for each recording and gain."""
+    index(sorted(data.glob(f"shards/test/{font}-1.0-*.parquet")), folder / "scores.index")
+    collection = read(folder / "scores.index", DEFAULT_WEIGHTS)
+    fabric, module = ready(DEFAULT_WEIGHTS, "32-true", "auto")
+
+    def embed(excerpts: np.ndarray) -> np.ndarray:
+        every = np.arange(len(excerpts))
+        return audio_vectors(fabric, module, batches(lambda own: excerpts[own], every))
+
+    rows = []
+    for path in sorted(data.glob(f"audio/{font}/1.0/*/*.flac")):
+        if path.stem not in collection.pieces:
+            continue
+        sound, rate = soundfile.read(path, dtype="float32")
+        recording = folder / f"{path.stem}.wav"
+        for gain in GAINS_DB:
+            soundfile.write(recording, sound * 10 ** (gain / 20), rate, subtype="FLOAT")
+            rows.append({"gain_db": gain} | ranks(recording, collection, embed, module.context))
+        recording.unlink()
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    data, font = sys.argv[1:] or (DATA, FONT)
+    if not any(Path(data).glob(f"audio/{font}/1.0/*/*.flac")):
+        print(f"{data}: no recordings of {font}; run `make` first, or name others")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(data), font, Path(folder))
+    print(f"{len(found) // len(GAINS_DB)} recordings, {found.seconds.median():.2f} s each")
+    for gain, own in found.groupby("gain_db"):
+        shares = [
+            f"{method}: first {(own[method] <= 1).mean():.0%}, in the first five "
+            f"{(own[method] <= 5).mean():.0%}"
+            for method in ("fit", "votes")
+        ]
+        print(f"{gain:+4d} dB   {'   '.join(shares)}")
+
+
+if __name__ == "__main__":
+    main()
