@@ -189,6 +189,15 @@ def font_file(name, font):
 
 
 FONT_FILES = {name: font_file(name, font) for name, font in config["fonts"].items()}
+ARCHIVES = [
+    path
+    for settings in config["collections"].values()
+    for path in sources.needed(settings["source"], config["downloads"]).values()
+] + [
+    path
+    for font in config["fonts"].values()
+    if (path := sources.archive(font["file"], config["downloads"]))
+]  # all that is fetched and that the data half reads
 PLAYED_SPLITS = {
     name: font.get("splits", SPLITS) for name, font in config["fonts"].items()
 }

@@ -14,6 +14,7 @@ rule data_provenance:
     input:
         CARDS,
         [data_files(collection) for collection in config["collections"]],
+        ARCHIVES,  # it has their digests: one that was lost is fetched again
     output:
         f"{RESULTS}/data/provenance.json",
     log:

@@ -10,9 +10,11 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline import sources
 from tests.workflow.runs import differing, outputs
@@ -148,6 +150,50 @@ def test_a_sound_font_that_vanishes_is_told_and_nothing_is_lost(undisturbed, tmp
     assert done.returncode == 0, done.stdout
     assert notes.stat().st_mtime == engraved
     assert differing(folder, undisturbed) == []
+
+
+def fetched(folder: Path) -> dict[str, str]:
+    """Has the tunes come in an archive from a mirror; returns what a run needs to know of it."""
+    prepare(folder, collections__tunes__source="little", retrieval=None)
+    archive = folder / "mirror" / "Little.zip"
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted((folder / "tunes").rglob("*.mid")):
+            file.write(path, Path("Little", *path.relative_to(folder / "tunes").parts))
+    entry = {"title": "a few tunes", "file": archive.name, "url": "file:///nowhere/Little.zip"}
+    entry |= {"digest": sources.digest(archive), "licence": "CC0", "layout": "staves"}
+    (folder / "catalogue.yaml").write_text(yaml.safe_dump({"little": entry}))
+    return {
+        "PYTHONPATH": str(INJECTED),
+        "CATALOGUE": str(folder / "catalogue.yaml"),
+        sources.MIRROR: str(archive.parent),
+    }
+
+
+def flip(path: Path) -> None:
+    """Change what a member of an archive holds, not its directory."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [flip, lambda path: cut(path, 0.5), lambda path: cut(path, 0)])
+def test_a_damaged_archive_is_fetched_again(tmp_path, damage):
+    """Before it was read, and after, when a table that was made from it is lost too."""
+    expected, folder = tmp_path / "expected", tmp_path / "run"
+    done = run(expected, **fetched(expected))
+    assert done.returncode == 0, done.stdout
+    environment = fetched(folder)
+    archive = folder / "downloads" / "little.zip"
+    assert run(folder, str(archive.relative_to(folder)), **environment).returncode == 0
+    for _ in range(2):
+        damage(archive)
+        done = run(folder, **environment)
+        assert done.returncode == 0, done.stdout
+        assert "little.zip is damaged and is made again" in done.stdout
+        assert differing(folder, expected) == []
+        (folder / "results/data/tunes/notes/0.parquet").unlink()
 
 
 FILLING = """
