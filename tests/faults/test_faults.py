@@ -178,7 +178,11 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [flip, lambda path: cut(path, 0.5), lambda path: cut(path, 0)])
+@pytest.mark.parametrize(
+    "damage",
+    [flip, lambda path: cut(path, 0.5), lambda path: cut(path, 0)],
+    ids=["flipped", "halved", "emptied"],
+)
 def test_a_damaged_archive_is_fetched_again(tmp_path, damage):
     """Before it was read, and after, when a table that was made from it is lost too."""
     expected, folder = tmp_path / "expected", tmp_path / "run"
