@@ -23,12 +23,12 @@ DATA, FONT = "results/data/piano", "bright"
 GAINS_DB = (-24, -12, 0, 12, 24)
 
 
-def windows(recording: Path, context: int) -> tuple[np.ndarray, np.ndarray]:
-    """Middle frames and excerpts of a recording as the published identification hears them."""
+def windows(recording: Path, context: int) -> np.ndarray:
+    """Excerpts (n, 1, 92, context) of a recording as the published identification hears them."""
     with audio.opened(recording) as sound:
         frames = query.centres(audio.count(sound), context)
         cut = [audio.stretch(sound, frame - context // 2, context) for frame in frames.tolist()]
-    return frames, np.ascontiguousarray(np.stack(cut).transpose(0, 2, 1)[:, None])
+    return np.ascontiguousarray(np.stack(cut).transpose(0, 2, 1)[:, None])
 
 
 def ranks(recording: Path, collection: Collection, embed, context: int) -> dict[str, float]:
@@ -38,7 +38,7 @@ def ranks(recording: Path, collection: Collection, embed, context: int) -> dict[
     frames, excerpts = query.listen(recording, context, None)
     fit = query.fits(embed(excerpts), frames, collection.vectors, collection.piece)
     seconds = time.perf_counter() - begin
-    plain = embed(windows(recording, context)[1])
+    plain = embed(windows(recording, context))
     _, places = search.nearest(plain, collection.vectors, NEIGHBOURS)
     counts = votes(collection.piece[places], len(collection.pieces))
     return {"fit": rank_of(fit, truth), "votes": rank_of(counts, truth), "seconds": seconds}
