@@ -29,10 +29,7 @@ def files(
     for item in items(source, downloads, layout):
         own[batch_of(item.piece_id)].append(Path(item.source))
     if layout == PAGES:
-        return [
-            sorted({file for main in mains for file in sheets.with_includes(main, path)})
-            for mains in own
-        ]
+        return [sheets.with_includes(mains, path) for mains in own]
     if path.suffix == ".zip":
         return [[path]] * batches
     return own if path.is_dir() else [[path, *listed] for listed in own]

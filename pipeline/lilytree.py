@@ -3,14 +3,16 @@
 Nothing is compiled here, and no file is edited by hand.
 """
 
+import os
 import posixpath
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline import lilypond
+from pipeline import lilypond, sources
 
 MAX_CHARACTERS = 20_000_000  # of a piece with its includes; the largest of Mutopia has 1.5 million
 FILES_A_CALL = 64  # of convert-ly, whose start takes as long as some ten files
@@ -66,23 +68,33 @@ class Folder(Mapping):
     """
 
     def __init__(self, root: Path):
-        self.root = root.resolve()
-        self.resolved = cache(Path.resolve)  # asked for a tree's few folders, not its many files
+        self.root = os.path.realpath(root)
+        self.resolved = cache(os.path.realpath)  # asked for a tree's few folders, not its files
+
+    def _path(self, name: str) -> str | None:
+        """Where a file lies; None where it is not there or lies outside."""
+        folder, base = posixpath.split(name)
+        path = f"{self.resolved(f'{self.root}/{folder}')}/{base}"
+        try:
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                path = os.path.realpath(path)
+                mode = Path(path).stat().st_mode
+        except OSError:
+            return None
+        return path if stat.S_ISREG(mode) and path.startswith(f"{self.root}/") else None
 
     def __contains__(self, name) -> bool:
-        path = self.resolved((self.root / name).parent) / PurePosixPath(name).name
-        if path.is_symlink():
-            path = path.resolve()
-        return path.is_relative_to(self.root) and path.is_file()
+        return self._path(name) is not None
 
     def __getitem__(self, name: str) -> bytes:
-        if name not in self:
+        if (path := self._path(name)) is None:
             raise KeyError(name)
-        return (self.root / name).read_bytes()
+        return Path(path).read_bytes()
 
     def __iter__(self):
-        found = (path.relative_to(self.root).as_posix() for path in self.root.rglob("*"))
-        return (name for name in sorted(found) if name in self)
+        names = sources.suffixed(self.root, [""])
+        return (name for name in names if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -1,6 +1,7 @@
 """Sources of whole scores: LilyPond and MusicXML files in a folder, MSMD's pieces in the Mutopia
 archive, and piano works of music21's corpus. Each piece reads as LilyPond texts by name."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,33 +26,33 @@ def of_folder(folder: Path) -> list[Item]:
         raise ValueError(f"{folder}: whole scores are read from a folder, not from a file")
     tree = lilytree.Folder(folder)
     own = lilytree.own_includes()
-    names = [path.relative_to(folder).as_posix() for path in suffixed(folder, [".ly"])]
+    names = suffixed(folder, [".ly"])
     included = {path for name in names for path in lilytree.included(name, tree)}
     readers: dict[str, Callable[[], dict[str, str]]] = {
         name: lambda name=name: lilytree.read(name, tree, own)
         for name in names
         if name not in included
     }
-    for path in suffixed(folder, MUSICXML_SUFFIXES):
-        readers[path.relative_to(folder).as_posix()] = lambda path=path: _read_musicxml(path)
+    for name in suffixed(folder, MUSICXML_SUFFIXES):
+        readers[name] = lambda name=name: _read_musicxml(folder / name)
     if not readers:
         raise ValueError(f"{folder}: no scores (.ly, {', '.join(MUSICXML_SUFFIXES)}) in it")
     return [
-        Item(piece_id(Path(name)), str(folder / name), split_of(Path(name)), reader)
+        Item(piece_id(name), f"{folder}/{name}", split_of(name), reader)
         for name, reader in readers.items()
     ]
 
 
-def with_includes(main: Path, folder: Path) -> list[Path]:
-    """A score of a folder and the files there that it includes."""
-    if main.suffix != ".ly":
-        return [main]
-    name = main.relative_to(folder).as_posix()
-    try:
-        found = lilytree.gather(name, lilytree.Folder(folder), lilytree.own_includes())
-    except ValueError:  # the table of pieces will say what is wrong
-        return [main]
-    return [folder / place for place in found.values()]
+def with_includes(mains: list[Path], folder: Path) -> list[Path]:
+    """Scores of a folder and the files there that they include, each once, sorted."""
+    tree, own = lilytree.Folder(folder), lilytree.own_includes()
+    found = set(mains)
+    for main in mains:
+        if main.suffix == ".ly":
+            with contextlib.suppress(ValueError):  # the table of pieces will say what is wrong
+                places = lilytree.gather(main.relative_to(folder).as_posix(), tree, own).values()
+                found.update(folder / place for place in places)
+    return sorted(found)
 
 
 def of_corpus() -> list[Item]:

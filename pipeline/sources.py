@@ -7,6 +7,7 @@ are read from there as they are: nothing is unpacked.
 import hashlib
 import importlib.util
 import os
+import posixpath
 import shutil
 import tarfile
 import tempfile
@@ -77,26 +78,30 @@ def needed(source: str, downloads: Path | str) -> dict[str, Path]:
 
 
 # --- files of one's own
-def piece_id(relative: Path) -> str:
+def piece_id(name: str) -> str:
     """The id of a piece from its file's name, relative to the source."""
-    return "__".join(relative.with_suffix("").parts)
+    return posixpath.splitext(name)[0].replace("/", "__")
 
 
-def split_of(relative: Path) -> str | None:
+def split_of(name: str) -> str | None:
     """The split of a piece: the first folder on the way to its file that has a split's name."""
-    return next((part for part in relative.parts[:-1] if part in SPLITS), None)
+    return next((part for part in name.split("/")[:-1] if part in SPLITS), None)
 
 
-def suffixed(folder: Path, suffixes: Iterable[str]) -> list[Path]:
-    """The files below a folder with one of some suffixes, in any case, sorted."""
-    wanted = tuple(suffixes)
-    named = (
-        Path(place, name)
-        for place, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(wanted)
-    )
-    return sorted(path for path in named if path.is_file())
+def suffixed(folder: Path | str, suffixes: Iterable[str]) -> list[str]:
+    """The files below a folder with one of some suffixes, in any case: names relative to it, with
+    slashes, sorted. No file is opened or asked for more than its kind, and no `Path` is made: each
+    job of a selection lists the whole source."""
+    wanted, found, waiting = tuple(suffixes), [], [""]
+    while waiting:
+        place = waiting.pop()
+        with os.scandir(f"{folder}/{place}") as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{place}{entry.name}/")
+                elif entry.name.lower().endswith(wanted) and entry.is_file():
+                    found.append(place + entry.name)
+    return sorted(found)
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -1,6 +1,7 @@
 """Sources of melodies: MIDI files in a folder, a zip or a list, and tunes of music21's corpus."""
 
 import os
+import posixpath
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -30,27 +31,28 @@ def _of_zip(path: Path) -> list[Item]:
             names = [name for name in archive.namelist() if name.lower().endswith(SUFFIXES)]
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{path}: not a whole archive ({error})") from None
-    common = os.path.commonpath([Path(name).parent for name in names]) if names else ""
+    common = posixpath.commonpath([posixpath.dirname(name) for name in names]) if names else ""
     return [
         Item(
-            piece_id(Path(name).relative_to(common)),
+            piece_id(posixpath.relpath(name, common or ".")),
             f"{path.name}/{name}",
-            split_of(Path(name)),
+            split_of(name),
             _zip_reader(path, name),
         )
         for name in names
     ]
 
 
-def _of_files(paths: list[Path], root: Path) -> list[Item]:
+def _of_files(names: list[str], root: Path | str) -> list[Item]:
+    """MIDI files by their names relative to `root`."""
     return [
         Item(
-            piece_id(path.relative_to(root)),
-            str(path),
-            split_of(path.relative_to(root)),
-            lambda path=path: read_file(path, midi.MAX_BYTES),
+            piece_id(name),
+            path := f"{root}/{name}",
+            split_of(name),
+            lambda path=path: read_file(Path(path), midi.MAX_BYTES),
         )
-        for path in paths
+        for name in names
     ]
 
 
@@ -67,7 +69,7 @@ def of_midi(path: Path) -> list[Item]:
         lines = (line.strip() for line in path.read_text().splitlines())
         paths = [path.parent / line for line in lines if line and not line.startswith("#")]
         root = Path(os.path.commonpath([p.parent for p in paths] or [path.parent]))
-        found = _of_files(paths, root)
+        found = _of_files([p.relative_to(root).as_posix() for p in paths], root)
     if not found:
         raise ValueError(f"{path}: no MIDI files ({', '.join(SUFFIXES)}) in it")
     return found

@@ -139,7 +139,7 @@ def source_files(collection):
             settings["batches"],
             lambda piece: select.batch_of(piece, settings["batches"]),
         )
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise WorkflowError(f"collections.{collection}.source: {error}")
 
 
