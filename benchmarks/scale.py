@@ -177,7 +177,7 @@ def main() -> None:
     for size in sizes:
         rows.append(measure(kind, size))
         print(pd.DataFrame(rows).round(2).to_string(index=False), flush=True)
-    if picture:
+    if any(picture):
         draw(pd.DataFrame(rows), Path(picture[0]))
 
 
