@@ -54,3 +54,10 @@ if RETRIEVAL:
     include: "rules/retrieval/train.smk"
     include: "rules/retrieval/evaluate.smk"
     include: "rules/retrieval/report.smk"
+
+
+# To hold a limit of starts a second, Snakemake looks for jobs once more a second after each look, and
+# each job that ends begins another such chain: after five hundred jobs that took half of a core. Jobs
+# are minutes of work here and need no limit.
+onstart:
+    workflow.scheduler.job_rate_limiter = None

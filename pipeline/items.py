@@ -6,6 +6,7 @@ by line; `music21:FOLDER` names the works of one folder of music21's corpus. For
 it is a folder of LilyPond and MusicXML files.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,18 @@ def files(
     if path.suffix == ".zip":
         return [[path]] * batches
     return own if path.is_dir() else [[path, *listed] for listed in own]
+
+
+def newest(files: list[Path]) -> list[Path]:
+    """The one of some files that was changed last; none where none is there."""
+    there = [path for path in files if path.exists()]
+    return sorted(there, key=lambda path: path.stat().st_mtime_ns)[-1:]
+
+
+def digest(files: list[Path]) -> str:
+    """Differs where files have other names or sizes; one that is not there has none."""
+    sizes = ((str(path), path.stat().st_size if path.exists() else None) for path in files)
+    return hashlib.sha256(repr(sorted(sizes)).encode()).hexdigest()
 
 
 def _entry(source: str, layout: str) -> dict | None:

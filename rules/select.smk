@@ -3,7 +3,7 @@
 
 rule select:
     input:
-        lambda wildcards: source_files(wildcards.collection)[int(wildcards.batch)],
+        lambda wildcards: sources_of(wildcards.collection, int(wildcards.batch)),
     output:
         f"{DATA}/pieces/{{batch}}.parquet",
     log:
@@ -17,6 +17,9 @@ rule select:
         runtime=minutes(30),  # 32 s for 29 piano pieces
     params:
         flags=select_flags,
+        sources=lambda wildcards: sources_known(
+            wildcards.collection, int(wildcards.batch)
+        ),
     shell:
         "python -m pipeline select --collection {wildcards.collection} --batch {wildcards.batch}"
         " {params.flags} --out {output} 2> {log}"

@@ -1,6 +1,7 @@
 """The pieces of a source: one's own files, archives, music21's corpus, for either layout."""
 
 import io
+import os
 import tarfile
 import zipfile
 
@@ -75,6 +76,21 @@ def test_a_job_waits_for_its_scores_and_what_they_include(tmp_path):
     (tmp_path / "defs.ily").write_text("x = { c' }")
     wanted = items.files(str(tmp_path), "downloads", "pages", 3, ["a", "b", "c"].index)
     assert [[path.name for path in own] for own in wanted] == [["a.ly", "defs.ily"], ["b.ly"], []]
+
+
+def test_of_many_files_the_newest_and_their_names_and_sizes_are_known(tmp_path):
+    a, b, gone = (tmp_path / name for name in ("a.mid", "b.mid", "gone.mid"))
+    a.write_bytes(TUNE)
+    b.write_bytes(TUNE)
+    os.utime(a, (10, 10))
+    files = [b, a, gone]
+    assert items.newest(files) == [b]
+    assert items.newest([gone]) == []
+    known = items.digest(files)
+    assert items.digest([a, gone, b]) == known
+    assert items.digest([a, b]) != known
+    b.write_bytes(TUNE + b"\0")
+    assert items.digest(files) != known
 
 
 def test_two_files_for_one_piece_are_an_error(tmp_path):

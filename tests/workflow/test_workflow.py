@@ -6,6 +6,7 @@ Each run has a folder of its own; the network is the real one, trained for a few
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,8 +105,9 @@ def finished(tmp_path_factory):
     write_config(folder)
     write_tunes(folder)
     write_scores(folder)
-    run = snakemake(folder)
+    run = snakemake(folder, "--verbose")
     assert run.returncode == 0, run.stdout
+    (folder / "said.txt").write_text(run.stdout)
     return folder
 
 
@@ -144,13 +146,31 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in snakemake(finished, "-n").stdout
 
 
-def test_a_new_tune_reruns_one_batch(finished):
-    new = finished / "tunes" / "train" / "new.mid"
-    new.write_bytes(scores.midi(scores.scale(30)))
-    try:
-        planned = jobs(snakemake(finished, "-n"))
-    finally:
-        new.unlink()
+def test_jobs_are_looked_for_when_one_has_ended_and_not_each_second(finished):
+    said = (finished / "said.txt").read_text()
+    looks, ended = said.count("Ready jobs:"), said.count("Finished jobid:")
+    assert 0 < looks <= ended
+
+
+def add(folder: Path) -> None:
+    (folder / "new.mid").write_bytes(scores.midi(scores.scale(30)))
+
+
+def change(folder: Path) -> None:
+    path = folder / "tune0.mid"
+    path.write_bytes(path.read_bytes())
+
+
+def remove(folder: Path) -> None:
+    (folder / "tune0.mid").rename(folder / "tune0.gone")
+
+
+@pytest.mark.parametrize("happens", [add, change, remove])
+def test_a_tune_that_is_new_changed_or_gone_reruns_one_batch(finished, tmp_path, happens):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder, symlinks=True)
+    happens(folder / "tunes" / "train")
+    planned = jobs(snakemake(folder, "-n"))
     stages = ("select", "engrave", "synthesize", "spectrogram", "shard")
     assert [planned.get(stage) for stage in stages] == [1] * len(stages)
 
