@@ -10,7 +10,7 @@ RESULTS := $(firstword $(shell sed -n 's/^results: *\([^ ]*\).*/\1/p' $(CONFIG) 
 SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := all
-.PHONY: all run report setup setup-dev system browser test test-faults test-cluster slurm lint bench lock clean help
+.PHONY: all run report setup setup-dev system browser test test-faults test-cluster test-image slurm image-tools lint bench lock clean help
 
 all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
 	@echo
@@ -36,6 +36,9 @@ test-faults: setup-dev ## kill, fill up and cut short whatever the workflow make
 
 test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, some 30 minutes)
 	@pytest -s tests/cluster
+
+test-image: setup-dev image-tools ## build the image and run it (root, 10 GB of disk, some 15 minutes)
+	@pytest -s tests/image
 
 lint: setup-dev ## check style, of Python and of the workflow
 	@ruff check .
@@ -107,6 +110,15 @@ slurm: | system
 	    echo "Slurm is missing: the tests of the cluster will fail. Debian, Ubuntu:" \
 	    "sudo apt-get install slurmctld slurmd slurm-client munge" >&2
 	@python -m pip install --disable-pip-version-check -q -r requirements-cluster.txt -c requirements.lock
+
+HAS_BUILDAH = command -v buildah >/dev/null && command -v mmdebstrap >/dev/null
+
+# What the tests of the image need; where it cannot be had they fail and say so.
+image-tools: | system
+	@{ $(HAS_BUILDAH); } || { echo "Installing buildah, by which the tests build the image."; \
+	    $(call apt,buildah mmdebstrap); $(HAS_BUILDAH); } || \
+	    echo "buildah or mmdebstrap is missing: the tests of the image will fail. Debian, Ubuntu:" \
+	    "sudo apt-get install buildah mmdebstrap" >&2
 
 $(VENV)/.created: | system
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \

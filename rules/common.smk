@@ -11,8 +11,10 @@ import sys
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.io import report as reported
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config, validate
 
+import pipeline
 from pipeline import cli, constants, damage, items, select, sources, tempo
 
 # Settings are merged over the project's own config.yaml: null takes one of its entries away.
@@ -26,6 +28,11 @@ for section in ("collections", "fonts"):
         name: entry for name, entry in config[section].items() if entry is not None
     }
 validate(config, schema="../config/schema.yaml")
+
+# A conda environment has the packages that we need, but not us.
+PROJECT = os.path.dirname(os.path.dirname(pipeline.__file__))
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(PROJECT)}; ")
 
 RESULTS = config["results"]
 # What was cut short from outside is made again; a dry run only tells.
