@@ -86,13 +86,30 @@ def tiny(folder: Path) -> Path:
     return folder
 
 
+# An output of each stage: with it the next has begun.
+MOMENTS = [
+    "data/tunes/pieces/0.parquet",
+    "data/tunes/notes/0.parquet",
+    "data/tunes/performances/TimGM6mb/1.0/0.parquet",
+    "data/tunes/features/TimGM6mb/1.0/0.parquet",
+    "data/tunes/shards/train/TimGM6mb-1.0-0.parquet",
+    "data/piano/README.md",
+    "predictions/retrieval/pairs.parquet",
+    "models/score_following.pt",
+    "models/retrieval/BL2-SC.safetensors",
+    "models/retrieval/BL2-SC-refined.safetensors",
+    "predictions/retrieval/BL2-SC.parquet",
+    "predictions/retrieval/measures.parquet",
+    "tables/retrieval.md",
+]
+
+
 def test_what_was_killed_with_all_of_slurm_goes_on(slurm, tmp_path):
-    """Snakemake, the controller and the node die at three moments, the last in a training."""
+    """Snakemake, the controller and the node die together, once in or after each stage."""
     undisturbed, folder = tiny(tmp_path / "undisturbed"), tiny(tmp_path / "run")
     run(undisturbed, command())
     results = folder / "results"
-    for reached in ("data/tunes/notes/0.parquet", "data/piano/README.md",
-                    "predictions/retrieval/pairs.parquet"):  # fmt: skip
+    for reached in MOMENTS:
         begun = subprocess.Popen(on_slurm(), cwd=folder, env=ENVIRONMENT, start_new_session=True,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         while not (results / reached).exists() and begun.poll() is None:

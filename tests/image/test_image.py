@@ -91,9 +91,9 @@ def image(tmp_path_factory):
     buildah("rm", working)
 
 
-def prepare(folder: Path, **changes) -> Path:
+def prepare(folder: Path) -> Path:
     folder.mkdir()
-    write_config(folder, collections__piano=None, score_following=None, **changes)
+    write_config(folder, collections__piano=None, score_following=None)
     write_tunes(folder)
     return folder
 
@@ -125,15 +125,15 @@ def test_the_image_makes_the_same_bytes(image, without, tmp_path):
 
 
 def test_jobs_in_the_image_make_the_same_bytes(image, without, tmp_path):
-    folder = prepare(tmp_path / "run", container="our.sif")
-    (folder / "our.sif").touch()
+    folder = prepare(tmp_path / "run")
+    (folder / "partimento.sif").touch()
     program, calls = tmp_path / "bin/apptainer", tmp_path / "calls.txt"
     program.parent.mkdir()
     enter = shlex.join(image.enter(folder, str(folder)))
     program.write_text(STAND_IN.format(calls=calls, enter=enter))
     program.chmod(0o755)
     environment = ENVIRONMENT | {"PATH": f"{program.parent}:{ENVIRONMENT['PATH']}"}
-    run = command("--software-deployment-method", "apptainer", "--", "data")
+    run = command("--profile", str(ROOT / "profiles/apptainer"), "--", "data")
     done = subprocess.run(run, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)  # fmt: skip
     assert done.returncode == 0, done.stdout

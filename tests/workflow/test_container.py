@@ -17,11 +17,11 @@ exec bash -c "${@: -1}"
 
 @pytest.fixture
 def folder(tmp_path):
-    write_config(tmp_path, collections__piano=None, score_following=None, container="our.sif")
+    write_config(tmp_path, collections__piano=None, score_following=None)
     tune = tmp_path / "tunes/train/a.mid"
     tune.parent.mkdir(parents=True)
     tune.write_bytes(scores.midi(scores.scale(16)))
-    (tmp_path / "our.sif").touch()
+    (tmp_path / "partimento.sif").touch()
     program = tmp_path / "bin/apptainer"
     program.parent.mkdir()
     program.write_text(STAND_IN)
@@ -32,14 +32,17 @@ def folder(tmp_path):
 def test_every_job_runs_in_the_image(folder):
     environment = ENVIRONMENT | {"PATH": f"{folder / 'bin'}:{ENVIRONMENT['PATH']}"}
     done = subprocess.run(
-        command("--software-deployment-method", "apptainer", "--", "data"), cwd=folder,
+        command("--profile", str(ROOT / "profiles/apptainer"), "--", "data"), cwd=folder,
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=200,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     calls = (folder / "calls.txt").read_text().splitlines()
     stages = ("select", "engrave", "synthesize", "spectrogram", "shard", "card", "provenance")
     for stage in stages:
-        assert any("our.sif" in line and f"python -m pipeline {stage}" in line for line in calls)
+        assert any(
+            "--nv" in line and "partimento.sif" in line and f"python -m pipeline {stage}" in line
+            for line in calls
+        )
 
 
 def test_the_containerfile_names_what_there_is():
