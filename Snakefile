@@ -39,11 +39,11 @@ include: "rules/synthesize.smk"
 include: "rules/spectrogram.smk"
 include: "rules/shard.smk"
 include: "rules/card.smk"
-include: "rules/provenance.smk"
 
 
 if FOLLOWING:
 
+    include: "rules/score_following/common.smk"
     include: "rules/score_following/train.smk"
     include: "rules/score_following/evaluate.smk"
     include: "rules/score_following/report.smk"
@@ -51,9 +51,13 @@ if FOLLOWING:
 
 if RETRIEVAL:
 
+    include: "rules/retrieval/common.smk"
     include: "rules/retrieval/train.smk"
     include: "rules/retrieval/evaluate.smk"
     include: "rules/retrieval/report.smk"
+
+
+include: "rules/provenance.smk"
 
 
 # To hold a limit of starts a second, Snakemake looks for jobs once more a second after each look, and

@@ -2,7 +2,6 @@
 import copy
 import functools
 import json
-import math
 import os
 import re
 import shlex
@@ -10,12 +9,11 @@ import sys
 
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.io import report as reported
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config, validate
 
 import pipeline
-from pipeline import cli, constants, damage, items, select, sources, tempo
+from pipeline import cli, damage, items, select, sources, tempo
 
 # Settings are merged over the project's own config.yaml: null takes one of its entries away.
 given = copy.deepcopy(config)
@@ -46,6 +44,9 @@ LOGS = f"{RESULTS}/logs/{{collection}}"
 SPLITS = list(sources.SPLITS)
 FOLLOWING = config["score_following"]
 RETRIEVAL = config["retrieval"]
+# What the learning half leaves; its rules, where they are wanted, say what.
+FOLLOWING_FILES = []
+RETRIEVAL_FILES = []
 
 
 def check_name(place, name, known):
@@ -306,167 +307,6 @@ def figures(names):
     """The files of some figures."""
     return expand(
         f"{RESULTS}/figures/{{name}}.{{kind}}", name=names, kind=["png", "pdf"]
-    )
-
-
-# --- score following
-FOLLOWING_FILES = (
-    [
-        f"{RESULTS}/models/score_following.pt",
-        f"{RESULTS}/models/score_following_history.parquet",
-        f"{RESULTS}/predictions/score_following.parquet",
-        f"{RESULTS}/predictions/score_following_measures.parquet",
-    ]
-    + written(["score_following"])
-    + figures(
-        [
-            "staves",
-            "score_following_history",
-            "score_following_errors",
-            "score_following_example",
-        ]
-    )
-    if FOLLOWING
-    else []
-)
-TRAINING = [
-    "epochs",
-    "epoch_samples",
-    "notes_per_staff",
-    "batch",
-    "rate",
-    "rate_decay",
-    "rate_epochs",
-    "momentum",
-    "weight_decay",
-    "precision",
-    "valid_samples",
-]
-
-
-def following_shards(split):
-    """Input function: the shards of a split that score following learns from."""
-
-    def files(wildcards):
-        return batch_files(
-            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
-            FOLLOWING["collection"],
-            split,
-        )
-
-    return files
-
-
-# --- retrieval
-MODELS = RETRIEVAL["models"] if RETRIEVAL else []
-RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
-# Frames of the excerpts that they hear, from the names: BL2-LC+AT hears LC.
-RETRIEVAL_CONTEXTS = sorted({constants.CONTEXTS[model[4:6]] for model in MODELS})
-RETRIEVAL_TRAINING = [
-    "epochs",
-    "epoch_samples",
-    "batch",
-    "rate",
-    "anneal",
-    "l2",
-    "margin",
-    "symmetric",
-    "patience",
-    "refinements",
-    "refinement_patience",
-    "rate_factor",
-    "precision",
-    "valid_samples",
-    "augmentation",
-    "workers",
-]
-
-
-RETRIEVAL_TABLES = [
-    "retrieval",
-    "tempo_robustness",
-    "identification",
-    "alignment",
-]
-RETRIEVAL_CURVES = ["retrieval_history", "retrieval_tempo"]
-RETRIEVAL_EXAMPLE = ["retrieval_example"]
-RETRIEVAL_ATTENTION = [
-    "attention_within_piece",
-    "attention_examples",
-    "attention_entropy",
-]
-ATTENDING = [model for model in MODELS if model.endswith("AT")]
-
-
-def in_report(names):
-    """The files of figures of retrieval, the pictures marked for the report."""
-    pictures = [
-        reported(
-            f"{RESULTS}/figures/{name}.png",
-            caption=f"../captions/{name}.rst",
-            category="Retrieval",
-        )
-        for name in names
-    ]
-    return [*pictures, *(f"{RESULTS}/figures/{name}.pdf" for name in names)]
-
-
-RETRIEVAL_FILES = (
-    expand(
-        f"{RETRIEVAL_MODELS}/{{model}}{{kind}}",
-        model=MODELS,
-        kind=[".safetensors", "-refined.safetensors", "_history.parquet"],
-    )
-    + expand(
-        f"{RESULTS}/predictions/retrieval/{{name}}.parquet",
-        name=[*MODELS, "pairs", "measures", "identified", "aligned"],
-    )
-    + written(RETRIEVAL_TABLES)
-    + figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE)
-    + (figures(RETRIEVAL_ATTENTION) if ATTENDING else [])
-    if RETRIEVAL
-    else []
-)
-
-
-def retrieval_shards(split):
-    """Input function: the shards of a split that retrieval learns from."""
-
-    def files(wildcards):
-        return batch_files(
-            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
-            RETRIEVAL["collection"],
-            split,
-        )
-
-    return files
-
-
-if RETRIEVAL:
-    check_name("retrieval.test_font", RETRIEVAL["test_font"], config["fonts"])
-    TEMPI = [
-        rho
-        for font, rho in performances(RETRIEVAL["collection"], "test")
-        if font == RETRIEVAL["test_font"]
-    ]
-    if not TEMPI:
-        raise WorkflowError(
-            f"retrieval.test_font: '{RETRIEVAL['test_font']}' does not play the test split "
-            f"of {RETRIEVAL['collection']}"
-        )
-    # Figures, and what is measured by piece: the last network listed, the tempo nearest to the score's.
-    BEST = MODELS[-1]
-    AT_WRITTEN_TEMPO = min(TEMPI, key=lambda rho: abs(math.log(tempo.span(rho)[0])))
-
-
-def tested_shards(rho):
-    """The shards of the test split that the font of the test plays at one tempo ratio."""
-    return expand(
-        f"{DATA}/shards/test/{{font}}-{{rho}}-{{batch}}.parquet",
-        collection=RETRIEVAL["collection"],
-        font=RETRIEVAL["test_font"],
-        rho=rho,
-        batch=batches(RETRIEVAL["collection"]),
     )
 
 

@@ -1,0 +1,114 @@
+# Settings and names that the rules of retrieval share.
+import math
+
+from snakemake.io import report as reported
+
+from pipeline import constants
+
+MODELS = RETRIEVAL["models"]
+RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
+# Frames of the excerpts that they hear, from the names: BL2-LC+AT hears LC.
+RETRIEVAL_CONTEXTS = sorted({constants.CONTEXTS[model[4:6]] for model in MODELS})
+RETRIEVAL_TRAINING = [
+    "epochs",
+    "epoch_samples",
+    "batch",
+    "rate",
+    "anneal",
+    "l2",
+    "margin",
+    "symmetric",
+    "patience",
+    "refinements",
+    "refinement_patience",
+    "rate_factor",
+    "precision",
+    "valid_samples",
+    "augmentation",
+    "workers",
+]
+
+
+RETRIEVAL_TABLES = [
+    "retrieval",
+    "tempo_robustness",
+    "identification",
+    "alignment",
+]
+RETRIEVAL_CURVES = ["retrieval_history", "retrieval_tempo"]
+RETRIEVAL_EXAMPLE = ["retrieval_example"]
+RETRIEVAL_ATTENTION = [
+    "attention_within_piece",
+    "attention_examples",
+    "attention_entropy",
+]
+ATTENDING = [model for model in MODELS if model.endswith("AT")]
+
+
+def in_report(names):
+    """The files of figures of retrieval, the pictures marked for the report."""
+    pictures = [
+        reported(
+            f"{RESULTS}/figures/{name}.png",
+            caption=f"../captions/{name}.rst",
+            category="Retrieval",
+        )
+        for name in names
+    ]
+    return [*pictures, *(f"{RESULTS}/figures/{name}.pdf" for name in names)]
+
+
+RETRIEVAL_FILES += [
+    *expand(
+        f"{RETRIEVAL_MODELS}/{{model}}{{kind}}",
+        model=MODELS,
+        kind=[".safetensors", "-refined.safetensors", "_history.parquet"],
+    ),
+    *expand(
+        f"{RESULTS}/predictions/retrieval/{{name}}.parquet",
+        name=[*MODELS, "pairs", "measures", "identified", "aligned"],
+    ),
+    *written(RETRIEVAL_TABLES),
+    *figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE),
+    *(figures(RETRIEVAL_ATTENTION) if ATTENDING else []),
+]
+
+
+def retrieval_shards(split):
+    """Input function: the shards of a split that retrieval learns from."""
+
+    def files(wildcards):
+        return batch_files(
+            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
+            RETRIEVAL["collection"],
+            split,
+        )
+
+    return files
+
+
+check_name("retrieval.test_font", RETRIEVAL["test_font"], config["fonts"])
+TEMPI = [
+    rho
+    for font, rho in performances(RETRIEVAL["collection"], "test")
+    if font == RETRIEVAL["test_font"]
+]
+if not TEMPI:
+    raise WorkflowError(
+        f"retrieval.test_font: '{RETRIEVAL['test_font']}' does not play the test split "
+        f"of {RETRIEVAL['collection']}"
+    )
+# Figures, and what is measured by piece: the last network listed, the tempo nearest to the score's.
+BEST = MODELS[-1]
+AT_WRITTEN_TEMPO = min(TEMPI, key=lambda rho: abs(math.log(tempo.span(rho)[0])))
+
+
+def tested_shards(rho):
+    """The shards of the test split that the font of the test plays at one tempo ratio."""
+    return expand(
+        f"{DATA}/shards/test/{{font}}-{{rho}}-{{batch}}.parquet",
+        collection=RETRIEVAL["collection"],
+        font=RETRIEVAL["test_font"],
+        rho=rho,
+        batch=batches(RETRIEVAL["collection"]),
+    )

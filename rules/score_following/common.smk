@@ -1,0 +1,42 @@
+# Settings and names that the rules of score following share.
+FOLLOWING_FILES += [
+    f"{RESULTS}/models/score_following.pt",
+    f"{RESULTS}/models/score_following_history.parquet",
+    f"{RESULTS}/predictions/score_following.parquet",
+    f"{RESULTS}/predictions/score_following_measures.parquet",
+    *written(["score_following"]),
+    *figures(
+        [
+            "staves",
+            "score_following_history",
+            "score_following_errors",
+            "score_following_example",
+        ]
+    ),
+]
+TRAINING = [
+    "epochs",
+    "epoch_samples",
+    "notes_per_staff",
+    "batch",
+    "rate",
+    "rate_decay",
+    "rate_epochs",
+    "momentum",
+    "weight_decay",
+    "precision",
+    "valid_samples",
+]
+
+
+def following_shards(split):
+    """Input function: the shards of a split that score following learns from."""
+
+    def files(wildcards):
+        return batch_files(
+            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
+            FOLLOWING["collection"],
+            split,
+        )
+
+    return files
