@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,16 +52,28 @@ def evenly(count: int, at_most: int | None) -> np.ndarray:
 
 
 # --- a start -----------------------------------------------------------------------------------
+def _fabric(accelerator: str, precision: str, devices: int | str) -> "Fabric":
+    """Some devices, and the settings of a process that computes."""
+    from lightning.fabric import Fabric  # takes seconds to import, and not all commands compute
+
+    torch.set_flush_denormal(True)  # tiny numbers would slow the processor down manyfold
+    keep_memory()
+    with warnings.catch_warnings():  # it misses `srun` on every machine that has Slurm
+        warnings.filterwarnings("ignore", message="The `srun` command is available")
+        return Fabric(accelerator=accelerator, devices=devices, precision=precision)
+
+
+def one_device(accelerator: str, precision: str) -> "Fabric":
+    """The device on which a trained network answers."""
+    return _fabric(accelerator, precision, 1)
+
+
 def start(accelerator: str, precision: str, batch: int) -> "Fabric":
     """The devices of a training, one process for each, all running by now.
 
     Raises ValueError where a batch cannot be shared out evenly.
     """
-    from lightning.fabric import Fabric  # takes seconds to import, and not all commands train
-
-    torch.set_flush_denormal(True)  # tiny numbers would slow the processor down manyfold
-    keep_memory()
-    fabric = Fabric(accelerator=accelerator, precision=precision)
+    fabric = _fabric(accelerator, precision, "auto")
     if fabric.world_size > 1:
         fabric.launch()
     if batch % fabric.world_size:

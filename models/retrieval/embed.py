@@ -16,7 +16,7 @@ import torch
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
-from models.loop import keep_memory
+from models.loop import one_device
 from models.retrieval import sampling
 from models.retrieval.network import Network, digest, load
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS
@@ -69,11 +69,9 @@ def embed(
     Raises ValueError where weights, shards and pairs do not fit, FloatingPointError where the
     network gives values that are not finite.
     """
-    keep_memory()
-    torch.set_flush_denormal(True)
+    fabric = one_device(accelerator, precision)
     network = load(weights)
     wanted = _wanted(pairs, network, shards)
-    fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
     network = fabric.to_device(network.to(memory_format=torch.channels_last))
     schema = EMBEDDINGS.with_metadata({"model": network.name, "weights": digest(weights)})
     sheets: dict[int, np.ndarray] = {}

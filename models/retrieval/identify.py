@@ -21,7 +21,7 @@ import torch
 from lightning.fabric import Fabric
 from scipy.stats import rankdata
 
-from models.loop import evenly, keep_memory
+from models.loop import evenly, one_device
 from models.retrieval import network, sampling, search
 from models.retrieval.embed import vectors
 from pipeline import tables
@@ -136,9 +136,7 @@ def identify(
 
 def ready(weights: Path | str, precision: str, accelerator: str) -> tuple[Fabric, network.Network]:
     """The network of a weights file on the device where it is to run."""
-    keep_memory()
-    torch.set_flush_denormal(True)
-    fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
+    fabric = one_device(accelerator, precision)
     module = network.load(weights)
     return fabric, fabric.to_device(module.to(memory_format=torch.channels_last))
 

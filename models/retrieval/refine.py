@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from lightning.fabric import Fabric
 from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
@@ -43,12 +42,10 @@ def refine(
     Raises ValueError where weights or shards do not fit or there are too few examples,
     FloatingPointError where embeddings are not finite.
     """
-    loop.keep_memory()
-    torch.set_flush_denormal(True)
+    fabric = loop.one_device(accelerator, precision)
     network = load(weights)
     with safe_open(weights, framework="pt") as file:
         metadata = file.metadata()
-    fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
     network = fabric.to_device(network.to(memory_format=torch.channels_last))
     batches = training_batches(
         shards_train, network.context, AT_ONCE, seed, augmentation, memory_mb

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from models import shards as reading
 from models.bootstrap import RESAMPLES, Bootstrap
-from models.loop import evenly, keep_memory
+from models.loop import evenly, one_device
 from models.score_following import sampling
 from models.score_following.network import (
     Network,
@@ -83,9 +83,7 @@ def evaluate(
     """
     if TRAIN not in shards:
         raise ValueError(f"the shards of the split '{TRAIN}' are needed for the baseline")
-    keep_memory()
-    torch.set_flush_denormal(True)
-    fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
+    fabric = one_device(accelerator, precision)
     module = fabric.to_device(load(weights, network).to(memory_format=torch.channels_last))
     frequent = most_frequent(np.concatenate([reading.places(path) for path in shards[TRAIN]]))
     with tables.replacing(out) as temporary, pq.ParquetWriter(temporary, PREDICTIONS) as writer:
