@@ -6,15 +6,21 @@ estimated. A piece that fails is recorded with its reason, and the batch goes on
 
 import re
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 from tqdm import tqdm
 
 from pipeline import lilypond, pages, staves, tables
 
+SCHEMAS = {
+    "images": tables.IMAGES,
+    "systems": tables.SYSTEMS,
+    "noteheads": tables.NOTEHEADS,
+    "notes": tables.NOTES,
+}
 SETTINGS = {"unfold": lilypond.SETTINGS, "once": lilypond.SETTINGS.with_name("once.ily")}
 SOUNDING = {  # where a score states no sound
     "unfold": lilypond.SETTINGS.with_name("engrave-sounding.ily"),
@@ -66,6 +72,12 @@ def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str]
         yield piece, _page_rows(piece, SOUNDING[repeats]) if rows == lilypond.NO_MIDI else rows
 
 
+def _packed(rows: dict) -> dict[str, pa.RecordBatch]:
+    """A piece's rows by table. Raises ValueError, TypeError or OverflowError where one does not fit
+    its column: a score may have written whatever it likes."""
+    return {kind: pa.RecordBatch.from_pylist(rows[kind], of) for kind, of in SCHEMAS.items()}
+
+
 def engrave(
     pieces: Path,
     layout: Literal["staves", "pages"],
@@ -87,23 +99,27 @@ def engrave(
     table = tables.read(pieces, tables.PIECES, ["piece_id", "reason", "score", "melody"])
     kept = [row for row in table.to_pylist() if row["reason"] is None]
     done = {"staves": _staves, "pages": _pages}[layout](kept, repeats)
-    found: dict[str, list[dict]] = defaultdict(list)
+    packed: dict[str, dict[str, pa.RecordBatch]] = {}  # an Arrow row takes a tenth of a dict
+    outcomes: dict[str, dict] = {}
     for piece, rows in tqdm(done, total=len(kept), desc=f"engrave {pieces.stem}", disable=None):
-        outcome = {"piece_id": piece["piece_id"]}
-        if isinstance(rows, str):
-            outcome["reason"] = re.sub(r"\s+", " ", rows)
+        piece_id = piece["piece_id"]
+        outcome = outcomes[piece_id] = {"piece_id": piece_id}
+        try:
+            if isinstance(rows, str):
+                raise ValueError(rows)
+            packed[piece_id] = _packed(rows)
+        except (ValueError, TypeError, OverflowError) as error:
+            outcome["reason"] = re.sub(r"\s+", " ", str(error))
         else:
-            for kind, value in rows.items():
-                if isinstance(value, list):
-                    found[kind] += value
-                    value = len(value)
-                outcome[kind] = value
-        found["engraved"].append(outcome)
-    order = {row["piece_id"]: number for number, row in enumerate(kept)}
-    for rows in found.values():
-        rows.sort(key=lambda row: order[row["piece_id"]])
-    tables.write(found["images"], tables.IMAGES, images)
-    tables.write(found["systems"], tables.SYSTEMS, systems, row_group=4096)
-    tables.write(found["noteheads"], tables.NOTEHEADS, noteheads, row_group=4096)
-    tables.write(found["notes"], tables.NOTES, notes, row_group=4096)
-    tables.write(found["engraved"], tables.ENGRAVED, engraved)
+            outcome |= {k: len(v) if isinstance(v, list) else v for k, v in rows.items()}
+
+    def in_order(kind: str) -> Iterator[dict]:
+        for piece in kept:
+            if piece["piece_id"] in packed:
+                yield from packed[piece["piece_id"]][kind].to_pylist()
+
+    tables.write(in_order("images"), tables.IMAGES, images)
+    tables.write(in_order("systems"), tables.SYSTEMS, systems, row_group=4096)
+    tables.write(in_order("noteheads"), tables.NOTEHEADS, noteheads, row_group=4096)
+    tables.write(in_order("notes"), tables.NOTES, notes, row_group=4096)
+    tables.write((outcomes[piece["piece_id"]] for piece in kept), tables.ENGRAVED, engraved)
