@@ -171,10 +171,18 @@ def sources_known(collection, batch):
     return items.digest(source_files(collection)[batch])
 
 
+PIECES_A_BATCH = 1_000  # with more it takes hours
+
 # Told at once where there are none; but a job of a cluster, which reads this too, lists no sources.
 if workflow.is_main_process:
-    for name in config["collections"]:
-        source_files(name)
+    for name, settings in config["collections"].items():
+        most = max(map(len, source_files(name)))
+        if most > PIECES_A_BATCH:
+            print(
+                f"collections.{name}: {most:,} files in one batch; with more `batches` more jobs run"
+                " side by side, in less memory, and a kill costs less",
+                file=sys.stderr,
+            )
 
 
 def select_flags(wildcards):
