@@ -159,13 +159,11 @@ def draw(table: pd.DataFrame, picture: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
-    axes.semilogx(table.pieces, table.cpu_ms_a_piece, "o-", label="processor time / ms")
+    axes.semilogx(table.pieces, table.cpu_ms_a_piece, "o-", label="as measured")
     typical = table.probe_ms.mean()
-    at_one_speed = table.probes_a_piece * typical
-    axes.semilogx(
-        table.pieces, at_one_speed, "s--", label=f"the same where the probe takes {typical:.1f} ms"
-    )
-    axes.set(xlabel="pieces", ylabel="a piece", ylim=(0, None))
+    label = f"at one speed of the machine (probe {typical:.0f} ms)"
+    axes.semilogx(table.pieces, table.probes_a_piece * typical, "s--", label=label)
+    axes.set(xlabel="pieces", ylabel="processor time a piece / ms", ylim=(0, None))
     axes.legend()
     figure.savefig(picture, dpi=150)
 

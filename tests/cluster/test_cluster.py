@@ -16,7 +16,14 @@ import pytest
 
 from tests.workflow.runs import differing
 from tests.workflow.test_retrieval import SETTINGS, TRAINING, write_scores
-from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, write_config, write_tunes
+from tests.workflow.test_workflow import (
+    ENVIRONMENT,
+    ROOT,
+    command,
+    snakemake,
+    write_config,
+    write_tunes,
+)
 
 HERE = Path(__file__).parent
 PROFILE = ROOT / "profiles" / "slurm"
@@ -135,6 +142,7 @@ def test_the_default_comes_to_the_same_on_slurm_as_without(slurm, tmp_path):
     took = {"local": run(local, command()), "Slurm": run(cluster, on_slurm())}
     print({name: f"{seconds:.0f} s" for name, seconds in took.items()})
     assert differing(local, cluster) == []
+    assert "Nothing to be done" in snakemake(cluster, "-n").stdout
     tables = sorted((local / "results/tables").iterdir())
     assert len(tables) >= 20
     for path in tables:
