@@ -224,15 +224,21 @@ def fetch(name: str, path: Path | str) -> None:
     )
 
 
+def packaged(name: str) -> bool:
+    """Whether a sound font is named as `package:file`, one inside a package."""
+    package, colon, _ = name.partition(":")
+    return bool(colon) and package.isidentifier()
+
+
 def font_path(name: str, downloads: Path | str = "downloads") -> Path:
     """The sound font that a config names: a path, `package:file` for one inside a package, or a
     name of the table for one that is fetched into `downloads`.
 
     Raises FileNotFoundError that names the font where there is no such file.
     """
-    package, colon, file = name.partition(":")
     path = archive(name, downloads) or Path(name)
-    if colon and package.isidentifier():
+    if packaged(name):
+        package, _, file = name.partition(":")
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
             raise FileNotFoundError(f"sound font {name}: package '{package}' is not installed")

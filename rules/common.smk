@@ -225,6 +225,11 @@ def font_file(name, font):
 
 
 FONT_FILES = {name: font_file(name, font) for name, font in config["fonts"].items()}
+# What a job is told: an image has the packages, too, but in another place.
+FONT_NAMES = {
+    name: font["file"] if sources.packaged(font["file"]) else FONT_FILES[name]
+    for name, font in config["fonts"].items()
+}
 ARCHIVES = [
     path
     for settings in config["collections"].values()

@@ -23,7 +23,7 @@ rule synthesize:
         flags=lambda wildcards: flags(
             splits=PLAYED_SPLITS[wildcards.font],
             font=wildcards.font,
-            font_file=FONT_FILES[wildcards.font],
+            font_file=FONT_NAMES[wildcards.font],
             bank=config["fonts"][wildcards.font].get("bank", 0),
             preset=config["fonts"][wildcards.font].get("preset", 0),
             rho=wildcards.rho,

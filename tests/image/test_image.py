@@ -59,6 +59,7 @@ def pips_own() -> list[str]:
                             capture_output=True).stdout  # fmt: skip
     files = re.findall(r"(/\S+), exists: True", told)
     named = re.findall(r"(?:file://|[' ])(/[^' ]+)", listed)
+    named = [path.removesuffix("/simple") for path in named]  # an index, its files beside it
     paths = {file for file in (*files, *named) if Path(file).exists()}
     variables = [name for name in os.environ if name.startswith("PIP_")]
     return [f"--volume={path}:{path}:ro" for path in sorted(paths)] + [
