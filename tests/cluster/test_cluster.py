@@ -132,6 +132,7 @@ def test_what_was_killed_with_all_of_slurm_goes_on(slurm, tmp_path):
         run(folder, [*command(), "--unlock"])
     run(folder, on_slurm())
     assert differing(folder, undisturbed) == []
+    assert "Nothing to be done" in snakemake(folder, "-n").stdout
 
 
 def test_the_default_comes_to_the_same_on_slurm_as_without(slurm, tmp_path):
