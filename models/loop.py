@@ -21,6 +21,7 @@ from pipeline import tables
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+BF16 = "bf16-mixed"  # the precision of training, as Fabric calls it
 EVERY_S = 1.0  # between two looks of a progress bar at the clock
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -60,7 +61,20 @@ def _fabric(accelerator: str, precision: str, devices: int | str) -> "Fabric":
     keep_memory()
     with warnings.catch_warnings():  # it misses `srun` on every machine that has Slurm
         warnings.filterwarnings("ignore", message="The `srun` command is available")
-        return Fabric(accelerator=accelerator, devices=devices, precision=precision)
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)
+        if precision == BF16 and fabric.device.type == "cpu" and not computes_bf16():
+            print("This processor has no bfloat16; it computes in float32.", file=sys.stderr)
+            fabric = Fabric(accelerator=accelerator, devices=devices, precision="32-true")
+    return fabric
+
+
+def computes_bf16() -> bool:
+    """Whether this processor has instructions for bfloat16; else a step takes ten times as long as
+    one in float32."""
+    try:
+        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    except (AttributeError, RuntimeError):  # a build of torch without oneDNN
+        return False
 
 
 def one_device(accelerator: str, precision: str) -> "Fabric":
