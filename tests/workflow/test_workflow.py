@@ -88,7 +88,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run to the end; all that is said is in `stdout`."""
     return subprocess.run(
         command(*arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=300, env=ENVIRONMENT,
+        text=True, timeout=900, env=ENVIRONMENT,
     )  # fmt: skip
 
 
