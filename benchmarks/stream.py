@@ -7,6 +7,7 @@ owes to chance. The peer is the training from memory.
 """
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -44,8 +45,9 @@ def trained(data: Path, epochs: int, pairs: int, seed: int, memory_mb: int | Non
 def main() -> None:
     data = Path((sys.argv[1:] or [DATA])[0])
     epochs, pairs, seeds = [*map(int, sys.argv[2:]), *(EPOCHS, PAIRS, SEEDS)[len(sys.argv[2:]) :]]
-    size = sum(shards.memory(path) for path in data.glob("shards/train/*.parquet"))
-    limits = {"whole": None, "streamed": max(1, round(WINDOW * size / 1e6))}
+    sizes = [shards.memory(path) for path in data.glob("shards/train/*.parquet")]
+    size, window = sum(sizes), max(WINDOW * sum(sizes), *sizes)  # no window is smaller than a shard
+    limits = {"whole": None, "streamed": 1 + math.ceil(window / 1e6)}
     print(f"{size / 1e6:.0f} MB of training data, windows of {limits['streamed']} MB")
     runs = pd.concat(
         [
