@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import scores
-from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, write_config
+from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, write_tune
 
 CONDA = """#!{python}
 import json, os, sys
@@ -43,10 +42,7 @@ def environment(words: list[str]) -> None:
 
 @pytest.fixture
 def folder(tmp_path):
-    write_config(tmp_path, collections__piano=None, score_following=None)
-    tune = tmp_path / "tunes/train/a.mid"
-    tune.parent.mkdir(parents=True)
-    tune.write_bytes(scores.midi(scores.scale(16)))
+    write_tune(tmp_path)
     home = tmp_path / "conda"
     text = CONDA.format(python=sys.executable, home=home)
     for name, content in (("conda", text), ("activate", ACTIVATE)):

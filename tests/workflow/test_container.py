@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import scores
-from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, write_config
+from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, write_tune
 
 STAND_IN = """#!/bin/bash
 if [ "$1" = --version ]; then echo "apptainer version 1.3.0"; exit; fi
@@ -17,10 +16,7 @@ exec bash -c "${@: -1}"
 
 @pytest.fixture
 def folder(tmp_path):
-    write_config(tmp_path, collections__piano=None, score_following=None)
-    tune = tmp_path / "tunes/train/a.mid"
-    tune.parent.mkdir(parents=True)
-    tune.write_bytes(scores.midi(scores.scale(16)))
+    write_tune(tmp_path)
     (tmp_path / "partimento.sif").touch()
     program = tmp_path / "bin/apptainer"
     program.parent.mkdir()

@@ -58,6 +58,14 @@ def write_scores(folder: Path) -> None:
         (folder / "scores" / f"{name}.ly").write_text(text)
 
 
+def write_tune(folder: Path) -> None:
+    """A collection of a single tune, and no training."""
+    write_config(folder, collections__piano=None, score_following=None)
+    tune = folder / "tunes/train/a.mid"
+    tune.parent.mkdir(parents=True)
+    tune.write_bytes(scores.midi(scores.scale(16)))
+
+
 def write_tunes(folder: Path) -> None:
     """Good tunes in three splits, and one file of each kind that is none."""
     for number in range(TUNES):
