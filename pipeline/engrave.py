@@ -72,10 +72,12 @@ def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str]
         yield piece, _page_rows(piece, SOUNDING[repeats]) if rows == lilypond.NO_MIDI else rows
 
 
-def _packed(rows: dict) -> dict[str, pa.RecordBatch]:
-    """A piece's rows by table. Raises ValueError, TypeError or OverflowError where one does not fit
-    its column: a score may have written whatever it likes."""
-    return {kind: pa.RecordBatch.from_pylist(rows[kind], of) for kind, of in SCHEMAS.items()}
+def _packed(rows: dict) -> dict[str, pa.RecordBatch] | str:
+    """A piece's rows by table, or why one does not fit: a score may write whatever it likes."""
+    try:
+        return {kind: pa.RecordBatch.from_pylist(rows[kind], of) for kind, of in SCHEMAS.items()}
+    except (ValueError, TypeError, OverflowError) as error:
+        return f"what it wrote fits no column ({error})"
 
 
 def engrave(
@@ -104,13 +106,11 @@ def engrave(
     for piece, rows in tqdm(done, total=len(kept), desc=f"engrave {pieces.stem}", disable=None):
         piece_id = piece["piece_id"]
         outcome = outcomes[piece_id] = {"piece_id": piece_id}
-        try:
-            if isinstance(rows, str):
-                raise ValueError(rows)
-            packed[piece_id] = _packed(rows)
-        except (ValueError, TypeError, OverflowError) as error:
-            outcome["reason"] = re.sub(r"\s+", " ", str(error))
+        found = rows if isinstance(rows, str) else _packed(rows)
+        if isinstance(found, str):
+            outcome["reason"] = re.sub(r"\s+", " ", found)
         else:
+            packed[piece_id] = found
             outcome |= {k: len(v) if isinstance(v, list) else v for k, v in rows.items()}
 
     def in_order(kind: str) -> Iterator[dict]:

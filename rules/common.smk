@@ -28,9 +28,9 @@ for section in ("collections", "fonts"):
 validate(config, schema="../config/schema.yaml")
 
 # A conda environment has the packages that we need, but not us.
-PROJECT = os.path.dirname(os.path.dirname(pipeline.__file__))
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-    shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(PROJECT)}; ")
+    ours = os.path.dirname(os.path.dirname(pipeline.__file__))
+    shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(ours)}; ")
 
 RESULTS = config["results"]
 # What was cut short from outside is made again; a dry run only tells.
