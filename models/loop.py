@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from pipeline import tables
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-BF16 = "bf16-mixed"  # the precision of training, as Fabric calls it
+BF16, FLOAT32 = "bf16-mixed", "32-true"  # precisions, as Fabric calls them
 EVERY_S = 1.0  # between two looks of a progress bar at the clock
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -61,11 +62,11 @@ def _fabric(accelerator: str, precision: str, devices: int | str) -> "Fabric":
     keep_memory()
     with warnings.catch_warnings():  # it misses `srun` on every machine that has Slurm
         warnings.filterwarnings("ignore", message="The `srun` command is available")
-        fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)
-        if precision == BF16 and fabric.device.type == "cpu" and not computes_bf16():
+        device = partial(Fabric, accelerator=accelerator, devices=devices)
+        if precision == BF16 and not computes_bf16() and device().device.type == "cpu":
             print("This processor has no bfloat16; it computes in float32.", file=sys.stderr)
-            fabric = Fabric(accelerator=accelerator, devices=devices, precision="32-true")
-    return fabric
+            precision = FLOAT32
+        return device(precision=precision)
 
 
 def computes_bf16() -> bool:
