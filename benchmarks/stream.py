@@ -46,6 +46,9 @@ def main() -> None:
     data = Path((sys.argv[1:] or [DATA])[0])
     epochs, pairs, seeds = [*map(int, sys.argv[2:]), *(EPOCHS, PAIRS, SEEDS)[len(sys.argv[2:]) :]]
     sizes = [shards.memory(path) for path in data.glob("shards/train/*.parquet")]
+    if not sizes:
+        print(f"{data}: no shards of pages; run `make` first, or name others")
+        return
     size, window = sum(sizes), max(WINDOW * sum(sizes), *sizes)  # no window is smaller than a shard
     limits = {"whole": None, "streamed": 1 + math.ceil(window / 1e6)}
     print(f"{size / 1e6:.0f} MB of training data, windows of {limits['streamed']} MB")

@@ -1,4 +1,5 @@
 # Settings, names and paths that the stages share.
+import contextlib
 import copy
 import functools
 import json
@@ -12,8 +13,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config, validate
 
-import pipeline
-from pipeline import cli, damage, items, select, sources, tempo
+# Where CI is set, pyfluidsynth prints what it found; stdout is for --dag and --containerize.
+with contextlib.redirect_stdout(sys.stderr):
+    import pipeline
+    from pipeline import cli, damage, items, select, sources, tempo
 
 # Settings are merged over the project's own config.yaml: null takes one of its entries away.
 given = copy.deepcopy(config)
