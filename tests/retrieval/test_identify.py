@@ -101,6 +101,21 @@ def test_the_rank_is_that_of_the_right_piece():
     assert (found["votes"] == 1).all() and (found["sequence"] == 1).all()
 
 
+def test_beyond_the_shortlist_votes_decide(monkeypatch):
+    """A tune and its reverse share all votes, and one more piece has none."""
+    notes = np.eye(8, dtype=np.float32)
+    other = np.eye(16, dtype=np.float32)[8:]
+    entries = np.vstack(
+        [np.pad(notes, [(0, 0), (0, 8)]), np.pad(notes[::-1], [(0, 0), (0, 8)]), other]
+    )
+    queries = entries.reshape(3, 8, 16)[[0, 1, 1]]
+    monkeypatch.setattr(identify, "NEIGHBOURS", 2)
+    piece = np.repeat([0, 1, 2], 8)
+    assert ranks(queries, entries, piece)["sequence"].tolist() == [1, 1, 3]
+    monkeypatch.setattr(identify, "SHORTLIST", 1)  # of pieces with as many votes the first
+    assert ranks(queries, entries, piece)["sequence"].tolist() == [1, 2, 3]
+
+
 def test_a_long_piece_is_no_worse_for_its_length():
     """It fits the query well, with ten entries for every place; a short one fits badly."""
     axes = np.eye(32, dtype=np.float32)
