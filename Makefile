@@ -31,10 +31,10 @@ report: run ## write the report of a finished run
 test: setup-dev browser ## run the tests
 	@pytest
 
-test-faults: setup-dev ## kill, fill up and cut short whatever the workflow makes (some minutes)
+test-faults: setup-dev ## kill, fill up and cut short whatever the workflow makes (15 to 40 minutes)
 	@pytest tests/faults
 
-test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, some 30 minutes)
+test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, 30 to 70 minutes)
 	@pytest -s tests/cluster
 
 test-image: setup-dev image-tools ## build the image and run it (root, 10 GB of disk, some 15 minutes)
