@@ -7,8 +7,8 @@ spaced places over its whole length; what a window shows beyond an end is white,
 Two ways to rank the pieces. `votes`, as published: each place of the query votes for the pieces
 of its 25 nearest entries. `sequence`: the places in their order are laid along the entries of a
 piece in theirs, from the first of both to the last, since a query is a whole piece; the mean
-distance of the best way to do so counts. That is done for the 100 pieces with most votes, which
-come before all others, so that the work grows with the pieces and not with their square.
+distance of the best way to do so counts. That, the greater part of the work, is done for the 100
+pieces with most votes, which come before all others; so it grows with the pieces, not their square.
 """
 
 import sys

@@ -268,7 +268,7 @@ def tempo_sizes(table: pd.DataFrame) -> str:
 IDENTIFICATION = (
     "At which rank the right piece is found, queries being whole pieces. Votes: each place of the "
     "query votes for the pieces of its nearest entries. In sequence: the places in their order "
-    "are laid along each of the 100 pieces with most votes, from its beginning to its end."
+    "are laid along each of the pieces with most votes, from its beginning to its end."
 )
 
 
