@@ -9,8 +9,10 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline import lilypond, score
-from pipeline.score import Bar, Element, Score, spell
+from pipeline.engraving import compilation
+from pipeline.reading import melody
+from pipeline.reading.melody import Bar, Element, Melody, spell
+from pipeline.sandbox import lilypond
 
 TUNES = 12
 BARS = 32  # of eight eighth notes
@@ -21,7 +23,7 @@ def tune(number: int) -> str:
     pitches = [60 + (5 * i * (number + 1)) % 20 for i in range(8 * BARS)]
     elements = [Element(Fraction(1, 2), spell(pitch, 0)) for pitch in pitches]
     bars = [Bar((4, 4), elements[i : i + 8]) for i in range(0, len(elements), 8)]
-    return score.lilypond(Score(bars, 0, False, [(Fraction(0), 120.0)]))
+    return melody.lilypond(Melody(bars, 0, False, [(Fraction(0), 120.0)]))
 
 
 def bare(texts: dict[str, str], folder: Path) -> None:
@@ -35,7 +37,7 @@ def bare(texts: dict[str, str], folder: Path) -> None:
 def main() -> None:
     texts = {f"tune{number}": tune(number) for number in range(TUNES)}
     taken = {}
-    for name, way in (("bare lilypond", bare), ("ours", lilypond.compile_all)):
+    for name, way in (("bare lilypond", bare), ("ours", compilation.compile_all)):
         with tempfile.TemporaryDirectory() as folder:
             begin = time.perf_counter()
             way(texts, Path(folder))

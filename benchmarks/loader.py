@@ -16,10 +16,10 @@ from PIL import Image
 from torch.nn import functional
 
 from benchmarks.train_retrieval import fastest_step
-from models.loop import keep_memory
 from models.retrieval.batches import Batches
 from models.retrieval.network import MODELS, Network
 from models.retrieval.sampling import MARGIN_PX, SILENCE_FRAMES, Augmentation, Examples
+from models.training import keep_memory
 from pipeline.constants import (
     RETRIEVAL,
     SNIPPET_FACTOR,

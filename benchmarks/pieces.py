@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline import engrave, lilypond, select, shard, sources, spectrogram, synthesize, tables
+from pipeline import engrave, select, shard, spectrogram, synthesize, tables
+from pipeline.reading import catalogue
+from pipeline.sandbox import lilypond
 
 PIECES = 20
 FONT = "pretty_midi:TimGM6mb.sf2"
@@ -50,7 +52,7 @@ def bare(pieces: Path, folder: Path) -> dict[str, float]:
         (midi,) = place.glob("*.midi")
         begin = time.perf_counter()
         output = ["-F", str(midi.with_suffix(".flac")), "-O", "s16", "-T", "flac", "-r", "44100"]
-        command = ["fluidsynth", "-ni", *output, str(sources.font_path(FONT)), str(midi)]
+        command = ["fluidsynth", "-ni", *output, str(catalogue.font_path(FONT)), str(midi)]
         subprocess.run(command, check=True, capture_output=True)
         taken["fluidsynth"] += time.perf_counter() - begin
     return taken

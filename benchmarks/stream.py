@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from models import shards
+from models import dataset
 
 DATA, EPOCHS, PAIRS, SEEDS = "results/data/piano", 6, 1_000, 2
 VALID_PAIRS = 1_000
@@ -45,7 +45,7 @@ def trained(data: Path, epochs: int, pairs: int, seed: int, memory_mb: int | Non
 def main() -> None:
     data = Path((sys.argv[1:] or [DATA])[0])
     epochs, pairs, seeds = [*map(int, sys.argv[2:]), *(EPOCHS, PAIRS, SEEDS)[len(sys.argv[2:]) :]]
-    sizes = [shards.memory(path) for path in data.glob("shards/train/*.parquet")]
+    sizes = [dataset.memory(path) for path in data.glob("shards/train/*.parquet")]
     if not sizes:
         print(f"{data}: no shards of pages; run `make` first, or name others")
         return

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models.loop import keep_memory
 from models.score_following.network import Network, soft_targets
+from models.training import keep_memory
 
 NOTES, NOTES_PER_STAFF = 100, 5
 ROUNDS = 5  # the fastest counts, the others were disturbed

@@ -5,16 +5,16 @@ from pipeline.cli import run
 if __name__ == "__main__":
     run(
         {
-            "fetch": "pipeline.sources:fetch",
+            "fetch": "pipeline.reading.catalogue:fetch",
             "select": "pipeline.select:select",
             "engrave": "pipeline.engrave:engrave",
             "synthesize": "pipeline.synthesize:synthesize",
             "spectrogram": "pipeline.spectrogram:extract",
             "shard": "pipeline.shard:shard",
             "card": "pipeline.card:card",
-            "msmd_counts": "pipeline.msmd_counts:msmd_counts",
-            "provenance": "pipeline.provenance:provenance",
-            "inspect": "pipeline.inspect:inspect",
+            "msmd_counts": "pipeline.describing.msmd_counts:msmd_counts",
+            "provenance": "pipeline.describing.provenance:provenance",
+            "inspect": "pipeline.describing.inspect:inspect",
         },
         by_hand=("inspect",),
     )

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 
-from pipeline import counts, croissant, sources, tables
+from pipeline import tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET
+from pipeline.describing import counts, croissant
+from pipeline.reading import catalogue
 
 TOP = 10  # composers and licences that are named, the others are only counted
 HUGGING_FACE = {"valid": "validation"}  # its name of a split, where it differs from ours
@@ -129,7 +131,7 @@ def card(
     _check_failures(name, selected, failed, max_failures)
 
     split_of = counts.splits(shards, tables.SHARDS)
-    splits = [split for split in sources.SPLITS if split in split_of.values()]
+    splits = [split for split in catalogue.SPLITS if split in split_of.values()]
     scores = counts.scores(split_of, pieces, engraved, notes)
     played, no_example = counts.performances(split_of, performances, shards)
     measures = MEASURES | {"images": layout}

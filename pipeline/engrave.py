@@ -13,7 +13,9 @@ from typing import Literal
 import pyarrow as pa
 from tqdm import tqdm
 
-from pipeline import lilypond, pages, staves, tables
+from pipeline import tables
+from pipeline.engraving import compilation, pages, staves
+from pipeline.sandbox import lilypond
 
 SCHEMAS = {
     "images": tables.IMAGES,
@@ -21,10 +23,10 @@ SCHEMAS = {
     "noteheads": tables.NOTEHEADS,
     "notes": tables.NOTES,
 }
-SETTINGS = {"unfold": lilypond.SETTINGS, "once": lilypond.SETTINGS.with_name("once.ily")}
+SETTINGS = {"unfold": compilation.SETTINGS, "once": compilation.SETTINGS.with_name("once.ily")}
 SOUNDING = {  # where a score states no sound
-    "unfold": lilypond.SETTINGS.with_name("engrave-sounding.ily"),
-    "once": lilypond.SETTINGS.with_name("once-sounding.ily"),
+    "unfold": compilation.SETTINGS.with_name("engrave-sounding.ily"),
+    "once": compilation.SETTINGS.with_name("once-sounding.ily"),
 }
 
 
@@ -33,12 +35,12 @@ def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str
     del repeats  # a tune states them itself
     with tempfile.TemporaryDirectory(prefix="engrave-") as name:
         folder = Path(name)
-        for start in range(0, len(pieces), lilypond.SCORES_A_RUN):
+        for start in range(0, len(pieces), compilation.SCORES_A_RUN):
             group = {
                 f"p{start + number}": piece
-                for number, piece in enumerate(pieces[start : start + lilypond.SCORES_A_RUN])
+                for number, piece in enumerate(pieces[start : start + compilation.SCORES_A_RUN])
             }
-            failures = lilypond.compile_all(
+            failures = compilation.compile_all(
                 {name: piece["score"][0]["text"] for name, piece in group.items()}, folder
             )
             for name, piece in group.items():
@@ -52,7 +54,7 @@ def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str
 
 def _page_rows(piece: dict, settings: Path) -> dict | str:
     with tempfile.TemporaryDirectory(prefix="engrave-") as name:
-        if failure := lilypond.compile_score(piece["score"], Path(name), settings):
+        if failure := compilation.compile_score(piece["score"], Path(name), settings):
             return failure
         try:
             return pages.rows(piece["piece_id"], Path(name), piece["score"])
@@ -69,7 +71,7 @@ def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str]
     first. What states no sound is played as it is printed."""
     for piece in sorted(pieces, key=lambda piece: -sum(len(f["text"]) for f in piece["score"])):
         rows = _page_rows(piece, SETTINGS[repeats])
-        yield piece, _page_rows(piece, SOUNDING[repeats]) if rows == lilypond.NO_MIDI else rows
+        yield piece, _page_rows(piece, SOUNDING[repeats]) if rows == compilation.NO_MIDI else rows
 
 
 def _packed(rows: dict) -> dict[str, pa.RecordBatch] | str:

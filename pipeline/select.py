@@ -10,7 +10,9 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from pipeline import header, items, lilypond, lilytree, midi, score, sources, tables
+from pipeline import tables
+from pipeline.reading import catalogue, lilypond_files, lilypond_header, melody, midi, sources
+from pipeline.sandbox import lilypond
 
 
 def _draw(text: str) -> float:
@@ -26,33 +28,35 @@ def batch_of(piece_id: str, batches: int) -> int:
 def drawn_split(piece_id: str, seed: int, shares: dict[str, float]) -> str:
     """Draw a split by piece: seeded, and the same whatever other pieces there are."""
     number = _draw(f"split:{seed}:{piece_id}")
-    for split in sources.DRAWN[:-1]:
+    for split in catalogue.DRAWN[:-1]:
         if number < shares[split]:
             return split
         number -= shares[split]
-    return sources.DRAWN[-1]
+    return catalogue.DRAWN[-1]
 
 
-def _read(item: sources.Item, durations: set[Fraction], tempo: float) -> tuple[score.Score, list]:
+def _read(
+    item: catalogue.Item, durations: set[Fraction], tempo: float
+) -> tuple[melody.Melody, list]:
     """A piece as a score and as the notes that it sounds; ValueError where it does not serve."""
     content = item.read()
     if isinstance(content, bytes):
         found = midi.read(content)
         _check(found, durations)
-        return found, score.melody(found)
-    from pipeline import works  # slow to import, and only this source needs it
+        return found, melody.sounding_notes(found)
+    from pipeline.reading import music21_tunes  # slow to import, and only this source needs it
 
-    part = works.load(content)
-    found = works.read(part, item.piece_id, tempo)
+    part = music21_tunes.load(content)
+    found = music21_tunes.read(part, item.piece_id, tempo)
     _check(found, durations)
-    notes = score.melody(found)
-    expected = works.played_out(part)
+    notes = melody.sounding_notes(found)
+    expected = music21_tunes.played_out(part)
     if [(note["onset"], note["duration"], note["pitch"]) for note in notes] != expected:
         raise ValueError("repeat signs that can be read in two ways")
     return found, notes
 
 
-def _check(found: score.Score, durations: set[Fraction]) -> None:
+def _check(found: melody.Melody, durations: set[Fraction]) -> None:
     """Raise ValueError where a printed note or rest lasts what is not allowed."""
     for bar in found.bars:
         for element in bar.elements:
@@ -60,15 +64,15 @@ def _check(found: score.Score, durations: set[Fraction]) -> None:
                 raise ValueError(
                     f"a note of {element.duration} quarters is not among those allowed"
                 )
-            if element.pitch is None and element.duration not in score.WRITTEN:
+            if element.pitch is None and element.duration not in melody.WRITTEN:
                 raise ValueError(f"a rest of {element.duration} quarters cannot be written")
 
 
-def melody(item: sources.Item, durations: set[Fraction], tempo: float) -> dict:
+def melody_row(item: catalogue.Item, durations: set[Fraction], tempo: float) -> dict:
     """What the table of pieces says of a melody, but for its collection, split and batch."""
     try:
         found, notes = _read(item, durations, tempo)
-        text = score.lilypond(found)
+        text = melody.lilypond(found)
     except ValueError as error:
         return {"reason": str(error)}
     return {
@@ -80,7 +84,7 @@ def melody(item: sources.Item, durations: set[Fraction], tempo: float) -> dict:
     }  # fmt: skip
 
 
-def whole_scores(chosen: list[sources.Item]) -> Iterator[dict]:
+def whole_scores(chosen: list[catalogue.Item]) -> Iterator[dict]:
     """What the table of pieces says of whole scores, but for their collection, split and batch."""
     texts: dict[str, dict[str, str]] = {}
     reasons: dict[str, str] = {}
@@ -89,10 +93,10 @@ def whole_scores(chosen: list[sources.Item]) -> Iterator[dict]:
             texts[item.piece_id] = item.read()
         except ValueError as error:
             reasons[item.piece_id] = str(error)
-    converted = dict(zip(texts, lilytree.convert(list(texts.values())), strict=True))
+    converted = dict(zip(texts, lilypond_files.convert(list(texts.values())), strict=True))
     for item in chosen:
         if files := converted.get(item.piece_id):
-            known = header.read(files.values())
+            known = lilypond_header.read(files.values())
             yield {name: value for name, value in known.items() if value} | {
                 "score": [{"name": name, "text": text} for name, text in files.items()]
             }
@@ -124,30 +128,30 @@ def select(
     (quarters), and `tempo` (quarters a minute) serves works that name none. Where convert-ly and
     musicxml2ly cannot be confined, `unconfined` warns or raises OSError.
     """
-    if layout == items.PAGES:
+    if layout == sources.PAGES:
         lilypond.confine(unconfined == "refuse")
-    if layout == items.STAVES and (durations is None or tempo is None):
+    if layout == sources.STAVES and (durations is None or tempo is None):
         raise ValueError(
             f"collections.{collection}: 'layout: staves' needs 'durations' and 'tempo'"
         )
     allowed = {Fraction(value).limit_denominator(96) for value in durations or []}
-    if odd := sorted(allowed - score.WRITTEN.keys()):
+    if odd := sorted(allowed - melody.WRITTEN.keys()):
         raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
-    licence = (sources.entry_of(source) or {"licence": "the user's own files"})["licence"]
+    licence = (catalogue.entry_of(source) or {"licence": "the user's own files"})["licence"]
     splits = {
         item: drawn_split(item.piece_id, seed, shares) if shares else item.split
-        for item in items.items(source, downloads, layout)
+        for item in sources.items(source, downloads, layout)
         if batch_of(item.piece_id, batches) == batch
         and _draw(f"take:{seed}:{item.piece_id}") < take
     }
     chosen = [item for item, split in splits.items() if split]
 
     def found() -> Iterator[dict]:
-        if layout == items.PAGES:
+        if layout == sources.PAGES:
             yield from whole_scores(chosen)
         else:
             for item in tqdm(chosen, desc=f"select {collection} {batch}", disable=None):
-                yield melody(item, allowed, tempo)
+                yield melody_row(item, allowed, tempo)
 
     def rows() -> Iterator[dict]:
         contents = found()

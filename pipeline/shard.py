@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pipeline import constants, strips, svg, tables
+from pipeline import constants, strips, tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET, FRAMES_BEFORE_ONSET
+from pipeline.engraving import svg
 
 BEFORE_RECORDING = f"its {EXCERPT_FRAMES} frames begin before the recording"
 BEFORE_STAFF = f"its {EXCERPT_FRAMES} frames begin before the staff"

@@ -15,8 +15,9 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from pipeline import sources, tables, tempo
+from pipeline import tables, tempo
 from pipeline.constants import AUDIO_RATE_HZ, GAIN, TAIL_S, VELOCITY
+from pipeline.reading import catalogue
 
 BLOCK_SAMPLES = 64  # FluidSynth acts on events between blocks of this size
 MAX_DURATION_S = 3_600.0  # a longer performance is taken for a damaged score
@@ -244,7 +245,7 @@ def synthesize(
     tempo.span(rho)
     chosen = _pieces(notes, pieces, splits)
     with (
-        Instrument(sources.font_path(font_file), bank, preset) as instrument,
+        Instrument(catalogue.font_path(font_file), bank, preset) as instrument,
         tables.replacing(audio) as folder,
     ):
         folder.mkdir()

@@ -16,7 +16,9 @@ from snakemake.utils import update_config, validate
 # Where CI is set, pyfluidsynth prints what it found; stdout is for --dag and --containerize.
 with contextlib.redirect_stdout(sys.stderr):
     import pipeline
-    from pipeline import cli, damage, items, select, sources, tempo
+    from pipeline import cli, select, tempo
+    from pipeline.describing import verify
+    from pipeline.reading import catalogue, sources
 
 # Settings are merged over the project's own config.yaml: null takes one of its entries away.
 given = copy.deepcopy(config)
@@ -39,12 +41,12 @@ RESULTS = config["results"]
 # What was cut short from outside is made again; a dry run only tells.
 if workflow.is_main_process:
     dry = any(re.fullmatch("--dry-?run|-[a-z]*n[a-z]*", word) for word in sys.argv)
-    act = damage.damaged if dry else damage.clear
+    act = verify.damaged if dry else verify.clear
     for path in act(RESULTS, config["downloads"]):
         print(f"{path} is damaged and is made again", file=sys.stderr)
 DATA = f"{RESULTS}/data/{{collection}}"
 LOGS = f"{RESULTS}/logs/{{collection}}"
-SPLITS = list(sources.SPLITS)
+SPLITS = list(catalogue.SPLITS)
 FOLLOWING = config["score_following"]
 RETRIEVAL = config["retrieval"]
 # What the learning half leaves; its rules, where they are wanted, say what.
@@ -131,8 +133,8 @@ def minutes(count):
 
 # --- fetch
 FETCHED = {
-    sources.archive(name, "").name: name
-    for name, entry in sources.catalogue().items()
+    catalogue.archive(name, "").name: name
+    for name, entry in catalogue.catalogue().items()
     if "file" in entry
 }
 
@@ -143,7 +145,7 @@ def source_files(collection):
     """The files that each job of a collection reads, by batch."""
     settings = config["collections"][collection]
     try:
-        return items.files(
+        return sources.files(
             settings["source"],
             config["downloads"],
             settings["layout"],
@@ -163,15 +165,15 @@ def sources_of(collection, batch):
     batch; which they are, and how large, is in the job's parameters.
     """
     own = source_files(collection)[batch]
-    if sources.entry_of(config["collections"][collection]["source"]):
+    if catalogue.entry_of(config["collections"][collection]["source"]):
         return own
-    return items.newest(own)
+    return sources.newest(own)
 
 
 @functools.cache
 def sources_known(collection, batch):
     """A digest of which files a job of selection reads, and how large they are."""
-    return items.digest(source_files(collection)[batch])
+    return sources.digest(source_files(collection)[batch])
 
 
 PIECES_A_BATCH = 1_000  # five minutes of tunes, but hours of piano works
@@ -220,9 +222,9 @@ KEEP = (lambda path: path) if config["performances"]["keep_audio"] else temp
 
 def font_file(name, font):
     """The file of a sound font; tells at once where there is none, but for one that is fetched."""
-    fetched = sources.archive(font["file"], config["downloads"])
+    fetched = catalogue.archive(font["file"], config["downloads"])
     try:
-        return str(fetched or sources.font_path(font["file"]))
+        return str(fetched or catalogue.font_path(font["file"]))
     except FileNotFoundError as error:
         raise WorkflowError(f"fonts.{name}: {error}")
 
@@ -230,17 +232,17 @@ def font_file(name, font):
 FONT_FILES = {name: font_file(name, font) for name, font in config["fonts"].items()}
 # What a job is told: an image has the packages, too, but in another place.
 FONT_NAMES = {
-    name: font["file"] if sources.packaged(font["file"]) else FONT_FILES[name]
+    name: font["file"] if catalogue.packaged(font["file"]) else FONT_FILES[name]
     for name, font in config["fonts"].items()
 }
 ARCHIVES = [
     path
     for settings in config["collections"].values()
-    for path in sources.needed(settings["source"], config["downloads"]).values()
+    for path in catalogue.needed(settings["source"], config["downloads"]).values()
 ] + [
     path
     for font in config["fonts"].values()
-    if (path := sources.archive(font["file"], config["downloads"]))
+    if (path := catalogue.archive(font["file"], config["downloads"]))
 ]  # all that is fetched and that the data half reads
 PLAYED_SPLITS = {
     name: font.get("splits", SPLITS) for name, font in config["fonts"].items()
@@ -282,7 +284,7 @@ MSMD = [
     for name, settings in config["collections"].items()
     if settings["source"] == "msmd"
 ]
-MSMD_COUNTS = sources.archive("msmd-counts", config["downloads"]) if MSMD else []
+MSMD_COUNTS = catalogue.archive("msmd-counts", config["downloads"]) if MSMD else []
 
 CARDS = expand(f"{DATA}/README.md", collection=config["collections"])
 

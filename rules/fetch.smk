@@ -1,5 +1,5 @@
 # Archives, lists and sound fonts from a mirror or their URL, checked against the digest in
-# pipeline/sources.yaml.
+# pipeline/reading/catalogue.yaml.
 
 
 localrules:

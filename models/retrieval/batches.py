@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from models import stream
+from models import streaming
 from models.retrieval import sampling
 from pipeline.strips import Cropping
 
@@ -88,7 +88,7 @@ class StreamedBatches(Batches):
 
     def __init__(
         self,
-        windows: stream.Stream[sampling.Examples],
+        windows: streaming.Stream[sampling.Examples],
         context: int,
         size: int,
         seed: int,
@@ -132,11 +132,13 @@ def training_batches(
     Raises ValueError where the shards do not fit, or no example lies inside.
     """
     paths, limit = list(paths), memory_mb and memory_mb * 10**6
-    if not stream.too_large(paths, limit):
+    if not streaming.too_large(paths, limit):
         return Batches(sampling.read(paths), context, size, seed, augmentation)
 
     def usable(examples: sampling.Examples) -> int:
         return int(examples.inside(context).sum())
 
-    windows = stream.Stream(paths, sampling.read_parts, usable, size=size, limit=limit, seed=seed)
+    windows = streaming.Stream(
+        paths, sampling.read_parts, usable, size=size, limit=limit, seed=seed
+    )
     return StreamedBatches(windows, context, size, seed, augmentation)

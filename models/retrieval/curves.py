@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from models import canvas
-from models.canvas import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT
+from models import plotting
+from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT
 from models.retrieval import network, report
 from pipeline.constants import CONTEXTS
 
@@ -25,9 +25,9 @@ def curves(histories: dict[str, Path | str], measures: Path | str, out: Path | s
     histories: what `train` wrote, by model; measures: what `evaluate` wrote; out: the folder.
     """
     epochs = {model: pd.read_parquet(path) for model, path in histories.items()}
-    canvas.save(training(epochs), Path(out) / "retrieval_history")
+    plotting.save(training(epochs), Path(out) / "retrieval_history")
     table = report.compare_tempi(pd.read_parquet(measures))
-    canvas.save(tempo(table), Path(out) / "retrieval_tempo")
+    plotting.save(tempo(table), Path(out) / "retrieval_tempo")
 
 
 def _look(model: str) -> dict:
@@ -53,7 +53,7 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
 
     histories: HISTORY of `train`, by model. A dot marks the epoch whose weights are kept.
     """
-    figure = canvas.new(7.0, 4.4)
+    figure = plotting.new(7.0, 4.4)
     columns = _columns(figure, histories, 2, sharex=True)
     for model, epochs in histories.items():
         loss, rank = columns[network.MODELS[model].attends]
@@ -79,7 +79,7 @@ def tempo(table: pd.DataFrame) -> Figure:
     table: of `report.compare_tempi`; of several protocols the first is drawn.
     """
     table = table[table.protocol == table.protocol.iloc[0]]
-    figure = canvas.new(7.0, 3.2)
+    figure = plotting.new(7.0, 3.2)
     columns = _columns(figure, table.model.unique(), 1)
     for model, rows in table.groupby("model", sort=False):
         (axes,) = columns[network.MODELS[model].attends]

@@ -16,10 +16,10 @@ import torch
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
-from models.loop import one_device
 from models.retrieval import sampling
 from models.retrieval.network import Network, digest, load
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS
+from models.training import one_device
 from pipeline import tables
 from pipeline.constants import EMBEDDING
 

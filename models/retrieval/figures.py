@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.stats import spearmanr
 
-from models import canvas
+from models import plotting
 from models.bootstrap import CONFIDENCE, RESAMPLES, Bootstrap
-from models.canvas import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
+from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
 from models.retrieval import evaluate, network, sampling, search
 from models.retrieval.embed import CROPPINGS, EMBEDDINGS, attention_entropy
 from pipeline import tables
@@ -62,17 +62,17 @@ def attention(
         data.onsets_within(places, model.context),
         data.pieces[piece],
     )
-    canvas.save(figure, Path(out) / "attention_within_piece")
+    plotting.save(figure, Path(out) / "attention_within_piece")
 
     chosen = pairs.loc[spread(pairs)]
     where = find(data, chosen)
     excerpts = data.excerpt_batch(where, model.context)
     snippets = data.snippet_batch(where, _cropping(pairs))[:, 0]
     figure = examples(snippets, excerpts[:, 0], _attention(model, excerpts), chosen)
-    canvas.save(figure, Path(out) / "attention_examples")
+    plotting.save(figure, Path(out) / "attention_examples")
 
     figure = entropy(pairs.onsets, pairs.entropy, pairs.piece_id, model.context, seed)
-    canvas.save(figure, Path(out) / "attention_entropy")
+    plotting.save(figure, Path(out) / "attention_entropy")
 
 
 def example(
@@ -100,7 +100,7 @@ def example(
         sheet,
         audio,
     )
-    canvas.save(figure, Path(out) / "retrieval_example")
+    plotting.save(figure, Path(out) / "retrieval_example")
 
 
 # --- what the commands read --------------------------------------------------------------------
@@ -225,7 +225,7 @@ def within_piece(
     (3, 92, T), attention weights (3, T), number of onsets within the excerpt (3,).
     """
     rows = rows_of(x, strip.shape[1])
-    figure = canvas.new(7.0, 7.0 * STRIP_HEIGHT_PX / ROW_PX * len(rows) + 2.8)
+    figure = plotting.new(7.0, 7.0 * STRIP_HEIGHT_PX / ROW_PX * len(rows) + 2.8)
     mosaic = [[f"strip {row}"] * len(x) for row in range(len(rows))]
     mosaic += [[f"{kind} {place}" for place in range(len(x))] for kind in ("weights", "sound")]
     heights = [7.0 * STRIP_HEIGHT_PX / ROW_PX] * len(rows) + [1.0, 1.3]
@@ -321,7 +321,7 @@ def examples(
     their largest; pairs: their rows, of which piece_id, onsets, entropy are named.
     """
     count = len(snippets)
-    figure = canvas.new(7.0, 4.0)
+    figure = plotting.new(7.0, 4.0)
     axes = figure.subplots(3, count, height_ratios=[1.0, 0.7, 1.3], squeeze=False)
     names = [f"({'abcde'[place]}) {name}" for place, name in enumerate(pairs.piece_id)]
     for place, (name, pair) in enumerate(zip(names, pairs.itertuples(), strict=True)):
@@ -357,7 +357,7 @@ def entropy(
     """
     if entropies.isna().any():
         raise ValueError("pairs without entropy: embed them with a model that has attention")
-    figure = canvas.new(5.2, 3.6)
+    figure = plotting.new(5.2, 3.6)
     axes = figure.subplots()
     widest = {"gridsize": (min(40, int(np.ptp(onsets)) + 1), 30)}
     pairs = axes.hexbin(
@@ -453,7 +453,7 @@ def retrieval(
     `sheet`; query: the query's row, name: row of `audio`; rank: of the right snippet;
     sheet, audio: (n, 32) unit vectors of all pairs.
     """
-    figure = canvas.new(7.2, 3.9)
+    figure = plotting.new(7.2, 3.9)
     left, middle, right = figure.subfigures(1, 3, width_ratios=[1.7, 3.1, 2.4])
     _draw_query(left, excerpt, weights, query)
     _draw_plane(middle.subplots(), sheet, audio, query.name, list(found.index))

@@ -22,9 +22,9 @@ import torch
 from lightning.fabric import Fabric
 from scipy.stats import rankdata
 
-from models.loop import evenly, one_device
 from models.retrieval import network, sampling, search
 from models.retrieval.embed import vectors
+from models.training import evenly, one_device
 from pipeline import tables
 
 PLACES = 100  # of a query

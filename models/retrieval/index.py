@@ -13,9 +13,9 @@ from lightning.fabric import Fabric
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from models.dataset import ROWS_AT_ONCE
 from models.retrieval.identify import batches, ready, sheet_vectors
 from models.retrieval.network import Network, digest
-from models.shards import ROWS_AT_ONCE
 from pipeline import tables
 from pipeline.constants import (
     EMBEDDING,

@@ -16,8 +16,8 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.fast_layers import BatchNorm
 from models.retrieval.cca import CCA
-from models.retrieval.normalisation import BatchNorm
 from pipeline import tables
 from pipeline.constants import (
     CONTEXTS,

@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.loop import evenly
+from models.dataset import ROWS_AT_ONCE
 from models.retrieval import sampling
-from models.shards import ROWS_AT_ONCE
+from models.training import evenly
 from pipeline import tables
 from pipeline.constants import RETRIEVAL
 

@@ -14,7 +14,7 @@ import torch
 from lightning.fabric import Fabric
 from scipy.ndimage import maximum_filter1d
 
-from models import canvas
+from models import plotting
 from models.retrieval import audio, search
 from models.retrieval.identify import NEIGHBOURS, audio_vectors, batches, ready
 from models.retrieval.index import DEFAULT_WEIGHTS, Collection, read, strips
@@ -215,8 +215,8 @@ def _draw(
 ) -> None:
     """A row for each match: what was heard, with the attention to it, beside what is printed."""
     own_strips = strips(index, {collection.pieces[match.piece] for match in found})
-    with mpl.rc_context(canvas.STYLE):
-        figure = canvas.new(WIDTH_IN, ROW_IN * len(found) + 0.3)
+    with mpl.rc_context(plotting.STYLE):
+        figure = plotting.new(WIDTH_IN, ROW_IN * len(found) + 0.3)
         rows = figure.subplots(len(found), 2, squeeze=False, width_ratios=[1.4, 1])
         for (sound, sheet), match in zip(rows, found, strict=True):
             name, at = collection.pieces[match.piece], _seconds(frames[match.window])
@@ -225,11 +225,15 @@ def _draw(
                 _draw_attention(sound, attention[match.window])
             title = f"{_short(name)}\nheard at {at:,.1f} s"
             sound.set_title(title, loc="left", parse_math=False)
-            canvas.show(sheet, snippet(own_strips[name], match.x), cmap="gray", vmin=0, vmax=WHITE)
+            plotting.show(
+                sheet, snippet(own_strips[name], match.x), cmap="gray", vmin=0, vmax=WHITE
+            )
             sheet.set_title(f"printed at {match.x:,.0f} px\ncosine {match.score:.3f}", loc="left")
         rows[-1, 0].set_xlabel("time (s)")
         with tables.replacing(out) as temporary:
-            figure.savefig(temporary, format="png", dpi=canvas.DPI, metadata=canvas.UNDATED[".png"])
+            figure.savefig(
+                temporary, format="png", dpi=plotting.DPI, metadata=plotting.UNDATED[".png"]
+            )
 
 
 def _draw_sound(axes, excerpt: np.ndarray, at: float) -> None:

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
-from models import loop
+from models import training
 from models.retrieval import cca, sampling
 from models.retrieval.batches import Batches, training_batches
 from models.retrieval.network import load, save
@@ -42,7 +42,7 @@ def refine(
     Raises ValueError where weights or shards do not fit or there are too few examples,
     FloatingPointError where embeddings are not finite.
     """
-    fabric = loop.one_device(accelerator, precision)
+    fabric = training.one_device(accelerator, precision)
     network = load(weights)
     with safe_open(weights, framework="pt") as file:
         metadata = file.metadata()
@@ -52,7 +52,7 @@ def refine(
     )
     samples = samples or batches.usable()
     moments = cca.Moments()
-    progress = tqdm(total=samples, unit=" pairs", desc="projection", mininterval=loop.EVERY_S)
+    progress = tqdm(total=samples, unit=" pairs", desc="projection", mininterval=training.EVERY_S)
     with progress, torch.inference_mode(), fabric.autocast():
         for images, excerpts in _first(batches, samples):
             moments.add(

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models import render
-from models.render import MISSING, Grid
+from models import table_output
+from models.table_output import MISSING, Grid
 from pipeline.constants import PAGE_WIDTH_PX
 
 PAPER = Path(__file__).parents[1] / "paper"
@@ -58,12 +58,12 @@ def tables(
 
 def _write(stem: Path, title: str, table: pd.DataFrame, grids: list[Grid], note: str) -> None:
     forms = {
-        ".md": render.markdown(grids, note),
-        ".html": render.page(title, grids, note),
+        ".md": table_output.markdown(grids, note),
+        ".html": table_output.page(title, grids, note),
         ".csv": table.to_csv(index=False),
-        ".tex": render.latex(grids, note),
+        ".tex": table_output.latex(grids, note),
     }
-    render.write(stem, forms)
+    table_output.write(stem, forms)
 
 
 # --- the paper's numbers beside ours -----------------------------------------------------------

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from models import shards
+from models import dataset
 from pipeline.constants import (
     CONTEXTS,
     RETRIEVAL,
@@ -281,10 +281,10 @@ def read(paths: Iterable[Path | str]) -> Examples:
     settings, several splits, a strip that is missing, broken, of another height, or not that of
     the piece's other performances, an onset outside its recording or strip, or no example at all.
     """
-    return read_parts([shards.whole(path) for path in paths])
+    return read_parts([dataset.whole(path) for path in paths])
 
 
-def read_parts(parts: list[shards.Part]) -> Examples:
+def read_parts(parts: list[dataset.Part]) -> Examples:
     """Read parts of the shards of one split; see `read`."""
     return _Reader(parts).read()
 
@@ -292,7 +292,7 @@ def read_parts(parts: list[shards.Part]) -> Examples:
 class _Reader:
     """Gathers arrays row by row; `read` joins them."""
 
-    def __init__(self, parts: list[shards.Part]):
+    def __init__(self, parts: list[dataset.Part]):
         self.parts = parts
         self.splits: set[str] = set()
         self.pieces: dict[str, bytes] = {}  # piece_id -> digest of its strip's PNG
@@ -301,14 +301,14 @@ class _Reader:
         self.performances: list[tuple[int, int, str, float]] = []  # start, frames, font, rho
         self.examples: list[dict[str, np.ndarray]] = []
         # Untouched pages of zeros cost no memory, so an upper bound will do.
-        bound = sum(shards.values(part, "spectrogram") // RETRIEVAL.bins for part in parts)
-        gaps = SILENCE_FRAMES * (1 + sum(map(shards.length, parts)))
+        bound = sum(dataset.values(part, "spectrogram") // RETRIEVAL.bins for part in parts)
+        gaps = SILENCE_FRAMES * (1 + sum(map(dataset.length, parts)))
         self.spectrogram = np.zeros((bound + gaps, RETRIEVAL.bins), SPECTROGRAM_TYPE)
         self.end = SILENCE_FRAMES  # first free row
 
     def read(self) -> Examples:
         for part in self.parts:
-            for row in shards.rows(part):
+            for row in dataset.rows(part):
                 try:
                     self.add(row)
                 except ValueError as error:

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from models import loop
+from models import training
 from models.retrieval import evaluate, sampling, search
 from models.retrieval.batches import training_batches
 from models.retrieval.embed import vectors
+from models.retrieval.loss import MARGIN, ranking_loss
 from models.retrieval.network import Network, save
-from models.retrieval.ranking import MARGIN, ranking_loss
 from pipeline import tables
 from pipeline.constants import EMBEDDING
 
@@ -120,13 +120,13 @@ def train(
     torch.manual_seed(chosen.seed)
     module = network(model)
     weights, state_path = Path(weights), Path(f"{weights}.state")
-    fabric = loop.start(accelerator, chosen.precision, chosen.batch)
+    fabric = training.start(accelerator, chosen.precision, chosen.batch)
     batches = training_batches(
         shards_train, module.context, chosen.batch, chosen.seed, chosen.augmentation, memory_mb
     )
     valid = sampling.read(shards_valid)
     run = _Run(fabric, chosen, module, batches, valid, epochs, workers, state_path, Path(history))
-    loop.run_epochs(run, epochs, checkpoint_minutes, "pairs")
+    training.run_epochs(run, epochs, checkpoint_minutes, "pairs")
     if fabric.is_global_zero:
         run.write_history()
         best = run.state["best"]
@@ -140,7 +140,7 @@ def train(
             seed=str(chosen.seed),
         )
         state_path.unlink(missing_ok=True)
-        print(f"peak memory {loop.peak_mb():,.0f} MB", file=sys.stderr)
+        print(f"peak memory {training.peak_mb():,.0f} MB", file=sys.stderr)
     fabric.barrier()
 
 
@@ -206,7 +206,7 @@ class _Run:
                 f"no validation recording is long enough for {network.context} frames and a snippet"
                 "; give other shards"
             )
-        kept = loop.evenly(len(self.valid_examples), settings.valid_samples)
+        kept = training.evenly(len(self.valid_examples), settings.valid_samples)
         self.valid_examples = self.valid_examples[kept]
         self.identity = asdict(settings) | {
             "model": network.name,
@@ -225,7 +225,7 @@ class _Run:
             "over": False,
             "best": {},
         }
-        saved = loop.read_state(state_path, self.identity)
+        saved = training.read_state(state_path, self.identity)
         if saved:
             network.load_state_dict(saved["network"])
             self.state = saved["state"]
@@ -252,7 +252,7 @@ class _Run:
                 batch_size=None,  # an item is a batch
                 sampler=range(first, epochs * self.steps),
                 num_workers=workers,
-                worker_init_fn=loop.leave_signals_to_parent,
+                worker_init_fn=training.leave_signals_to_parent,
                 pin_memory=fabric.device.type == "cuda",
             )
         )
@@ -260,7 +260,7 @@ class _Run:
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         if self.fabric.is_global_zero:
-            loop.write_state(
+            training.write_state(
                 self.state_path, self.identity, self.state, self.network, self.optimiser
             )
 
@@ -284,7 +284,7 @@ class _Run:
         with self.place():
             loss = self.loss(images, excerpts)
         value = loss.item()
-        loop.check_loss(value, state)
+        training.check_loss(value, state)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()
@@ -335,7 +335,7 @@ class _Run:
             "train_loss": state["loss"] / self.steps,
             **measured,
             "best": best,
-            "peak_mb": loop.peak_mb(),
+            "peak_mb": training.peak_mb(),
             "seconds": state["seconds"] + time.monotonic() - begin,
         }
         state.update(epoch=row["epoch"], step=0, loss=0.0, seconds=0.0)

@@ -14,17 +14,12 @@ import torch
 from lightning.fabric import Fabric
 from tqdm import tqdm
 
-from models import shards as reading
+from models import dataset as reading
 from models.bootstrap import RESAMPLES, Bootstrap
-from models.loop import evenly, one_device
 from models.score_following import sampling
-from models.score_following.network import (
-    Network,
-    bucket,
-    predict_interpolated,
-    predict_max,
-)
+from models.score_following.network import Network, bucket, predict_interpolated, predict_max
 from models.score_following.train import load
+from models.training import evenly, one_device
 from pipeline import tables
 from pipeline.constants import BUCKET_PX, BUCKETS, STAFF_WIDTH_PX
 

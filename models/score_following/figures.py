@@ -12,8 +12,8 @@ import pyarrow.dataset as ds
 import torch
 from PIL import Image
 
-from models import canvas
-from models.canvas import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
+from models import plotting
+from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
 from models.score_following import sampling, train
 from models.score_following.evaluate import buckets_of
 from models.score_following.network import Network, soft_targets
@@ -53,11 +53,11 @@ def errors(predictions: Path | str, out_stem: Path | str) -> None:
     notes = _of_test(predictions, ["x", "x_max", "x_int"])
     shares = distance_histogram(notes.x.to_numpy(), notes.x_max.to_numpy())
     with mpl.rc_context(STYLE):
-        figure = canvas.new(7.0, 2.8)
+        figure = plotting.new(7.0, 2.8)
         left, right = figure.subplots(1, 2, width_ratios=[1.7, 1])
         _draw_histogram(left, shares)
         _draw_boxes(right, notes)
-        canvas.save(figure, out_stem)
+        plotting.save(figure, out_stem)
 
 
 def _draw_histogram(axes, shares: np.ndarray) -> None:
@@ -141,9 +141,7 @@ def example(
 
     shards: files of the test split; weights: what `train` wrote, for `network()`.
     """
-    from models.score_following.saliency import (
-        guided_backpropagation,  # slow to import, and only needed here
-    )
+    from models.score_following.saliency import guided_backpropagation
 
     note = typical(_of_test(predictions, [*KEY, "x", "x_max", "x_int", "probabilities"]))
     data = sampling.read(shards)
@@ -152,7 +150,7 @@ def example(
     module = train.load(weights, network)
     saliency = guided_backpropagation(module, torch.from_numpy(image), torch.from_numpy(excerpt))
     with mpl.rc_context(STYLE):
-        figure = canvas.new(7.0, 3.9)
+        figure = plotting.new(7.0, 3.9)
         parts = figure.subplot_mosaic(
             [["staff", "sound"], ["saliency", "sound"], ["chances", "sound"]],
             width_ratios=[6, 1],
@@ -162,7 +160,7 @@ def example(
         _draw_saliency(parts["saliency"], saliency)
         _draw_sound(parts["sound"], excerpt[0, 0])
         _draw_chances(parts["chances"], note)
-        canvas.save(figure, out_stem)
+        plotting.save(figure, out_stem)
 
 
 def _draw_staff(axes, ink: np.ndarray, note: pd.Series) -> None:
@@ -206,7 +204,7 @@ def history(table: Path | str, out_stem: Path | str) -> None:
     """The training curve: loss, and hit rates, after each epoch."""
     epochs = pd.read_parquet(table)
     with mpl.rc_context(STYLE):
-        figure = canvas.new(7.0, 2.6)
+        figure = plotting.new(7.0, 2.6)
         left, right = figure.subplots(1, 2)
         mark = "o" if len(epochs) < 40 else None
         for axes, name, label, colour, line in (
@@ -228,7 +226,7 @@ def history(table: Path | str, out_stem: Path | str) -> None:
             axes.legend()
         left.set_ylabel("cross-entropy")
         right.set(ylabel="notes (%)", ylim=(0, 100))
-        canvas.save(figure, out_stem)
+        plotting.save(figure, out_stem)
 
 
 # --- engraving -------------------------------------------------------------------------------
@@ -246,13 +244,13 @@ def staves(
     chosen = _read(images, tables.IMAGES.names, _spread(images, n))
     heads = _read(noteheads, ["piece_id", "image", "x", "y", "tied"], chosen)
     with mpl.rc_context(STYLE):
-        figure = canvas.new(7.0, 0.95 * len(chosen) + 0.3)
+        figure = plotting.new(7.0, 0.95 * len(chosen) + 0.3)
         rows = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
         for axes, staff in zip(rows, chosen.itertuples(), strict=True):
             on_staff = heads[(heads.piece_id == staff.piece_id) & (heads.image == staff.image)]
             _draw_heads(axes, staff, on_staff)
         rows[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
-        canvas.save(figure, out_stem)
+        plotting.save(figure, out_stem)
 
 
 def _spread(images, n: int) -> pd.DataFrame:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from models import render
-from models.render import Grid
+from models import table_output
+from models.table_output import Grid
 
 PAPER = Path(__file__).parents[1] / "paper" / "score_following.csv"
 SPLITS = ("train", "valid", "test")
@@ -38,12 +38,12 @@ def score_following_table(measures: Path | str, out_stem: Path | str) -> None:
     table = compare(pd.read_parquet(measures))
     note = sizes(table)
     forms = {
-        ".md": render.markdown(grids(table), note),
-        ".html": render.page("Score following", grids(table), note),
+        ".md": table_output.markdown(grids(table), note),
+        ".html": table_output.page("Score following", grids(table), note),
         ".csv": table.to_csv(index=False),
         ".tex": latex(table),
     }
-    render.write(out_stem, forms)
+    table_output.write(out_stem, forms)
 
 
 def compare(measures: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def compare(measures: pd.DataFrame) -> pd.DataFrame:
 def number(value: float, rate: bool) -> str:
     """A measure as the paper prints it: 0.5464 is 54.64% as a rate, 0.5464 as a distance."""
     if pd.isna(value):
-        return render.MISSING
+        return table_output.MISSING
     return f"{value:.2%}" if rate else f"{value:.4f}"
 
 
@@ -131,9 +131,9 @@ def latex(table: pd.DataFrame) -> str:
             cells += [*_pair(row, rate), number(row.macro, rate)]
         last = known.loc[measure, SPLITS[-1]]
         cells += [number(last[baseline], rate) for baseline in BASELINES]
-        rows.append([name, *map(render.escape, cells)])
+        rows.append([name, *map(table_output.escape, cells)])
     columns = "l" + "rrr" * len(SPLITS) + "r" * len(BASELINES)
-    return render.tabular(columns, _latex_heads(), rows, sizes(table))
+    return table_output.tabular(columns, _latex_heads(), rows, sizes(table))
 
 
 def _latex_heads() -> list[list[str]]:

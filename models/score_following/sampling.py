@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models import shards, stream
+from models import dataset, streaming
 from pipeline.constants import (
     EXCERPT_FRAMES,
     FRAMES_AFTER_ONSET,
@@ -103,10 +103,10 @@ def read(paths: Iterable[Path | str]) -> Examples:
     Raises ValueError, naming the file, for another schema, other spectrogram settings, an image
     of another size, two splits in one set, an onset outside its recording, or no example at all.
     """
-    return read_parts([shards.whole(path) for path in paths])
+    return read_parts([dataset.whole(path) for path in paths])
 
 
-def read_parts(parts: list[shards.Part]) -> Examples:
+def read_parts(parts: list[dataset.Part]) -> Examples:
     """Read parts of the shards of one split; see `read`."""
     return _Reader(parts).read()
 
@@ -114,7 +114,7 @@ def read_parts(parts: list[shards.Part]) -> Examples:
 class _Reader:
     """Gathers arrays row by row; `read` joins them."""
 
-    def __init__(self, parts: list[shards.Part]):
+    def __init__(self, parts: list[dataset.Part]):
         self.parts = parts
         self.splits: set[str] = set()
         self.pieces: dict[str, int] = {}
@@ -123,14 +123,14 @@ class _Reader:
         self.performances: list[tuple[int, str, float]] = []  # start, font, rho
         self.examples: list[dict[str, np.ndarray]] = []
         # Untouched pages of zeros cost no memory, so an upper bound will do.
-        bound = sum(shards.values(part, "spectrogram") // SCORE_FOLLOWING.bins for part in parts)
-        gaps = EXCERPT_FRAMES * (1 + sum(map(shards.length, parts)))
+        bound = sum(dataset.values(part, "spectrogram") // SCORE_FOLLOWING.bins for part in parts)
+        gaps = EXCERPT_FRAMES * (1 + sum(map(dataset.length, parts)))
         self.spectrogram = np.zeros((bound + gaps, SCORE_FOLLOWING.bins), SPECTROGRAM_TYPE)
         self.end = EXCERPT_FRAMES  # first free row; zeros lie between recordings
 
     def read(self) -> Examples:
         for part in self.parts:
-            for row in shards.rows(part):
+            for row in dataset.rows(part):
                 try:
                     self.add(row)
                 except ValueError as error:
@@ -262,7 +262,7 @@ class StreamedBatches:
     """The same from windows of shards that do not fit in memory; each window has its own order, and
     its last batch is filled up from its first examples."""
 
-    def __init__(self, windows: stream.Stream[Examples], notes_per_staff: int):
+    def __init__(self, windows: streaming.Stream[Examples], notes_per_staff: int):
         self.windows = windows
         self.notes_per_staff = notes_per_staff
 
@@ -293,7 +293,7 @@ def training_batches(
 ) -> Batches | StreamedBatches:
     """Batches of all that some shards hold; streamed where that needs more than `memory_mb`."""
     paths, limit = list(paths), memory_mb and memory_mb * 10**6
-    if not stream.too_large(paths, limit):
+    if not streaming.too_large(paths, limit):
         return Batches(read(paths), notes_per_staff, size, seed)
-    windows = stream.Stream(paths, read_parts, len, size=size, limit=limit, seed=seed)
+    windows = streaming.Stream(paths, read_parts, len, size=size, limit=limit, seed=seed)
     return StreamedBatches(windows, notes_per_staff)

@@ -14,10 +14,10 @@ import pyarrow as pa
 import torch
 from torch.nn import functional
 
-from models import loop
-from models.loop import evenly
+from models import training
 from models.score_following import sampling
 from models.score_following.network import Network, bucket, soft_targets
+from models.training import evenly
 from pipeline import tables
 
 VALIDATION_BATCH = 200  # notes in one forward pass
@@ -85,16 +85,16 @@ def train(
     """
     chosen = Settings(**settings)  # a name of its own: the command line is read off this line
     weights, state_path = Path(weights), Path(f"{weights}.state")
-    fabric = loop.start(accelerator, chosen.precision, chosen.batch)
+    fabric = training.start(accelerator, chosen.precision, chosen.batch)
     batches = sampling.training_batches(
         shards_train, chosen.notes_per_staff, chosen.batch, chosen.seed, memory_mb
     )
     valid = sampling.read(shards_valid)
     run = _Run(fabric, chosen, batches, valid, network, state_path, Path(history))
-    loop.run_epochs(run, epochs, checkpoint_minutes, "notes")
+    training.run_epochs(run, epochs, checkpoint_minutes, "notes")
     if fabric.is_global_zero:
         run.write_history()
-        loop.save(run.state["best"], weights)
+        training.save(run.state["best"], weights)
         state_path.unlink(missing_ok=True)
     fabric.barrier()
 
@@ -135,7 +135,7 @@ class _Run:
         }
         torch.manual_seed(settings.seed)
         module = network().to(memory_format=torch.channels_last)
-        saved = loop.read_state(state_path, self.identity)
+        saved = training.read_state(state_path, self.identity)
         if saved:
             module.load_state_dict(saved["network"])
             self.state = saved["state"]
@@ -154,7 +154,7 @@ class _Run:
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         if self.fabric.is_global_zero:
-            loop.write_state(
+            training.write_state(
                 self.state_path, self.identity, self.state, self.network, self.optimiser
             )
 
@@ -183,7 +183,7 @@ class _Run:
         logits, x = self.forward(data, examples)
         loss = functional.cross_entropy(logits, soft_targets(x))
         value = loss.item()
-        loop.check_loss(value, state)
+        training.check_loss(value, state)
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.runs import differing
+from tests.support.runs import differing
 from tests.workflow.test_retrieval import SETTINGS, TRAINING, write_scores
 from tests.workflow.test_workflow import (
     ENVIRONMENT,

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import sources
-from tests.workflow.runs import differing, outputs
+from pipeline.reading import catalogue
+from tests.support.runs import differing, outputs
 from tests.workflow.test_retrieval import SETTINGS, TRAINING, write_scores
 from tests.workflow.test_workflow import ENVIRONMENT, command, write_config, write_tunes
 
@@ -41,7 +41,7 @@ def prepare(folder: Path, **changes) -> Path:
     write_scores(folder)
     font = folder / "grand.sf2"
     if not font.exists():
-        shutil.copy(sources.font_path("pretty_midi:TimGM6mb.sf2"), font)
+        shutil.copy(catalogue.font_path("pretty_midi:TimGM6mb.sf2"), font)
     settings = {
         "collections__piano__split": "source",
         "retrieval": TRAINING | SETTINGS | {"models": ["BL2-SC+AT"], "protocols": ["fixed"]},
@@ -161,12 +161,12 @@ def fetched(folder: Path) -> dict[str, str]:
         for path in sorted((folder / "tunes").rglob("*.mid")):
             file.write(path, Path("Little", *path.relative_to(folder / "tunes").parts))
     entry = {"title": "a few tunes", "file": archive.name, "url": "file:///nowhere/Little.zip"}
-    entry |= {"digest": sources.digest(archive), "licence": "CC0", "layout": "staves"}
+    entry |= {"digest": catalogue.digest(archive), "licence": "CC0", "layout": "staves"}
     (folder / "catalogue.yaml").write_text(yaml.safe_dump({"little": entry}))
     return {
         "PYTHONPATH": str(INJECTED),
         "CATALOGUE": str(folder / "catalogue.yaml"),
-        sources.MIRROR: str(archive.parent),
+        catalogue.MIRROR: str(archive.parent),
     }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.runs import differing, outputs
+from tests.support.runs import differing, outputs
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, write_config, write_tunes
 
 BASE = "docker.io/library/debian:bookworm-slim"  # what the Containerfile begins from

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests import scores
+from tests.support import scores
 from tests.workflow.test_workflow import jobs, snakemake, write_config
 
 FONT = "pretty_midi:TimGM6mb.sf2"

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests import piano, scores
-from tests.workflow.runs import outputs
+from tests.support import piano, scores
+from tests.support.runs import outputs
 from tests.workflow.test_workflow import ENVIRONMENT, command, write_config
 
 SPLITS = ("train", "valid", "test")

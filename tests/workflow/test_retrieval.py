@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests import piano
+from tests.support import piano
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, jobs, snakemake, write_config
 
 SPLITS = {"train": 3, "valid": 1, "test": 2}  # scores in each

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests import piano, scores
+from tests.support import piano, scores
 
 ROOT = Path(__file__).parents[2]
 TUNES = 9

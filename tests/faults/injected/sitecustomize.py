@@ -3,7 +3,7 @@
 A job is killed the moment before an output takes its name: at its first output when it runs for
 the first time, at its second when it runs again, up to FAULT_TIMES. FAULTS names a folder that
 remembers this for each stage. FAULT is `worker` where the job alone is killed, `all` where
-everything is, Snakemake too. CATALOGUE, if set, names a file in the place of `sources.yaml`.
+everything is, Snakemake too. CATALOGUE, if set, names a file in the place of `catalogue.yaml`.
 """
 
 import os
@@ -58,6 +58,6 @@ if (
 if "CATALOGUE" in os.environ:
     import yaml
 
-    from pipeline import sources
+    from pipeline.reading import catalogue
 
-    sources.catalogue = lambda: yaml.safe_load(Path(os.environ["CATALOGUE"]).read_text())
+    catalogue.catalogue = lambda: yaml.safe_load(Path(os.environ["CATALOGUE"]).read_text())

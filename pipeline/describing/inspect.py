@@ -1,0 +1,224 @@
+"""A page to look at a piece and listen to it: its images with systems, staves and noteheads marked,
+and its recording, in one HTML file that needs nothing else."""
+
+import base64
+import difflib
+import html
+import io
+import json
+import math
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import soundfile
+
+from pipeline import synthesize, tables
+from pipeline.constants import AUDIO_RATE_HZ
+from pipeline.reading import catalogue
+
+TEMPLATE = Path(__file__).with_name("inspect.html")
+RESULTS = Path("results")
+FONT_FILE = "pretty_midi:TimGM6mb.sf2"  # plays where no recording was kept
+BLOCK_SAMPLES = 65_536  # libsndfile's Vorbis encoder overflows its stack on long blocks
+ABOUT = ("piece_id", "collection", "split", "composer", "title", "licence")
+HEAD = ("head_id", "image", "system", "staff", "x", "y", "width", "height", "pitch", "moment",
+        "grace", "tied")  # fmt: skip
+
+
+def _rows(path: Path, schema: pa.Schema, piece: str) -> list[dict]:
+    """The rows of one piece in a table."""
+    if not path.is_file():
+        raise ValueError(f"{path}: not there yet; let the workflow finish, then inspect")
+    return tables.read(path, schema).filter(pc.field("piece_id") == piece).to_pylist()
+
+
+def _piece_ids(path: Path) -> list[str]:
+    return tables.read(path, tables.PIECES, ["piece_id"])["piece_id"].to_pylist()
+
+
+def find(piece: str, data: Path | None) -> tuple[Path, str]:
+    """The data folder and the batch that hold a piece; without `data`, all of results/ is searched.
+
+    Raises ValueError for a piece that is nowhere (with names like it) or in several data sets.
+    """
+    where = f"{data or RESULTS}/"
+    pattern = "pieces/*.parquet" if data else "**/data/*/pieces/*.parquet"
+    found, known = [], set()
+    paths = sorted((data or RESULTS).glob(pattern))
+    if not paths:
+        raise ValueError(
+            f"{where}: no tables of pieces; run the workflow, or name a folder with --data"
+        )
+    for path in paths:
+        piece_ids = _piece_ids(path)
+        known.update(piece_ids)
+        if piece in piece_ids:
+            found.append((path.parents[1], path.stem))
+    if len(found) > 1:
+        folders = ", ".join(str(folder) for folder, _ in found)
+        raise ValueError(f"piece '{piece}' is in several data sets: {folders}; choose with --data")
+    if not found:
+        close = difflib.get_close_matches(piece, known, n=3)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise ValueError(f"no piece '{piece}' among the {len(known):,} in {where}{hint}")
+    return found[0]
+
+
+def _recording(
+    piece: str, data: Path, batch: str, font: str | None, rho: float | None
+) -> tuple[Path, dict] | None:
+    """The FLAC file kept of a piece, nearest to rho = 1, and its row of PERFORMANCES."""
+    folder = data / "performances"
+    kept = []
+    for path in sorted(folder.glob(f"**/{batch}.parquet")):
+        place = data / "audio" / path.relative_to(folder).with_suffix("")
+        for row in _rows(path, tables.PERFORMANCES, piece):
+            wanted = font in (None, row["font"]) and (
+                rho is None or math.isclose(row["rho"], rho, rel_tol=1e-6)
+            )
+            if wanted and row["audio"] and (place / row["audio"]).is_file():
+                kept.append((place / row["audio"], row))
+    return min(kept, key=lambda one: abs(math.log(one[1]["rho"])), default=None)
+
+
+def _sound(
+    piece: str,
+    data: Path,
+    batch: str,
+    notes: list[dict],
+    font: str | None,
+    rho: float | None,
+    font_file: str | None,
+) -> tuple[np.ndarray, int, float, str]:
+    """Samples (n,), their rate (Hz), rho, and a name for what is heard.
+
+    A recording that was kept, or the notes played now. Raises ValueError where a font is asked for
+    of which nothing was kept, or where the notes cannot be played.
+    """
+    if font and font_file:
+        raise ValueError("give --font, for a recording that was kept, or --font_file, not both")
+    if not font_file and (found := _recording(piece, data, batch, font, rho)):
+        path, row = found
+        samples, rate = soundfile.read(path, dtype="float32")
+        return samples, rate, row["rho"], row["font"]
+    if font is not None:
+        raise ValueError(
+            f"{data}/audio: no recording of '{piece}' with font {font}"
+            + (f" at rho {rho:g}" if rho else "")
+            + " was kept; name a sound font file with --font_file instead"
+        )
+    rho = 1.0 if rho is None else rho
+    played = [synthesize.Note(n["onset_s"], n["duration_s"], n["pitch"]) for n in notes]
+    path = catalogue.font_path(font_file or FONT_FILE)
+    with synthesize.Instrument(path) as instrument:
+        try:
+            samples = synthesize.render(played, instrument, rho)
+        except synthesize.Unplayable as reason:
+            raise ValueError(f"piece '{piece}' cannot be played: {reason}") from None
+    return np.clip(samples, -1, 1), AUDIO_RATE_HZ, rho, path.stem
+
+
+def vorbis(samples: np.ndarray, rate: int) -> bytes:
+    """Samples (n,) in [-1, 1] as Ogg Vorbis: a third of FLAC, and every sample in its place."""
+    out = io.BytesIO()
+    with soundfile.SoundFile(out, "w", rate, channels=1, format="OGG", subtype="VORBIS") as file:
+        for first in range(0, len(samples), BLOCK_SAMPLES):
+            file.write(samples[first : first + BLOCK_SAMPLES])
+    return out.getvalue()
+
+
+def stops(notes: list[dict], heads: dict[int, dict]) -> list[dict]:
+    """Where the cursor must be at each onset, in order of time: {onset_s, system, x (px)}.
+
+    Of the heads that sound together the highest pitch leads, as in the data set's map of onsets.
+    system and x are None where no note of the onset has a head.
+    """
+    together = defaultdict(list)
+    for note in notes:
+        together[note["onset_s"]].append(note)
+    found = []
+    for onset_s, chord in sorted(together.items()):
+        printed = [note for note in chord if note["head_id"] is not None]
+        head = heads[max(printed, key=lambda note: note["pitch"])["head_id"]] if printed else {}
+        found.append({"onset_s": onset_s, "system": head.get("system"), "x": head.get("x")})
+    return found
+
+
+def _data_url(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def page(piece: dict) -> str:
+    """Fill the template with a piece; no text of the piece can end the script it stands in."""
+    content = json.dumps(piece, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    title = html.escape(piece["title"] or piece["piece_id"])
+    before, between, after = re.split(r"{{title}}|{{piece}}", TEMPLATE.read_text())
+    return before + title + between + content + after
+
+
+def inspect(
+    piece: str,
+    data: Path | None = None,
+    out: Path | None = None,
+    font: str | None = None,
+    rho: float | None = None,
+    font_file: str | None = None,
+) -> None:
+    """Write one HTML page of a piece: its images with all that is marked on them, and its sound.
+
+    Args:
+        piece: its id, as in the tables.
+        data: folder of a data set, as results/data/tunes; by default all of results/ is searched.
+        out: the page; by default PIECE.html here.
+        font: name of a sound font of which a recording was kept; by default any.
+        rho: tempo ratio; by default that of the recording nearest to 1.
+        font_file: sound font that plays the notes now; by default recordings are used, and only
+            where none was kept the notes are played, with the font of pretty_midi.
+    """
+    folder, batch = find(piece, data)
+
+    def rows(name: str, schema: pa.Schema) -> list[dict]:
+        return _rows(folder / name / f"{batch}.parquet", schema, piece)
+
+    (about,) = rows("pieces", tables.PIECES)
+    if about["reason"]:
+        raise ValueError(f"piece '{piece}' was left out in selection: {about['reason']}")
+    for outcome in rows("engraved", tables.ENGRAVED):
+        if outcome["reason"]:
+            raise ValueError(f"piece '{piece}' was not engraved: {outcome['reason']}")
+    notes = rows("notes", tables.NOTES)
+    heads = {row["head_id"]: row for row in rows("noteheads", tables.NOTEHEADS)}
+    samples, rate, ratio, name = _sound(piece, folder, batch, notes, font, rho, font_file)
+    for note in notes:  # from here on in seconds of this recording
+        note["onset_s"] = round(note["onset_s"] / ratio, 6)
+        note["duration_s"] = round(note["duration_s"] / ratio, 6)
+
+    content = {
+        **{key: about[key] for key in ABOUT},
+        "sound": f"{name}, rho = {ratio:g}",
+        "audio": _data_url("audio/ogg", vorbis(samples, rate)),
+        "duration_s": len(samples) / rate,
+        "end_s": max(note["onset_s"] + note["duration_s"] for note in notes),
+        "images": [
+            {"image": row["image"], "src": _data_url("image/png", row["png"]),
+             "width": row["width"], "height": row["height"]}
+            for row in rows("images", tables.IMAGES)
+        ],
+        "systems": rows("systems", tables.SYSTEMS),
+        "heads": [{key: head[key] for key in HEAD} for head in heads.values()],
+        "notes": [
+            {"onset_s": note["onset_s"], "duration_s": note["duration_s"],
+             "pitch": note["pitch"], "head": note["head_id"], "reason": note["reason"]}
+            for note in notes
+        ],
+        "stops": stops(notes, heads),
+    }  # fmt: skip
+    out = out or Path(piece.replace("/", "__") + ".html")
+    text = page(content)
+    with tables.replacing(out) as temporary:
+        temporary.write_text(text)
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

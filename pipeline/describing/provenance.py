@@ -1,0 +1,136 @@
+"""Where the results of a run come from: commit, settings, versions, sources, times, and a digest
+of everything that was made. Two runs made the same where their `outputs` are the same."""
+
+import ctypes
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import fluidsynth
+import pandas as pd
+from tqdm import tqdm
+
+from pipeline import tables
+from pipeline.reading import catalogue, sources
+
+PROJECT = Path(__file__).resolve().parents[2]
+_fluidsynth_version = fluidsynth.cfunc("fluid_version_str", ctypes.c_char_p)
+NAME = "provenance.json"
+LOGS = "logs"  # folder of the results where each job's time and memory lie
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _commit() -> dict | None:
+    """The commit of this project's code, and files that differ from it; None without git."""
+    try:
+        run = {"cwd": PROJECT, "capture_output": True, "text": True, "check": True}
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], **run).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"hash": commit, "changed_files": [line[3:] for line in changed.splitlines()]}
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the system's parts and of all packages."""
+    found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "fluidsynth": _fluidsynth_version().decode(),
+        **dict(sorted(found.items(), key=lambda entry: entry[0].lower())),
+    }
+
+
+def _used(settings: dict) -> dict[str, list[Path]]:
+    """The files of each source and sound font that is no part of a package, by its name."""
+    downloads = settings["downloads"]
+    used = {}
+    for name, collection in settings["collections"].items():
+        source, layout = collection["source"], collection["layout"]
+        (used[f"collections.{name}"],) = sources.files(
+            source, downloads, layout, 1, lambda piece: 0
+        )
+    for name, font in settings["fonts"].items():
+        used[f"fonts.{name}"] = [catalogue.font_path(font["file"], downloads)]
+    return used
+
+
+def _source(paths: Iterable[Path]) -> dict[str, int | str]:
+    """How many files a source has, and one digest over their names and contents."""
+    total = hashlib.sha256()
+    paths = sorted(paths)
+    for path in paths:
+        total.update(f"{path.name}\0{_digest(path)}\n".encode())
+    return {"files": len(paths), "sha256": total.hexdigest()}
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The files below a folder; what begins with a dot is a job's that was killed as it wrote."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in names if not name.startswith("."))
+
+
+def _made(root: Path, folders: list[str]) -> list[Path]:
+    """All files that a run has left in some folders of its results, in order of name."""
+    found = (path for folder in folders for path in files(root / folder))
+    return sorted(path for path in found if path.name != NAME)
+
+
+def _jobs(root: Path) -> dict[str, dict[str, float]]:
+    """Jobs of each stage, the seconds of them all, and the most memory of one (MB).
+
+    Read from what Snakemake writes of each job (s, max_rss in MiB), stage and job from its name.
+    """
+    stages: dict[str, list[pd.Series]] = {}
+    for path in sorted((root / LOGS).rglob("*.tsv")):
+        folder = path.parent.relative_to(root / LOGS).parts
+        stage = "/".join((*folder, path.stem.split("-")[0])) if len(folder) < 2 else folder[1]
+        stages.setdefault(stage, []).append(pd.read_csv(path, sep="\t").iloc[-1])
+    return {
+        stage: {
+            "jobs": len(jobs),
+            "seconds": round(float(sum(job.s for job in jobs)), 1),
+            "peak_mb": round(float(max(job.max_rss for job in jobs)) * 2**20 / 1e6),
+        }
+        for stage, jobs in stages.items()
+    }
+
+
+def provenance(
+    settings: dict, folders: list[str], out: Path, beside: list[Path] | None = None
+) -> None:
+    """Write what the files in some `folders` of the results, `settings["results"]`, come from.
+
+    Of files that others like it, `beside`, list, the digests are taken from there.
+    """
+    root = Path(settings["results"])
+    outputs = {}
+    for other in beside or []:
+        outputs |= json.loads(other.read_text())["outputs"]
+    for path in tqdm(_made(root, folders), desc="digest", unit="file", disable=None):
+        name = path.relative_to(root).as_posix()
+        outputs[name] = {"bytes": path.stat().st_size, "sha256": _digest(path)}
+    found = {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "settings": settings,
+        "versions": _versions(),
+        "cores": os.cpu_count(),
+        "sources": {name: _source(paths) for name, paths in _used(settings).items()},
+        "jobs": _jobs(root),
+        "outputs": outputs,
+    }
+    with tables.replacing(out) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n")

@@ -1,0 +1,271 @@
+"""LilyPond files with all that they include: gather them and bring them to the current syntax.
+
+Nothing is compiled here, and no file is edited by hand.
+"""
+
+import os
+import posixpath
+import re
+import stat
+import tempfile
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from pipeline.reading import catalogue
+from pipeline.sandbox import lilypond
+
+MAX_CHARACTERS = 20_000_000  # of a piece with its includes; the largest of Mutopia has 1.5 million
+FILES_A_CALL = 64  # of convert-ly, whose start takes as long as some ten files
+SECONDS_A_FILE = 20
+
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|%\{.*?(?:%\}|\Z)|%[^\n]*', re.DOTALL)
+_INCLUDE = re.compile(r'\\include\s*#?\s*"([^"]+)"')
+_VERSION = re.compile(r'\\version\s*#?\s*"(\d+)\.(\d+)(?:\.(\d+))?')
+# A file by its number, and the last rule tried where convert-ly gives it up.
+_STOPPED = re.compile(
+    r"Processing `(\d+)\.ly'(?:(?!Processing `).)*?([\d.]+), *\n(?:(?!Processing `).)*?Stopping at",
+    re.DOTALL,
+)
+# A setting was music that a context could be given; convert-ly has no rule for it.
+_SETTING_ALONE = re.compile(
+    r'(\\(?:context|new)\s+\w+\s*=\s*#?"[^"]*")(?=\s+\\(?:once|override|revert|set|unset)\b)'
+)
+_BLOCK = re.compile(r"\\(header|paper|layout|midi)\s*$")
+_SIMPLE = re.compile(r'=\s*#*(?:"(?:[^"\\]|\\.)*"|[\d.]+|[tf]\b)')  # what `x = 1` gives a name to
+_ASSIGNED = re.compile(r"[\w\"'.-]+\s*=[^=]*$")
+
+
+def decode(content: bytes) -> str:
+    """The text of a file: UTF-8, or Latin-1 as LilyPond read it before 2.6."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def code(text: str) -> str:
+    """A file without its comments."""
+    return _COMMENT.sub(lambda match: match[1] or " ", text)
+
+
+def includes(text: str) -> list[str]:
+    """Names that a file includes, in order."""
+    return _INCLUDE.findall(code(text)) if "\\include" in text else []
+
+
+@cache
+def own_includes() -> frozenset[str]:
+    """Names of the include files that come with LilyPond, such as `english.ly`."""
+    share = Path(lilypond.program()).resolve().parent.parent / "share" / "lilypond"
+    return frozenset(path.name for path in share.glob("*/ly/*.ly"))
+
+
+class Folder(Mapping):
+    """The files of a folder by name relative to it, read when they are asked for.
+
+    What a link leads to outside of the folder is not there.
+    """
+
+    def __init__(self, root: Path):
+        self.root = os.path.realpath(root)
+        self.resolved = cache(os.path.realpath)  # asked for a tree's few folders, not its files
+
+    def _path(self, name: str) -> str | None:
+        """Where a file lies; None where it is not there or lies outside."""
+        folder, base = posixpath.split(name)
+        path = f"{self.resolved(f'{self.root}/{folder}')}/{base}"
+        try:
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                path = os.path.realpath(path)
+                mode = Path(path).stat().st_mode
+        except OSError:
+            return None
+        return path if stat.S_ISREG(mode) and path.startswith(f"{self.root}/") else None
+
+    def __contains__(self, name) -> bool:
+        return self._path(name) is not None
+
+    def __getitem__(self, name: str) -> bytes:
+        if (path := self._path(name)) is None:
+            raise KeyError(name)
+        return Path(path).read_bytes()
+
+    def __iter__(self):
+        names = catalogue.suffixed(self.root, [""])
+        return (name for name in names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _beside(name: str, folders: Iterable[str], files: Mapping[str, bytes]) -> str | None:
+    """The file that an include means in the first of some folders that has it."""
+    paths = (posixpath.normpath(posixpath.join(folder, name)) for folder in folders)
+    return next((path for path in paths if path in files), None)
+
+
+def _namesake(name: str, folder: str, files: Iterable[str], within: str) -> str | None:
+    """The file under the folder `within` that ends like an include, whatever the case of its
+    letters; of several the one with the longest way in common with `folder`."""
+    ending = "/" + posixpath.normpath(name).replace("../", "").lower()
+    found = [p for p in files if p.startswith(within) and f"/{p}".lower().endswith(ending)]
+
+    def apart(path: str) -> tuple[int, int, str]:
+        return -len(posixpath.commonpath([folder or ".", path])), path.count("/"), path
+
+    return min(found, key=apart, default=None)
+
+
+def gather(
+    main: str, files: Mapping[str, bytes], own: Iterable[str], within: str | None = None
+) -> dict[str, str]:
+    """A file and all that it includes, directly or not: name in the tree by name for the compile.
+
+    `main` is a key of `files` (content by name relative to the root of the tree). An include is
+    looked for beside the file that names it, then in the folder of `main`, then, where `within` is
+    given, anywhere under that folder; it takes the name under which LilyPond looks for it first.
+    Names in `own` that are not beside come with LilyPond. Raises ValueError where a file is missing
+    or lies outside the tree.
+    """
+    found: dict[str, str] = {}
+    waiting = [(main, main)]
+    while waiting:
+        name, place = waiting.pop(0)
+        if name in found:
+            continue
+        found[name] = place
+        inner = []
+        for include in includes(decode(files[place])):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), include))
+            if posixpath.isabs(target) or target.split("/")[0] == "..":
+                raise ValueError(f"{place} includes {include}, which lies outside its source")
+            folder = posixpath.dirname(name)
+            path = _beside(include, [folder, posixpath.dirname(place)], files)
+            if path is None and include not in own:
+                path = _beside(include, [posixpath.dirname(main)], files)
+                if path is None and within is not None:
+                    path = _namesake(include, folder, files, within)
+                if path is None:
+                    raise ValueError(f"{place} includes {include}, which is not there")
+            if path is not None:
+                inner.append((target, path))
+        waiting = inner + waiting
+    return found
+
+
+def included(name: str, files: Mapping[str, bytes]) -> set[str]:
+    """The files that a file of a tree names for inclusion, itself not counted."""
+    folders = [posixpath.dirname(name)]
+    found = {_beside(include, folders, files) for include in includes(decode(files[name]))}
+    return found - {None, name}
+
+
+def read(
+    main: str, files: Mapping[str, bytes], own: Iterable[str], within: str | None = None
+) -> dict[str, str]:
+    """The texts of a file and its includes (see `gather`), by name relative to their common folder.
+
+    Raises ValueError where something is missing, where they are too long or hold no music.
+    """
+    found = gather(main, files, own, within)
+    texts = {name: decode(files[place]) for name, place in found.items()}
+    if (length := sum(map(len, texts.values()))) > MAX_CHARACTERS:
+        raise ValueError(f"{length:,} characters, more than any score has")
+    if not any(map(has_music, texts.values())):
+        raise ValueError("no score and no music in it")
+    root = posixpath.commonpath([posixpath.dirname(name) for name in texts])
+    return {posixpath.relpath(name, root or "."): text for name, text in texts.items()}
+
+
+def has_music(text: str) -> bool:
+    """Whether a file holds a score, or music that is not merely given a name."""
+    text = code(text)
+    if re.search(r"\\score(?![A-Za-z])", text):
+        return True
+    depth, start = 0, 0
+    for brace in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}]|<<|>>', text):
+        if brace[0] in ("{", "<<"):
+            before = _SIMPLE.sub("", text[start : brace.start()])
+            if not depth and not _BLOCK.search(before) and not _ASSIGNED.search(before):
+                return True
+            depth += 1
+        elif brace[0] in ("}", ">>"):
+            depth, start = max(0, depth - 1), brace.end()
+    return False
+
+
+def version(text: str) -> str | None:
+    """The version of LilyPond that a file was written for, with three numbers."""
+    match = _VERSION.search(code(text))
+    return match and ".".join(number or "0" for number in match.groups())
+
+
+def convert(pieces: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Bring the files of many pieces (text by name, the compiled one first) to the current syntax.
+
+    A file without a version has that of its piece. What convert-ly cannot read, and a piece that
+    names no version at all, stays as it is: LilyPond tells what is wrong with it. A setting that
+    stands as a context's only music, for which convert-ly has no rule, is put beside it.
+    """
+    converted: dict[tuple[str, str | None], str] = {}  # by text and version
+    ages = []
+    for texts in pieces:
+        known = [version(text) for text in texts.values()]
+        main = next(filter(None, known), None)
+        ages.append([age or main for age in known])
+        converted.update(
+            {(text, age): text for text, age in zip(texts.values(), ages[-1], strict=True)}
+        )
+    calls: dict[str, list[tuple[str, str]]] = {}  # by what convert-ly is to be told
+    for text, age in converted:
+        if age:
+            calls.setdefault("" if _named(text) == age else age, []).append((text, age))
+    for told, keys in calls.items():
+        for start in range(0, len(keys), FILES_A_CALL):
+            part = keys[start : start + FILES_A_CALL]
+            new = _converted([text for text, _ in part], told)
+            converted.update(zip(part, new, strict=True))
+    return [
+        {
+            name: _SETTING_ALONE.sub(r"\1 { }", converted[text, age])
+            for (name, text), age in zip(texts.items(), known, strict=True)
+        }
+        for texts, known in zip(pieces, ages, strict=True)
+    ]
+
+
+def _named(text: str) -> str | None:
+    """The version that convert-ly finds in a file by itself."""
+    match = re.search(r'\\version *"(\d+\.\d+\.\d+)"', text)
+    return match and match[1]
+
+
+def _converted(texts: list[str], age: str) -> list[str]:
+    """Texts of one version (empty: as they say) in the current syntax, as they are where
+    convert-ly fails. A rule that it has to leave to a human reader is passed over."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{number}.ly") for number in range(len(texts))]
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(text)
+        said = lilypond.tool(
+            "convert-ly",
+            ["--edit", *([f"--from={age}"] if age else []), *[path.name for path in paths]],
+            Path(folder),
+            SECONDS_A_FILE * len(paths),
+        )
+        # convert-ly keeps a backup of what it has converted; the rest may have ended it
+        done = [Path(f"{path}~").exists() for path in paths]
+        new = [path.read_text() for path in paths]
+    stops = {int(number): rule for number, rule in _STOPPED.findall(said)}
+    result = []
+    for number, before in enumerate(texts):
+        if not done[number]:
+            result.append(before if len(texts) == 1 else _converted([before], age)[0])
+        elif (rule := stops.get(number)) and rule != age:
+            result.append(_converted([new[number]], rule)[0])
+        else:
+            result.append(new[number])
+    return result

@@ -1,0 +1,36 @@
+"""What the headers of LilyPond files say of a piece: composer, title, licence."""
+
+import re
+from collections.abc import Iterable
+
+from pipeline.reading.lilypond_files import code
+
+
+def read(texts: Iterable[str]) -> dict[str, str | None]:
+    """Composer, title and licence of a piece, as the headers of its files name them."""
+    joined = "\n".join(map(code, texts))
+    return {
+        "composer": _field(joined, "mutopiacomposer", "composer"),
+        "title": _field(joined, "title", "mutopiatitle"),
+        "licence": _licence(_field(joined, "license", "licence", "copyright")),
+    }
+
+
+def _field(text: str, *names: str) -> str | None:
+    """The first of some header fields that holds text; markup is reduced to its strings."""
+    for name in names:
+        for match in re.finditer(rf'(?<![\w-]){name}\s*=\s*#?("(?:[^"\\]|\\.)*"|\\markup.*)', text):
+            strings = re.findall(r'"((?:[^"\\]|\\.)*)"', match[1])
+            found = " ".join(" ".join(strings).replace('\\"', '"').replace("\\", "").split())
+            if found:
+                return found
+    return None
+
+
+def _licence(text: str | None) -> str | None:
+    """A licence in its own words, without what is printed around it."""
+    if text is None:
+        return None
+    if match := re.search(r"Creative Commons Attribution[A-Za-z-]*( [\d.]*\d)?", text):
+        return match[0]
+    return "Public Domain" if re.search("public ?domain", text, re.IGNORECASE) else text[:200]

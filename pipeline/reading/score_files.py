@@ -1,0 +1,91 @@
+"""Sources of whole scores: LilyPond and MusicXML files in a folder, MSMD's pieces in the Mutopia
+archive, and piano works of music21's corpus. Each piece reads as LilyPond texts by name."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.reading import catalogue, lilypond_files, msmd
+from pipeline.reading.catalogue import Item, piece_id, read_file, split_of, suffixed
+
+MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
+
+
+def _read_musicxml(path: Path) -> dict[str, str]:
+    from pipeline.reading import musicxml
+
+    return {"score.ly": musicxml.lilypond(read_file(path, musicxml.MAX_BYTES))}
+
+
+def of_folder(folder: Path) -> list[Item]:
+    """The scores of a folder: its MusicXML files, and the LilyPond files that no other includes.
+
+    Raises ValueError where there are none.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: whole scores are read from a folder, not from a file")
+    tree = lilypond_files.Folder(folder)
+    own = lilypond_files.own_includes()
+    names = suffixed(folder, [".ly"])
+    included = {path for name in names for path in lilypond_files.included(name, tree)}
+    readers: dict[str, Callable[[], dict[str, str]]] = {
+        name: lambda name=name: lilypond_files.read(name, tree, own)
+        for name in names
+        if name not in included
+    }
+    for name in suffixed(folder, MUSICXML_SUFFIXES):
+        readers[name] = lambda name=name: _read_musicxml(folder / name)
+    if not readers:
+        raise ValueError(f"{folder}: no scores (.ly, {', '.join(MUSICXML_SUFFIXES)}) in it")
+    return [
+        Item(piece_id(name), f"{folder}/{name}", split_of(name), reader)
+        for name, reader in readers.items()
+    ]
+
+
+def with_includes(mains: list[Path], folder: Path) -> list[Path]:
+    """Scores of a folder and the files there that they include, each once, sorted."""
+    tree, own = lilypond_files.Folder(folder), lilypond_files.own_includes()
+    found = set(mains)
+    for main in mains:
+        if main.suffix == ".ly":
+            with contextlib.suppress(ValueError):  # the table of pieces will say what is wrong
+                places = lilypond_files.gather(
+                    main.relative_to(folder).as_posix(), tree, own
+                ).values()
+                found.update(folder / place for place in places)
+    return sorted(found)
+
+
+def of_corpus() -> list[Item]:
+    """The piano works of music21's corpus."""
+    from pipeline.reading import (  # slow to import, and only this source needs it
+        music21_piano,
+        musicxml,
+    )
+
+    return [
+        Item(
+            work.piece_id,
+            f"music21:{work.path}",
+            None,
+            lambda work=work: {"score.ly": musicxml.lilypond(music21_piano.musicxml(work))},
+        )
+        for work in music21_piano.works()
+    ]
+
+
+def of_msmd(archive: Path, pieces: Path, split: Path) -> list[Item]:
+    """MSMD's candidates, from the Mutopia archive and MSMD's lists of pieces and splits."""
+    tree = dict(catalogue.members(archive, msmd.FOLDER))
+    own = lilypond_files.own_includes()
+
+    def reader(piece: str) -> Callable[[], dict[str, str]]:
+        return lambda: lilypond_files.read(
+            msmd.file_of(piece, tree), tree, own, msmd.composer_folder(piece)
+        )
+
+    return [
+        Item(piece, msmd.source(piece, tree), name, reader(piece))
+        for piece, name in msmd.splits(pieces, split).items()
+    ]

@@ -1,0 +1,93 @@
+"""Curves: they show what they are given, each model in its panel and colour."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgba
+
+from models.retrieval import curves, network, report
+from tests.support.performances import assert_drawn, curve, titled
+
+
+def history(*scores: float) -> pd.DataFrame:
+    count = len(scores)
+    return pd.DataFrame(
+        {
+            "samples": 10_000 * np.arange(1, count + 1),
+            "train_loss": np.linspace(0.7, 0.3, count),
+            "valid_loss": np.linspace(0.7, 0.4, count),
+            "valid_mrr": scores,
+            "best": np.array(scores) >= np.maximum.accumulate(scores),
+        }
+    )
+
+
+def test_training_marks_the_epoch_that_is_kept():
+    figure = curves.training({"BL2-SC": history(0.1, 0.3, 0.3, 0.2), "BL2-LC+AT": history(0.2)})
+    (without,), (with_attention,) = titled(figure, "without"), titled(figure, "with attention")
+    assert len(figure.axes) == 4
+    assert [t.get_text() for t in without.get_legend().get_texts()] == ["BL2-SC"]
+    assert [t.get_text() for t in with_attention.get_legend().get_texts()] == ["BL2-LC+AT"]
+    rank = figure.axes[2]
+    assert curve(rank)[0].tolist() == [10, 20, 30, 40]
+    assert [list(part) for part in rank.lines[1].get_data()] == [[30], [0.3]]
+    assert [line.get_linestyle() for line in without.lines] == [":", "-"]
+
+
+def test_training_of_one_kind_has_no_empty_panel():
+    assert len(curves.training({"BL1-SC": history(0.1, 0.2)}).axes) == 2
+
+
+def measures() -> pd.DataFrame:
+    rows = [(0.5, 0.4), (1.0, 0.6)]
+    return pd.DataFrame(
+        {
+            "model": "BL2-MC",
+            "projection": "refined",
+            "protocol": "fixed",
+            "rho": np.float32(rho),
+            "direction": "A2S",
+            "measure": "mrr",
+            "micro": micro,
+        }
+        | dict.fromkeys(("macro", "low", "high"), 0.5)
+        | {"n_pairs": 100, "n_pieces": 10}
+        for rho, micro in rows
+    )
+
+
+def test_tempo_has_ours_solid_and_the_paper_dashed():
+    figure = curves.tempo(report.compare_tempi(measures()))
+    without, with_attention = figure.axes
+    solid = [line for line in without.lines if line.get_linestyle() == "-"]
+    dashed = [line for line in without.lines if line.get_linestyle() == "--"]
+    assert len(dashed) == 4
+    (ours,) = [line for line in solid if len(line.get_ydata())]
+    assert ours.get_label() == "BL2-MC"
+    assert [part.tolist() for part in ours.get_data()] == [[0.5, 1.0], [0.4, 0.6]]
+    (paper,) = [line for line in dashed if line.get_color() == ours.get_color()]
+    assert paper.get_ydata().tolist() == [0.46, 0.53, 0.57, 0.55, 0.43]
+    assert [tick.get_text() for tick in without.get_xticklabels()] == [
+        *("0.5", "0.66", "1", "1.33", "2")
+    ]
+    assert len([line for line in with_attention.lines if line.get_linestyle() == "--"]) == 3
+
+
+def test_each_model_has_its_own_colour_in_its_panel():
+    for kind in (False, True):
+        models = [name for name, shape in network.MODELS.items() if shape.attends == kind]
+        assert len({to_rgba(curves._look(name)["color"]) for name in models}) == len(models)
+
+
+def test_curves_are_drawn(tmp_path):
+    history(0.1, 0.2).to_parquet(tmp_path / "history.parquet")
+    measures().to_parquet(tmp_path / "measures.parquet")
+    histories = {"BL2-MC": tmp_path / "history.parquet"}
+    curves.curves(histories, tmp_path / "measures.parquet", tmp_path / "out")
+    assert_drawn(tmp_path / "out", "retrieval_history", "retrieval_tempo")
+
+
+def test_style_is_left_as_it_was():
+    before = mpl.rcParams["font.size"]
+    curves.training({"BL1-SC": history(0.1, 0.2)})
+    assert mpl.rcParams["font.size"] == before

@@ -1,0 +1,140 @@
+"""Embedding a collection once, with a network that knows the tones, and reading what was kept."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from models.retrieval import index as indexing
+from models.retrieval import network
+from models.retrieval.index import INDEX
+from pipeline import tables
+from pipeline.constants import WHITE
+from pipeline.strips import snippet
+from tests.support.performances import performance
+from tests.support.staves import png, write_shard
+from tests.support.tones import NARROW, PIECES, printed
+
+
+def test_every_place_has_the_vector_of_its_snippet(tmp_path):
+    """Also those near the ends, whose snippets are filled up with white."""
+    torch.manual_seed(0)
+    module = network.Network("BL2-MC+AT", NARROW).eval()
+    network.save(module, tmp_path / "weights.safetensors")
+    rows = [performance("one", seed=1), performance("two", seed=2, notes=7)]
+    shard = write_shard(tmp_path / "shard.parquet", rows)
+    out = tmp_path / "index.parquet"
+    indexing.index([shard], out, weights=tmp_path / "weights.safetensors", precision="32-true")
+    table = tables.read(out, INDEX)
+    assert table.schema.metadata[b"model"] == b"BL2-MC+AT"
+    assert table.schema.metadata[b"weights"].decode() == network.digest(
+        tmp_path / "weights.safetensors"
+    )
+    for row, found in zip(rows, table.to_pylist(), strict=True):
+        assert found["piece_id"] == row["piece_id"] and found["strip"] == row["images"][0]
+        assert found["width"] == row["right"][0]
+        np.testing.assert_array_equal(found["x"], row["x"].astype(np.float32))
+        np.testing.assert_array_equal(found["note_id"], row["note_id"])
+        with Image.open(io.BytesIO(row["images"][0])) as picture:
+            strip = np.array(picture)
+        images = np.stack([snippet(strip, x) for x in np.float32(row["x"])]) / WHITE
+        halved = (
+            images[:, ::2, ::2]
+            + images[:, 1::2, ::2]
+            + images[:, ::2, 1::2]
+            + images[:, 1::2, 1::2]
+        ) / 4
+        with torch.inference_mode():
+            expected = module.project_sheet(module.sheet(torch.tensor(halved[:, None]).float()))
+        vectors = np.reshape(found["vectors"], (-1, 32))
+        np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_a_place_is_kept_once_whoever_played_it(tmp_path, weights):
+    """Two performances know different onsets of a tune; one place is played twice in each."""
+    tones = [0, 2, 4, 6]
+    x = np.array([30.0, 90.0, 30.0, 210.0])
+    first = printed("tune", tones, x=x, reason=[None, "lost", None, None])
+    second = printed("tune", tones, x=x, font="upright", reason=[None, None, None, "lost"])
+    paths = [write_shard(tmp_path / f"{row['font']}.parquet", [row]) for row in (first, second)]
+    indexing.index(paths, tmp_path / "index.parquet", weights=weights)
+    (found,) = tables.read(tmp_path / "index.parquet", INDEX).to_pylist()
+    assert found["x"] == [30, 90, 210]
+    assert found["note_id"] == [0, 1, 3]
+    assert len(found["vectors"]) == 3 * 32
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, weights, monkeypatch):
+    shard = write_shard(tmp_path / "shard.parquet", [printed(p, t) for p, t in PIECES.items()])
+    before = sorted(tmp_path.iterdir())
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return np.zeros((6, 32), np.float32)
+
+    monkeypatch.setattr(indexing, "sheet_vectors", interrupted)
+    monkeypatch.setattr(indexing, "PIECES_AT_ONCE", 1)
+    with pytest.raises(KeyboardInterrupt):
+        indexing.index([shard], tmp_path / "index.parquet", weights=weights)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": [png(np.zeros((200, 90), np.uint8))] * 2}, "2 images instead of one strip"),
+        ({"images": [b"no picture"]}, "the strip is no image"),
+        ({"images": [png(np.zeros((40, 390), np.uint8))]}, "40 px high, not 200"),
+        ({"x": np.array([30.0, 9_000.0])}, "x is 9000.0, outside a strip"),
+    ],
+)
+def test_bad_shards_are_named(tmp_path, weights, changes, message):
+    shard = write_shard(tmp_path / "shard.parquet", [printed("tune", [0, 1]) | changes])
+    with pytest.raises(ValueError, match=rf"shard.parquet: tune: .*{message}"):
+        indexing.index([shard], tmp_path / "index.parquet", weights=weights)
+    assert not (tmp_path / "index.parquet").exists()
+
+
+def test_without_onsets_there_is_no_index(tmp_path, weights):
+    row = printed("tune", [0, 1], reason=["lost", "lost"])
+    shard = write_shard(tmp_path / "shard.parquet", [row])
+    with pytest.raises(ValueError, match="no onset in the shards"):
+        indexing.index([shard], tmp_path / "index.parquet", weights=weights)
+
+
+def test_an_index_of_other_weights_is_refused(tmp_path, index, weights):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"other weights")
+    with pytest.raises(
+        ValueError, match=r"index.parquet: made with other weights \(BL2-SC\).*make"
+    ):
+        indexing.read(index, other)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_cut_off_index_is_named(tmp_path, index, weights, share):
+    content = index.read_bytes()
+    index.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"index.parquet: not a Parquet file"):
+        indexing.read(index, weights)
+
+
+def test_a_damaged_index_is_named(tmp_path, index, weights):
+    content = bytearray(index.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+    index.write_bytes(content)
+    with pytest.raises(ValueError, match=r"index.parquet: damaged .*make it again"):
+        indexing.read(index, weights)
+
+
+def test_another_table_is_no_index(tmp_path, weights):
+    other = tmp_path / "other.parquet"
+    pd.DataFrame({"piece_id": ["tune"]}).to_parquet(other)
+    with pytest.raises(ValueError, match=r"other.parquet: column 'piece_id' is"):
+        indexing.read(other, weights)

@@ -1,0 +1,540 @@
+"""Training learns, refines itself, and goes on where it was stopped as though nothing happened."""
+
+import math
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+from models.retrieval import sampling, train
+from models.retrieval.batches import Batches
+from models.retrieval.loss import ranking_loss
+from models.retrieval.network import Network, load
+from pipeline import tables
+from tests.support.performances import performance
+from tests.support.staves import write_shard
+
+ROOT = Path(__file__).parents[3]
+SETTINGS = {"batch": 34, "epoch_samples": 68, "precision": "32-true", "valid_samples": 30}
+MEASURED = {"valid_loss": 0.0, "valid_r1": 0.0}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small gain nothing from more, and wait for each other on a busy machine."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
+
+
+@pytest.fixture
+def shards(tmp_path):
+    rows = [performance(f"train{n}", seed=n) for n in range(3)]
+    valid = [performance("valid", split="valid", seed=9)]
+    return (
+        [write_shard(tmp_path / "train.parquet", rows)],
+        [write_shard(tmp_path / "valid.parquet", valid)],
+    )
+
+
+class Quick(Network):
+    """A linear layer a side takes the place of the branches, which changes no loop."""
+
+    def __init__(self, name: str):
+        super().__init__(name, channels=(1, 1, 1, 1))
+        self.sheet_branch = self.branch((10, 12))
+        self.audio_branch = self.branch((30, 5))
+
+    @staticmethod
+    def branch(places: tuple[int, int]) -> nn.Sequential:
+        return nn.Sequential(
+            nn.AdaptiveAvgPool2d(places),
+            nn.BatchNorm2d(1, affine=False),
+            nn.Flatten(),
+            nn.Linear(math.prod(places), 32, bias=False),
+        )
+
+
+def narrow(name: str) -> Network:
+    """A real network of few weights."""
+    return Network(name, channels=(2, 2, 2, 2))
+
+
+@pytest.fixture
+def run(tmp_path, shards):
+    """Trains into a folder; returns weights and history."""
+
+    def runs(name="run", **changes):
+        folder = tmp_path / name
+        paths = folder / "weights.safetensors", folder / "history.parquet"
+        settings = {"model": "BL2-SC", "epochs": 3, "network": Quick, "accelerator": "cpu"}
+        train.train(*shards, *paths, **(settings | SETTINGS | changes))
+        return load_file(paths[0]), pq.read_table(paths[1])
+
+    return runs
+
+
+def interrupt_at(monkeypatch, step: int, how):
+    """Call `how` before step number `step` of the run."""
+    usual, seen = train._Run.step, []
+
+    def counted(self):
+        seen.append(None)
+        if len(seen) == step:
+            how()
+        usual(self)
+
+    monkeypatch.setattr(train._Run, "step", counted)
+
+
+def score(monkeypatch, scores: list[float]) -> list[dict]:
+    """Have epoch n validate to scores[n]; returns what the run held as each epoch ended."""
+    seen = []
+
+    def validate(self):
+        held = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        seen.append(frozen(held))
+        return MEASURED | {"valid_mrr": scores[self.state["epoch"]]}
+
+    monkeypatch.setattr(train._Run, "validate", validate)
+    return seen
+
+
+def frozen(held):
+    """A nested dict with copies of its tensors, as numbers."""
+    if isinstance(held, dict):
+        return {name: frozen(value) for name, value in held.items()}
+    return held.tolist() if isinstance(held, torch.Tensor) else held
+
+
+def same(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def die():
+    """What kill -9 leaves behind: nothing but the last checkpoint."""
+    raise RuntimeError("killed")
+
+
+# --- resuming ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("step", "network", "precision"),
+    [(1, Quick, "32-true"), (3, Quick, "32-true"), (4, narrow, "bf16-mixed")],
+)
+def test_a_killed_run_ends_with_the_same_weights(
+    run, monkeypatch, tmp_path, step, network, precision
+):
+    changes = {"network": network, "precision": precision, "model": "BL2-SC+AT", "epochs": 2}
+    whole, history = run("whole", **changes)
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, step, die)
+        with pytest.raises(RuntimeError, match="killed"):
+            run("killed", checkpoint_minutes=0, **changes)
+    assert (tmp_path / "killed" / "weights.safetensors.state").exists() == (step > 1)
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    resumed, history_resumed = run("killed", **changes)
+    assert same(whole, resumed)
+    measured = ["seconds", "peak_mb"]
+    assert history.drop_columns(measured) == history_resumed.drop_columns(measured)
+
+
+def test_a_run_killed_in_a_refinement_ends_with_the_same_weights(run, monkeypatch):
+    changes = {"patience": 1, "refinements": 1, "epochs": 4}
+    score(monkeypatch, [0.5, 0.4, 0.6, 0.7])
+    whole, _ = run("whole", **changes)
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 6, die)
+        with pytest.raises(RuntimeError, match="killed"):
+            run("killed", checkpoint_minutes=0, **changes)
+    resumed, history = run("killed", **changes)
+    assert same(whole, resumed)
+    assert history["round"].to_pylist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_ends_with_a_sentence(run, monkeypatch, tmp_path, number):
+    whole, _ = run("whole")
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 3, lambda: os.kill(os.getpid(), number))
+        with pytest.raises(SystemExit, match="epoch 2 after batch 1 of 2"):
+            run("stopped", checkpoint_minutes=60)
+    assert signal.getsignal(number) is before
+    path = tmp_path / "stopped" / "weights.safetensors.state"
+    state = torch.load(path, weights_only=True)["state"]
+    assert (state["epoch"], state["step"]) == (1, 1)
+    resumed, _ = run("stopped")
+    assert same(whole, resumed)
+
+
+def test_a_signal_to_all_processes_leaves_it_to_the_first_to_stop(run, monkeypatch):
+    whole, _ = run("whole")
+
+    def signal_all():
+        for process in (*multiprocessing.active_children(), multiprocessing.current_process()):
+            os.kill(process.pid, signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 2, signal_all)
+        with pytest.raises(SystemExit, match="epoch 1 after batch 2 of 2"):
+            run("stopped", workers=1)
+    resumed, _ = run("stopped", workers=1)
+    assert same(whole, resumed)  # and a worker makes no difference
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rate": 0.2},
+        {"seed": 1},
+        {"augmentation": sampling.Augmentation(shift_px=0)},
+        {"model": "BL1-SC"},
+    ],
+)
+def test_a_state_of_other_settings_is_refused(run, monkeypatch, changes):
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 3, die)
+        with pytest.raises(RuntimeError, match="killed"):
+            run()
+    name = next(iter(changes))
+    with pytest.raises(ValueError, match=rf"state was written with another {name}; delete it"):
+        run(**changes)
+
+
+def test_a_state_of_other_data_is_refused(run, monkeypatch, shards):
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 3, die)
+        with pytest.raises(RuntimeError, match="killed"):
+            run()
+    write_shard(shards[0][0], [performance("other")])
+    with pytest.raises(ValueError, match="another training data; delete it"):
+        run()
+
+
+def test_an_annealed_run_cannot_be_prolonged(run, monkeypatch):
+    """Its rate so far was that of a run of another length; without annealing it can be."""
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 3, die)
+        for name, anneal in (("annealed", True), ("plain", False)):
+            with pytest.raises(RuntimeError, match="killed"):
+                run(name, anneal=anneal)
+            interrupt_at(patched, 3, die)
+    with pytest.raises(ValueError, match="another epochs; delete it"):
+        run("annealed", anneal=True, epochs=4)
+    assert len(run("plain", epochs=4)[1]) == 4
+
+
+def test_what_is_no_checkpoint_is_refused(run, tmp_path):
+    state = tmp_path / "run" / "weights.safetensors.state"
+    state.parent.mkdir()
+    state.write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(
+        ValueError, match=r"weights\.safetensors\.state is not a checkpoint .* delete"
+    ):
+        run()
+
+
+# --- rounds and rates --------------------------------------------------------------------------
+def courses(scores: list[float], **changes) -> list[train.Course]:
+    course, found = train.Course(), []
+    for value in scores:
+        course = train.after_epoch(course, value, train.Settings(**changes))
+        found.append(course)
+    return found
+
+
+def test_patience_then_refinements_then_the_end():
+    found = courses(
+        [0.1, 0.3, 0.2, 0.3, 0.2, 0.2, 0.2, 0.4, 0.1, 0.1, 0.1, 0.1],
+        patience=3,
+        refinements=2,
+        refinement_patience=2,
+    )
+    #         better      tie          patience gone  refined         again  the end
+    assert [c.waited for c in found] == [0, 0, 1, 0, 1, 2, 0, 0, 1, 0, 1, 2]
+    assert [c.round for c in found] == [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert [c.best for c in found] == [0.1, *[0.3] * 6, *[0.4] * 5]
+    assert [c.over for c in found] == [False] * 11 + [True]
+
+
+def test_without_refinements_patience_ends_the_training():
+    assert [c.over for c in courses([0.1, 0.0, 0.0], patience=2, refinements=0)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_an_annealed_training_has_no_patience():
+    last = courses([0.1, *[0.0] * 200], anneal=True)[-1]
+    assert (last.round, last.over) == (0, False)
+
+
+def test_rates():
+    plain, annealed = train.Settings(rate=0.002), train.Settings(rate=0.002, anneal=True)
+    assert [train.rate_at(plain, n, 0.7) for n in range(3)] == pytest.approx([2e-3, 1e-3, 5e-4])
+    rates = [train.rate_at(annealed, 0, done) for done in (0, 1 / 3, 1 / 2, 2 / 3, 1)]
+    assert rates == pytest.approx([2e-3, 1.5e-3, 1e-3, 0.5e-3, 0])
+
+
+def test_the_rate_falls_within_an_epoch(run, monkeypatch):
+    usual, used = train._Run.step, []
+
+    def watched(self):
+        usual(self)
+        used.extend({group["lr"] for group in self.optimiser.param_groups})
+
+    monkeypatch.setattr(train._Run, "step", watched)
+    _, history = run(epochs=2, anneal=True, rate=1.0)
+    assert used == pytest.approx([(1 + math.cos(math.pi * n / 4)) / 2 for n in range(4)])
+    assert history["rate"].to_pylist() == pytest.approx(used[::2])
+
+
+def test_refinements_start_from_the_best_weights_and_their_momentum(run, monkeypatch):
+    at_end = score(monkeypatch, [0.1, 0.9, 0.5, 0.4, 0.3, 0.2])
+    usual, at_start, used = train._Run.step, [], []
+
+    def watched(self):
+        if self.state["step"] == 0:
+            held = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+            at_start.append(frozen(held))
+        usual(self)
+        used.append(self.optimiser.param_groups[0]["lr"])
+
+    monkeypatch.setattr(train._Run, "step", watched)
+    weights, history = run(epochs=9, patience=2, refinements=1, refinement_patience=2, rate=0.01)
+    rows = history.to_pylist()
+    assert [row["round"] for row in rows] == [0, 0, 0, 0, 1, 1]  # then it was over
+    assert [row["rate"] for row in rows] == pytest.approx([*[0.01] * 4, *[0.005] * 2])
+    assert used == pytest.approx([*[0.01] * 8, *[0.005] * 4])
+    assert [row["best"] for row in rows] == [True, True, False, False, False, False]
+    best, refined = at_end[1], at_start[4]
+    assert refined["network"] == best["network"] != at_end[3]["network"]
+    assert refined["optimiser"]["state"] == best["optimiser"]["state"]
+    assert frozen(weights) == best["network"]
+
+
+def test_a_second_refinement_starts_where_the_first_did(run, monkeypatch):
+    at_end = score(monkeypatch, [0.9, 0.5, 0.4, 0.3])
+    usual, at_start = train._Run.step, []
+
+    def watched(self):
+        held = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        at_start.append(frozen(held))
+        usual(self)
+
+    monkeypatch.setattr(train._Run, "step", watched)
+    run(epochs=4, epoch_samples=34, patience=1, refinements=2, refinement_patience=1)
+    for start in (2, 3):
+        assert at_start[start]["network"] == at_end[0]["network"]
+        assert at_start[start]["optimiser"]["state"] == at_end[0]["optimiser"]["state"]
+
+
+# --- what a step computes ----------------------------------------------------------------------
+def test_a_step_is_that_of_adam_on_loss_and_penalty(run, shards):
+    """With autograd's gradient of the penalty, and Adam's first step written out."""
+    rate, l2, margin = 0.01, 0.003, 0.9
+    changes = {"rate": rate, "l2": l2, "margin": margin, "symmetric": True, "seed": 3}
+    trained, history = run(epochs=1, batch=90, epoch_samples=90, **changes)
+    torch.manual_seed(3)
+    network = Quick("BL2-SC")
+    data = sampling.read(shards[0])
+    images, excerpts = Batches(data, 42, 90, 3, sampling.Augmentation())[0]
+    loss = ranking_loss(*network(images, excerpts), margin, symmetric=True)
+    assert history["train_loss"][0].as_py() == pytest.approx(loss.item(), rel=1e-4)
+    parameters = dict(network.named_parameters())
+    (loss + l2 * sum(p.square().sum() for p in parameters.values())).backward()
+    for name in ("sheet_branch.3.weight", "audio_branch.3.weight"):
+        gradient, start = parameters[name].grad, parameters[name].detach()
+        step = rate * gradient / (gradient.abs() + 1e-8)  # of corrected moments g and g^2
+        clear = gradient.abs() > 1e-4  # where rounding cannot turn the sign
+        assert clear.float().mean() > 0.9
+        torch.testing.assert_close(trained[name][clear], (start - step)[clear], rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        trained["cca.mean_audio"], network.cca.mean_audio, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_validation_ranks_all_excerpts_for_each_snippet(run, shards):
+    weights, history = run(epochs=1, valid_samples=1000, seed=2)
+    row = history.to_pylist()[0]
+    network, data = Quick("BL2-SC").eval(), sampling.read(shards[1])
+    network.load_state_dict(weights)
+    chosen = np.flatnonzero(data.inside(42))
+    with torch.no_grad():
+        sheet, audio = network(
+            torch.from_numpy(data.snippet_batch(chosen)),
+            torch.from_numpy(data.excerpt_batch(chosen, 42)),
+        )
+    similarity = (sheet @ audio.T).numpy()
+    right = similarity.diagonal()
+    rank = 1 + (similarity > right[:, None]).sum(axis=1)
+    assert row["valid_mrr"] == pytest.approx((1 / rank).mean(), abs=1e-3)
+    assert row["valid_r1"] == pytest.approx((rank == 1).mean(), abs=1e-3)
+    assert row["valid_loss"] == pytest.approx(ranking_loss(sheet, audio).item(), rel=1e-4)
+    other_direction = 1 + (similarity > right).sum(axis=0)
+    assert abs((1 / other_direction).mean() - (1 / rank).mean()) > 0.005
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+
+import torch
+
+from models.retrieval import train
+from tests.models.retrieval.test_train import Frozen
+
+torch.set_num_threads(1)
+folder, out = Path(sys.argv[1]), Path(sys.argv[2])
+train.train(
+    [folder / "train.parquet"], [folder / "valid.parquet"], out / "weights.safetensors",
+    out / "history.parquet", model="BL2-SC", epochs=1, epoch_samples=180, batch=90,
+    precision="32-true", valid_samples=30, l2=0.01, network=Frozen,
+)
+"""
+
+
+class Frozen(Quick):
+    """With the statistics of normalisation that it started with."""
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+
+def test_two_processes_learn_what_one_does(run, tmp_path):
+    """Projection and loss are of the whole batch, whose halves two processes embed.
+
+    Batch normalisation is left out, for each process has the statistics of its own share; on
+    GPUs they are joined, which this does not show. Adam's steps do not grow with the gradient, but
+    the penalty's share in it would shrink or grow, so that a wrong factor shows.
+    """
+    script = tmp_path / "script.py"
+    script.write_text(TWO_PROCESSES)
+    environment = os.environ | {
+        "LT_ACCELERATOR": "cpu",
+        "LT_DEVICES": "2",
+        "LT_STRATEGY": "ddp",
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
+    with subprocess.Popen(
+        [sys.executable, script, tmp_path, tmp_path / "two"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        one, history = run("one", epochs=1, epoch_samples=180, batch=90, l2=0.01, network=Frozen)
+        try:
+            _, said = process.communicate(timeout=300)  # importing takes long on a busy machine
+        finally:
+            process.kill()  # which has no effect once it has ended
+    assert process.returncode == 0, said
+    assert "2 processes" in said  # as Fabric reports
+    history_two = pq.read_table(tmp_path / "two" / "history.parquet")
+    for column in ("train_loss", "valid_loss", "valid_mrr"):
+        np.testing.assert_allclose(history[column], history_two[column], rtol=1e-3)
+    two = load_file(tmp_path / "two" / "weights.safetensors")
+    torch.manual_seed(0)
+    start = Frozen("BL2-SC").state_dict()
+    for name in ("sheet_branch.3.weight", "audio_branch.3.weight"):
+        moved = (one[name] - start[name]).norm()
+        assert (one[name] - two[name]).norm() < 0.01 * moved
+
+
+# --- outcomes ----------------------------------------------------------------------------------
+def test_success_leaves_weights_and_history_alone(run, tmp_path, capsys):
+    weights, history = run(network=narrow)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "history.parquet",
+        "weights.safetensors",
+    ]
+    loaded = load(tmp_path / "run" / "weights.safetensors")
+    assert loaded.name == "BL2-SC"
+    assert same(loaded.state_dict(), weights)
+    tables.read(tmp_path / "run" / "history.parquet", train.HISTORY)
+    assert all(field.metadata[b"description"] for field in history.schema)
+    rows = history.to_pylist()
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert [row["samples"] for row in rows] == [68, 136, 204]
+    assert all(0 < row["valid_r1"] <= row["valid_mrr"] <= 1 for row in rows)
+    assert all(row["peak_mb"] > 100 for row in rows)
+    best = max(rows, key=lambda row: (row["valid_mrr"], row["epoch"]))
+    with safe_open(tmp_path / "run" / "weights.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    assert metadata["epoch"] == str(best["epoch"])
+    assert metadata["samples"] == str(best["samples"])
+    assert metadata["valid_mrr"] == f"{best['valid_mrr']:.4f}"
+    assert metadata["seed"] == "0"
+    assert "peak memory" in capsys.readouterr().err
+
+
+def test_weights_depend_on_the_seed_alone(run):
+    one, again, other = run("one"), run("again"), run("other", seed=1)
+    assert same(one[0], again[0])
+    assert not same(one[0], other[0])
+
+
+def test_made_up_music_is_learnt(run):
+    _, history = run(epochs=6, batch=100, epoch_samples=1000, rate=0.03, anneal=True)
+    first, last = history.to_pylist()[0], history.to_pylist()[-1]
+    assert last["train_loss"] < 0.6 * first["train_loss"]
+    assert last["valid_loss"] < 0.7 * first["valid_loss"]
+    assert last["valid_mrr"] > 3 * (1 / np.arange(1, 31)).mean()  # chance
+
+
+# --- failures ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("spoiled", ["loss", "embeddings"])
+def test_a_loss_that_is_no_number_is_named_and_the_checkpoint_kept(
+    run, monkeypatch, tmp_path, spoiled
+):
+    def spoil():
+        if spoiled == "loss":
+            monkeypatch.setattr(train, "ranking_loss", lambda sheet, *_: sheet.sum() * torch.nan)
+        else:
+            monkeypatch.setattr(
+                Network, "audio", lambda self, x: x.mean((1, 2))[:, :32] * torch.nan
+            )
+
+    interrupt_at(monkeypatch, 4, spoil)
+    with pytest.raises(FloatingPointError, match=r"epoch 2, batch 2.*lower.*checkpoint is kept"):
+        run(checkpoint_minutes=60)
+    state = torch.load(tmp_path / "run" / "weights.safetensors.state", weights_only=True)["state"]
+    assert (state["epoch"], state["step"]) == (1, 0)
+
+
+def test_a_batch_smaller_than_the_space_is_refused_before_any_work(tmp_path):
+    with pytest.raises(ValueError, match=r"a batch of 32 .* take 33 or more"):
+        train.train(["no.file"], ["no.file"], "w", "h", model="BL2-SC", epochs=1, batch=32)
+
+
+def test_an_unknown_model_is_refused_before_any_work():
+    with pytest.raises(ValueError, match="BL3"):
+        train.train(["no.file"], ["no.file"], "w", "h", model="BL3", epochs=1)
+
+
+def test_recordings_too_short_to_validate_are_named(run, shards):
+    write_shard(shards[1][0], [performance("valid", split="valid", notes=5)])
+    with pytest.raises(ValueError, match="no validation recording is long enough for 168 frames"):
+        run(model="BL2-LC")
+
+
+def test_shards_of_two_splits_are_refused(run, shards):
+    write_shard(shards[0][0], [performance("a"), performance("b", split="valid")])
+    with pytest.raises(ValueError, match=r"train\.parquet.*splits"):
+        run()

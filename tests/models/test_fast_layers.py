@@ -1,0 +1,100 @@
+"""Batch normalisation of few channels against torch's own."""
+
+import pytest
+import torch
+from torch import nn
+
+from models.fast_layers import BatchNorm, _Normalise
+
+SETTINGS = {"eps": 1e-4, "momentum": 0.1}
+CHANNELS_LAST = torch.channels_last
+
+
+def pair(channels, dtype=torch.float64):
+    """Ours and torch's with the same random weights; float32 for values of lower precision."""
+    torch.manual_seed(0)
+    ours, theirs = (module(channels, **SETTINGS) for module in (BatchNorm, nn.BatchNorm2d))
+    nn.init.normal_(ours.weight)
+    nn.init.normal_(ours.bias)
+    theirs.load_state_dict(ours.state_dict())
+    if dtype == torch.float64:
+        ours, theirs = ours.double(), theirs.double()
+    return ours, theirs
+
+
+def maps(channels, rows=6, dtype=torch.float64, layout=CHANNELS_LAST):
+    """(5, channels, rows, 4), of another mean and scale in each channel and place."""
+    torch.manual_seed(1)
+    values = (
+        torch.randn(5, channels, rows, 4, dtype=torch.float64) * torch.arange(1, rows + 1)[:, None]
+    )
+    values = (values + torch.arange(4) + torch.randn(channels)[:, None, None]).to(dtype)
+    return values.to(memory_format=layout).requires_grad_()
+
+
+def run(module, values, layout=CHANNELS_LAST):
+    """Outputs, gradients of values, weight and bias, and the running statistics."""
+    outputs = module(values)
+    torch.manual_seed(2)
+    upstream = torch.randn_like(outputs).to(memory_format=layout)
+    gradients = torch.autograd.grad(outputs, [values, module.weight, module.bias], upstream)
+    return [outputs, *gradients, *module.buffers()]
+
+
+def is_ours(values):
+    """Whether the maps came from the fast way."""
+    return values.grad_fn.name() == f"{_Normalise.__name__}Backward"
+
+
+@pytest.mark.parametrize("channels", [1, 4, 24])
+@pytest.mark.parametrize("layout", [CHANNELS_LAST, torch.contiguous_format])  # of the gradient
+def test_equals_torch(channels, layout):
+    ours, theirs = pair(channels)
+    values = maps(channels, rows=8)
+    assert is_ours(ours(values))
+    ours, theirs = pair(channels)
+    for mine, other in zip(run(ours, values, layout), run(theirs, values, layout), strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_equals_torch_up_to_rounding_in_bfloat16():
+    ours, theirs = pair(24, torch.bfloat16)
+    exact, _ = pair(24)
+    values = maps(24, rows=8, dtype=torch.bfloat16)
+    expected = run(exact, values.detach().double().requires_grad_())
+    for mine, other, truth in zip(run(ours, values), run(theirs, values), expected, strict=True):
+        assert mine.dtype == other.dtype
+        error, usual = ((part.double() - truth).abs().max() for part in (mine, other))
+        assert error <= 2 * usual + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("channels", "rows", "layout"),
+    [(24, 8, torch.contiguous_format), (33, 8, CHANNELS_LAST), (1, 7, CHANNELS_LAST)],
+)
+def test_leaves_other_maps_to_torch(channels, rows, layout):
+    ours, theirs = pair(channels)
+    values = maps(channels, rows, layout=layout)
+    assert not is_ours(ours(values))
+    ours, _ = pair(channels)
+    for mine, other in zip(run(ours, values), run(theirs, values), strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_evaluation_uses_the_running_statistics():
+    ours, theirs = pair(24)
+    values = maps(24, rows=8)
+    for module in (ours, theirs):
+        module(values)
+        module.eval()
+    torch.testing.assert_close(ours(2 * values), theirs(2 * values))
+
+
+def test_outputs_may_be_changed_in_place():
+    ours, theirs = pair(24)
+    values = maps(24, rows=8)
+    gradients = [
+        torch.autograd.grad(nn.ELU(inplace=True)(module(values)).sum(), values)
+        for module in (ours, theirs)
+    ]
+    torch.testing.assert_close(*gradients)

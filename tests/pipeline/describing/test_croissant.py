@@ -1,0 +1,80 @@
+"""Croissant: MLCommons' own validator takes the description, and reads the data through it."""
+
+import io
+import json
+import logging
+
+import mlcroissant
+import pytest
+from PIL import Image
+
+from pipeline import tables
+from pipeline.describing import croissant
+from tests.support import collection
+
+SPLITS = ["train", "test"]
+LICENCES = ["CC0", "Public Domain"]
+
+
+@pytest.fixture
+def described(tmp_path):
+    """A tiny data set with its description, as mlcroissant sees it."""
+    collection.write(tmp_path)
+    path = tmp_path / "croissant.json"
+    croissant.write("own", SPLITS, LICENCES, path)
+    return mlcroissant.Dataset(jsonld=path), path
+
+
+def test_the_validator_has_nothing_to_say(described, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = mlcroissant.Dataset(jsonld=described[1]).metadata.ctx
+    assert not found.issues.errors
+    assert not found.issues.warnings
+    assert not caplog.records  # it warns of a context that is not the standard's
+    assert found.is_v1_1()
+
+
+def test_the_validator_would_tell_of_a_file_set_without_files(described):
+    _, path = described
+    broken = json.loads(path.read_text())
+    del broken["distribution"][0]["includes"]
+    path.write_text(json.dumps(broken))
+    with pytest.raises(mlcroissant.ValidationError, match="includes"):
+        mlcroissant.Dataset(jsonld=path)
+
+
+def test_the_first_record_is_the_first_row_of_the_split(described):
+    dataset, path = described
+    (split_file,) = (path.parent / "shards" / "test").iterdir()
+    (row,) = tables.read(split_file, tables.SHARDS).to_pylist()
+    record = next(iter(dataset.records("test")))
+    assert set(record) == {f"test/{name}" for name in tables.SHARDS.names}
+    assert record["test/piece_id"] == b"fugue"  # mlcroissant reads text as bytes
+    assert record["test/spectrogram"] == pytest.approx(row["spectrogram"])
+    assert record["test/frame"] == row["frame"]
+    assert record["test/x"] == pytest.approx(row["x"])
+    assert [image.tobytes() for image in record["test/images"]] == [
+        Image.open(io.BytesIO(png)).tobytes() for png in row["images"]
+    ]
+
+
+def test_only_the_files_of_a_split_belong_to_it(described):
+    pieces = {record["train/piece_id"] for record in described[0].records("train")}
+    assert pieces == {b"waltz", b"march"}
+
+
+def test_columns_are_described_with_their_unit_and_type(described):
+    (train, _) = json.loads(described[1].read_text())["recordSet"]
+    fields = {field["name"]: field for field in train["field"]}
+    assert fields["rho"]["description"] == "tempo ratio, 2 is twice as fast"
+    assert fields["x"]["description"].endswith("(px)")
+    assert fields["x"]["dataType"] == "cr:Float32" and fields["x"]["isArray"]
+    assert fields["x"]["arrayShape"] == "-1" and "isArray" not in fields["rho"]
+
+
+def test_the_description_cites_both_papers_and_tells_the_licences(described):
+    metadata = described[0].metadata
+    assert metadata.license == LICENCES
+    first, second = metadata.cite_as.splitlines()
+    assert "author = {Dorfer, Matthias and Arzt, Andreas and Widmer, Gerhard}" in first
+    assert "Tempo-invariant" in second and "year = {2019}" in second

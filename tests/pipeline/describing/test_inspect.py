@@ -1,0 +1,473 @@
+"""The page of a piece, in a real browser: marks on the ink, sound from a head on, the cursor."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image, ImageDraw
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from pipeline import tables
+from pipeline.describing.inspect import inspect
+
+PIECE = "BachJS/minuet"
+TITLE = "</title></script><i>Minuet</i> & Trio"
+RATE = 44_100
+SPACE = 7  # px between staff lines
+LEFT, RIGHT = 60, 780  # px, of every system
+SYSTEMS = [(0, (80, 150)), (0, (300, 370)), (1, (120, 190))]  # image, top line of each staff
+QUARTER = 0.5  # s
+ROUNDING = 0.002  # s, by which the browser's clock may fall short of an onset
+ORNAMENT = "an ornament without a head"
+
+# One line a quarter: system, x of the upper head and its pitch, pitch of the lower head or None.
+# The last system is played twice; in between sounds an ornament that nobody printed.
+LINE = [
+    (0, 100, 76, 48), (0, 250, 74, None), (0, 330, 72, 52), (0, 560, 71, None),
+    (1, 110, 69, 53), (1, 300, 71, None), (1, 500, 72, 55), (1, 700, 74, None),
+    (2, 150, 79, 60), (2, 600, 77, 59),
+]  # fmt: skip
+ORNAMENT_AT = len(LINE)
+REPEAT_AT = ORNAMENT_AT + 1
+PLAYED = [*LINE, None, *LINE[8:]]
+
+
+def height(system: int, staff: int, pitch: int) -> float:
+    """Some height on the staff, px; its pitch does not matter here."""
+    return SYSTEMS[system][1][staff] + SPACE * (1 + pitch % 4 / 2)
+
+
+def draw_image(number: int, heads: list[dict]) -> bytes:
+    """A page with staff lines and round black heads."""
+    image = Image.new("L", (835, 520), 255)
+    pen = ImageDraw.Draw(image)
+    for where, tops in SYSTEMS:
+        for top in tops if where == number else ():
+            for line in range(5):
+                pen.line((LEFT, top + line * SPACE, RIGHT, top + line * SPACE), fill=0)
+    for head in heads:
+        if head["image"] == number:
+            x, y = head["x"], head["y"]
+            pen.ellipse((x - 5, y - 4, x + 5, y + 4), fill=0)
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def score() -> tuple[list[dict], list[dict]]:
+    """Rows of NOTEHEADS and NOTES."""
+    heads, printed = [], {}
+    for moment, (system, x, upper, lower) in enumerate(LINE):
+        for staff, pitch in ((0, upper), (1, lower)):
+            if pitch is not None:
+                printed[moment, staff] = len(heads)
+                heads.append({
+                    "piece_id": PIECE, "head_id": len(heads), "image": SYSTEMS[system][0],
+                    "system": system, "staff": staff, "x": x + 3.0 * staff,
+                    "y": height(system, staff, pitch), "width": 10.0, "height": 8.0,
+                    "pitch": pitch, "moment": float(moment), "grace": False, "tied": False,
+                })  # fmt: skip
+    tied = heads[-1] | {"head_id": len(heads), "x": 700.0, "moment": 10.0, "tied": True}
+    heads.append(tied)
+    notes = []
+
+    def sound(quarter, pitch, head_id, reason=None):
+        notes.append({
+            "piece_id": PIECE, "note_id": len(notes), "onset": float(quarter),
+            "onset_s": quarter * QUARTER, "duration": 1.0, "duration_s": QUARTER,
+            "pitch": pitch, "head_id": head_id, "reason": reason,
+        })  # fmt: skip
+
+    for quarter, played in enumerate(PLAYED):
+        if played is None:
+            sound(quarter, 90, None, ORNAMENT)
+            continue
+        moment = LINE.index(played)
+        for staff, pitch in ((0, played[2]), (1, played[3])):
+            if pitch is not None:
+                sound(quarter, pitch, printed[moment, staff])
+    return heads, notes
+
+
+def frequency(pitch: int) -> float:
+    return 440 * 2 ** ((pitch - 69) / 12)
+
+
+def sing(notes: list[dict]) -> np.ndarray:
+    """Every note as a pure tone, loudest where it begins."""
+    sound = np.zeros(int((len(PLAYED) * QUARTER + 1) * RATE), np.float32)
+    for note in notes:
+        t = np.arange(int(QUARTER * RATE)) / RATE
+        start = int(note["onset_s"] * RATE)
+        tone = 0.2 * np.exp(-4 * t) * np.sin(2 * np.pi * frequency(note["pitch"]) * t)
+        sound[start : start + len(t)] += tone
+    return sound
+
+
+def write_data(folder: Path, recording: bool = True) -> None:
+    """A data set of one batch: a good piece, one left out in selection, one not engraved."""
+    heads, notes = score()
+    write = {
+        "pieces": [
+            {"piece_id": PIECE, "title": TITLE, "composer": "J. S. Bach", "split": "test",
+             "collection": "piano", "licence": "Public Domain"},
+            {"piece_id": "silent", "reason": "no score"},
+            {"piece_id": "broken"},
+        ],
+        "engraved": [{"piece_id": PIECE}, {"piece_id": "broken", "reason": "LilyPond: time limit"}],
+        "images": [
+            {"piece_id": PIECE, "image": number, "png": draw_image(number, heads),
+             "width": 835, "height": 520}
+            for number in range(2)
+        ],
+        "systems": [
+            {"piece_id": PIECE, "system": number, "image": image, "left": LEFT, "right": RIGHT,
+             "top": tops, "bottom": [top + 4 * SPACE for top in tops]}
+            for number, (image, tops) in enumerate(SYSTEMS)
+        ],
+        "noteheads": heads,
+        "notes": notes,
+        "performances/sines/1.0": [
+            {"piece_id": PIECE, "font": "sines", "rho": 1.0, "audio": "minuet.flac"}
+        ],
+    }  # fmt: skip
+    for name, rows in write.items():
+        schema = getattr(tables, name.split("/")[0].upper())
+        tables.write(rows, schema, folder / name / "0.parquet")
+    if recording:
+        audio = folder / "audio/sines/1.0/0"
+        audio.mkdir(parents=True)
+        soundfile.write(audio / "minuet.flac", sing(notes), RATE)
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory):
+    """The page, made on the command line from among all results."""
+    folder = tmp_path_factory.mktemp("inspect")
+    write_data(folder / "results/piano/data/piano")
+    command = [sys.executable, "-m", "pipeline", "inspect", PIECE, "--out", "page.html"]
+    subprocess.run(command, cwd=folder, check=True)
+    return folder / "page.html"
+
+
+def content(html: Path) -> dict:
+    """What the page knows of the piece."""
+    return json.loads(re.search(r'id="piece">(.*?)</script>', html.read_text(), re.S)[1])
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.fail(
+            "the page is tested in a browser: install Chromium and its driver "
+            "(Debian: apt-get install chromium chromium-driver; `make test` tries to)"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-quic",
+        "no-first-run", "disable-background-networking", "disable-component-update",
+        "disable-sync", "force-device-scale-factor=1", "window-size=1000,800",
+        "force-prefers-reduced-motion",
+        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):  # fmt: skip
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    session = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield session
+    session.quit()
+
+
+@pytest.fixture
+def page(browser, html):
+    """The page, loaded afresh, its sound ready; a test must leave no complaint behind."""
+    browser.get(html.as_uri())
+    wait(lambda: browser.execute_script("return document.querySelector('audio').readyState >= 3"))
+    browser.execute_script(NOTE_SEEKS)
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def wait(condition, seconds: float = 10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+# where the recording was sent to, and whether it then played: no time is lost in asking
+NOTE_SEEKS = """
+    const audio = document.querySelector("audio");
+    window.seeks = [];
+    audio.addEventListener("seeking", () => seeks.push(audio.currentTime));
+"""
+
+
+def check_plays_from(page, onset: float) -> None:
+    """Assert that the recording was sent to a moment last, and goes on from there."""
+    wait(lambda: abs((page.execute_script("return seeks.at(-1)") or 0) - onset) < 0.02)
+    wait(lambda: now(page) > onset + 0.1)
+
+
+def now(page) -> float:
+    return page.execute_script("return document.querySelector('audio').currentTime")
+
+
+def head(page, number: int):
+    return page.find_element("css selector", f".head[data-head='{number}']")
+
+
+def press(page, key) -> None:
+    ActionChains(page).send_keys(key).perform()
+
+
+CURSOR = """
+    const audio = document.querySelector("audio"), cursor = document.querySelector(".cursor");
+    draw();
+    const page = cursor.ownerSVGElement;
+    return [audio.currentTime, [...document.querySelectorAll(".page svg")].indexOf(page),
+            +cursor.getAttribute("x") + cursor.getAttribute("width") / 2,
+            +cursor.getAttribute("y"), +cursor.getAttribute("height"),
+            [...document.querySelectorAll(".head.now")].map((head) => +head.dataset.head)];
+"""
+
+
+def expected(t: float) -> tuple[int, float]:
+    """System and x of the cursor at a time: from head to head, and to the end of a line."""
+    printed = [(q * QUARTER, one) for q, one in enumerate(PLAYED) if one]
+    index = max(i for i, (onset, _) in enumerate(printed) if onset <= t + ROUNDING)
+    onset, (system, x, *_) = printed[index]
+    until, goal = len(PLAYED) * QUARTER, RIGHT
+    if index + 1 < len(printed):
+        until, (following, goal_x, *_) = printed[index + 1]
+        if following == system:
+            goal = max(goal_x, x)
+    return system, x + (goal - x) * min((t - onset) / (until - onset), 1)
+
+
+def check_cursor(page) -> float:
+    """Assert that cursor and coloured heads are where they must be; gives the time."""
+    t, image, x, top, tall, lit = page.execute_script(CURSOR)
+    system, should = expected(t)
+    assert image == SYSTEMS[system][0]
+    assert x == pytest.approx(should, abs=2)
+    tops = SYSTEMS[system][1]
+    assert top < tops[0]
+    assert top + tall > tops[1] + 4 * SPACE
+    played = [*PLAYED, None, None, None][int((t + ROUNDING) / QUARTER)]  # at last the sound dies
+    heads, _ = score()
+    pitches = {heads[number]["pitch"] for number in lit}
+    assert pitches == ({played[2], played[3]} - {None} if played else set())
+    return t
+
+
+def test_the_page_is_whole_and_its_text_harmless(page, html):
+    text = html.read_text()
+    assert not re.search(r"""(src|href)\s*=\s*["']?(?!data:)[a-z]+:""", text)
+    fetched = "return performance.getEntriesByType('resource').map((one) => one.name)"
+    assert [url for url in page.execute_script(fetched) if not url.startswith("data:")] == []
+    assert page.title == TITLE
+    assert page.find_element("tag name", "h1").text == TITLE
+    facts = page.find_element("tag name", "header").text
+    for fact in ("2 pages", "3 systems", "17 noteheads", "21 notes", "Public Domain", "sines"):
+        assert fact in facts
+
+
+def test_marks_stand_on_the_ink(page):
+    """Seen on a screenshot: ink under the middle of each mark, paper to its left and right."""
+    heads, _ = score()
+    for image, svg in enumerate(page.find_elements("css selector", ".page svg")):
+        page.execute_script("arguments[0].scrollIntoView({behavior: 'instant'})", svg)
+        shot = Image.open(io.BytesIO(page.get_screenshot_as_png())).convert("L")
+        for one in heads:
+            if one["image"] != image:
+                continue
+            box = page.execute_script(
+                "return arguments[0].getBoundingClientRect().toJSON()", head(page, one["head_id"])
+            )
+            x, y = box["left"] + box["width"] / 2, box["top"] + box["height"] / 2
+            assert shot.getpixel((x, y)) < 150  # black, or coloured because it sounds
+            if one["pitch"] % 2:  # between two lines
+                assert shot.getpixel((x - 9, y)) > 200 < shot.getpixel((x + 9, y))
+            frame = page.execute_script("return arguments[0].getBoundingClientRect().toJSON()", svg)
+            assert x - frame["left"] == pytest.approx(one["x"], abs=0.1)
+            assert y - frame["top"] == pytest.approx(one["y"], abs=0.1)
+
+
+def test_the_sound_is_in_time_with_the_notes(html):
+    """Just after each onset the tone of the note that begins is there, and was not before."""
+    _, audio = content(html)["audio"].split(",")
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(audio)))
+    assert len(samples) == len(sing([]))
+    _, notes = score()
+    for note in notes:
+        at = round(note["onset_s"] * rate)
+        wave = np.exp(-2j * np.pi * frequency(note["pitch"]) * np.arange(2205) / rate)
+        after = abs((samples[at : at + 2205] * wave).mean())
+        before = abs((samples[at - 2205 : at] * wave).mean()) if at else 0
+        assert after > 0.06
+        assert before < 0.02
+
+
+def test_a_click_on_a_head_plays_from_its_note(page):
+    heads, _ = score()
+    for number in (5, 0, 13):
+        head(page, number).click()
+        check_plays_from(page, heads[number]["moment"] * QUARTER)
+        check_cursor(page)
+
+
+def test_a_head_that_sounds_twice_is_heard_in_turn(page):
+    last = max(one["head_id"] for one in score()[0] if not one["tied"])
+    for onset in (9 * QUARTER, 12 * QUARTER, 9 * QUARTER):
+        head(page, last).click()
+        check_plays_from(page, onset)
+
+
+def test_a_tied_head_has_no_sound_of_its_own(page):
+    tied = head(page, len(score()[0]) - 1)
+    tied.click()
+    assert now(page) == 0
+    assert "silent" in tied.get_attribute("class")
+
+
+def test_the_cursor_runs_along(page):
+    place = partial(
+        page.execute_script, "return document.querySelector('.cursor').getAttribute('x')"
+    )
+    page.find_element("id", "play").click()
+    for _ in range(3):
+        before = place()
+        wait(lambda before=before: place() != before)
+    times = []
+    while not times or times[-1] < 2.3:  # over a change of system
+        times.append(check_cursor(page))
+        time.sleep(0.05)
+    assert times == sorted(times)
+
+
+def test_the_cursor_is_right_at_every_moment(page):
+    """Across pages, over the note without a head, back in the repeat, to the end of the line."""
+    for t in np.arange(0, len(PLAYED) * QUARTER, 0.13):
+        page.execute_script("document.querySelector('audio').currentTime = arguments[0]", t)
+        assert check_cursor(page) == pytest.approx(t, abs=1e-3)
+
+
+def test_arrow_keys_step_from_onset_to_onset(page):
+    for quarter in (1, 2, 3, 4):
+        press(page, Keys.ARROW_RIGHT)
+        assert now(page) == pytest.approx(quarter * QUARTER, abs=1e-3)
+        check_cursor(page)
+    for quarter in (3, 2):
+        press(page, Keys.ARROW_LEFT)
+        assert now(page) == pytest.approx(quarter * QUARTER, abs=1e-3)
+    for _ in range(30):  # and no further than the ends
+        press(page, Keys.ARROW_RIGHT)
+    assert now(page) == pytest.approx((len(PLAYED) - 1) * QUARTER, abs=1e-3)
+
+
+@pytest.mark.parametrize("focus", ["body", "#play"])
+def test_the_space_bar_plays_and_pauses(page, focus):
+    paused = partial(page.execute_script, "return document.querySelector('audio').paused")
+    page.execute_script("document.querySelector(arguments[0]).focus()", focus)
+    assert paused()
+    press(page, Keys.SPACE)
+    wait(lambda: now(page) > 0.2)
+    assert not paused()
+    press(page, Keys.SPACE)
+    assert paused()
+    assert page.execute_script("return scrollY") == 0
+
+
+def test_the_page_scrolls_after_the_cursor(page):
+    for _ in range(8):  # to the first onset of the second page
+        press(page, Keys.ARROW_RIGHT)
+    box = partial(
+        page.execute_script,
+        "return document.querySelector('.cursor').getBoundingClientRect().toJSON()",
+    )
+    wait(lambda: box()["top"] > 60 and box()["bottom"] < page.execute_script("return innerHeight"))
+    assert page.execute_script("return scrollY") > 200
+
+
+def test_a_note_without_a_head_is_listed_with_its_reason(page):
+    loose = page.find_element("class name", "loose")
+    assert "1 note without a head" in loose.text
+    assert ORNAMENT in loose.text
+    button = loose.find_element("tag name", "button")
+    onset = ORNAMENT_AT * QUARTER
+    assert f"{onset:.3f} s" in button.text
+    button.send_keys(Keys.SPACE)  # a button answers to the space bar itself, and to a click
+    check_plays_from(page, onset)
+
+
+def test_hovering_tells_pitch_onset_and_staff(page):
+    hint = page.find_element("id", "hint")
+    last = max(one["head_id"] for one in score()[0] if not one["tied"])
+    ActionChains(page).move_to_element(head(page, last)).perform()
+    wait(hint.is_displayed)
+    for fact in ("B3", "onset 4.500, 6.000 s", "staff 2 of 2, system 3", "pitch 59"):
+        assert fact in hint.text
+        assert fact in head(page, last).accessible_name
+    ActionChains(page).move_to_element(page.find_element("tag name", "h1")).perform()
+    wait(lambda: not hint.is_displayed())
+
+
+def test_without_a_recording_the_notes_are_played_now(tmp_path):
+    write_data(tmp_path, recording=False)
+    inspect(PIECE, tmp_path, tmp_path / "page.html", rho=2.0)
+    found = content(tmp_path / "page.html")
+    assert found["sound"] == "TimGM6mb, rho = 2"
+    assert found["duration_s"] == pytest.approx(len(PLAYED) * QUARTER / 2 + 1)
+    assert found["notes"][-1]["onset_s"] == (len(PLAYED) - 1) * QUARTER / 2
+    samples, _ = soundfile.read(io.BytesIO(base64.b64decode(found["audio"].split(",")[1])))
+    assert np.abs(samples).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    "piece, said",
+    [
+        ("BachJS/minuett", "no piece 'BachJS/minuett' among the 3 .* did you mean BachJS/minuet"),
+        ("silent", "piece 'silent' was left out in selection: no score"),
+        ("broken", "piece 'broken' was not engraved: LilyPond: time limit"),
+    ],
+)
+def test_a_piece_that_cannot_be_shown_says_why(tmp_path, piece, said):
+    write_data(tmp_path, recording=False)
+    with pytest.raises(ValueError, match=said):
+        inspect(piece, tmp_path, tmp_path / "page.html")
+
+
+def test_a_sound_font_file_plays_although_there_is_a_recording(tmp_path):
+    write_data(tmp_path)
+    inspect(PIECE, tmp_path, tmp_path / "page.html", font_file="pretty_midi:TimGM6mb.sf2")
+    assert content(tmp_path / "page.html")["sound"] == "TimGM6mb, rho = 1"
+
+
+def test_a_font_that_was_not_kept_is_named(tmp_path):
+    write_data(tmp_path)
+    with pytest.raises(ValueError, match=r"with font grand was kept; name .*--font_file"):
+        inspect(PIECE, tmp_path, tmp_path / "page.html", font="grand")
+
+
+def test_a_piece_of_two_data_sets_asks_for_one(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        write_data(tmp_path / f"results/data/{name}", recording=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="results/data/a, results/data/b; choose with --data"):
+        inspect(PIECE)

@@ -1,0 +1,56 @@
+"""The join of print and sound where a place in the source does not settle it alone."""
+
+from fractions import Fraction as F
+
+from pipeline.engraving import link, svg
+from pipeline.engraving.note_log import Note
+
+
+def head(where, moment, pitch=60):
+    return svg.Head(where, pitch, 0, 0, 0, F(moment), F(0), 0.0, 0.0, 1.0, 1.0)
+
+
+def note(where, onset, moment=None, pitch=60):
+    when = F(onset if moment is None else moment)
+    return Note(F(onset), F(1), pitch, where, (when, F(0)), 0)
+
+
+def test_a_head_that_is_repeated_sounds_twice():
+    linked, reasons = link.link([note("a", 0), note("a", 4)], [head("a", 0)])
+    assert linked == [0, 0]
+    assert reasons == [None, None]
+
+
+def test_music_printed_twice_from_one_place_goes_by_its_passage():
+    """A theme, b in between, the theme again: unfolded, everything is played twice over."""
+    heads = [head("a", 0), head("b", 1), head("a", 2), head("c", 3)]
+    notes = [
+        note(place, 4 * turn + n) for turn in (0, 1) for n, place in enumerate(["a", "b", "a", "c"])
+    ]
+    assert link.link(notes, heads)[0] == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def test_print_and_sound_may_be_two_copies_of_the_music():
+    heads = [head("print:1", 0), head("print:2", 1, pitch=62)]
+    notes = [note("midi:1", 0), note("midi:2", 1, pitch=62), note("midi:3", 2, pitch=64)]
+    linked, reasons = link.link(notes, heads)
+    assert linked == [0, 1, None]
+    assert reasons == [None, None, link.NO_HEAD]
+
+
+def test_a_copy_that_sounds_again_sounds_from_the_same_heads():
+    heads = [head("print:1", 0), head("print:2", 1, pitch=62)]
+    notes = [note(f"midi:{n % 2}", n, pitch=(60, 62)[n % 2]) for n in range(4)]
+    assert link.link(notes, heads)[0] == [0, 1, 0, 1]
+
+
+def test_a_note_without_a_head_takes_no_head_of_another():
+    """A trill written out for the ear: its first tone has the pitch of the printed note."""
+    linked, reasons = link.link([note("a", 0), note("trill", 0)], [head("a", 0)])
+    assert linked == [0, None]
+    assert reasons[1] == link.NO_HEAD
+
+
+def test_equal_pitches_elsewhere_are_no_match():
+    linked, _ = link.link([note("x", 1)], [head("a", 0), head("b", 2)])
+    assert linked == [None]

@@ -1,0 +1,306 @@
+"""What FluidSynth plays for us: the right notes at the right time, the same every time."""
+
+import math
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline import tables, tempo
+from pipeline.constants import AUDIO_RATE_HZ, RETRIEVAL, TAIL_S, onset_frame
+from pipeline.reading.catalogue import font_path
+from pipeline.spectrogram import load, spectrogram
+from pipeline.synthesize import (
+    Instrument,
+    Note,
+    Unplayable,
+    loudness,
+    normalise,
+    render,
+    synthesize,
+)
+
+FONT = "pretty_midi:TimGM6mb.sf2"
+SCALE = [Note(0.5 * step, 0.5, 60 + 2 * step) for step in range(4)]
+TEMPI = pytest.mark.parametrize("rho", [0.5, 1.0, 2.0])
+
+
+@pytest.fixture(scope="module")
+def piano():
+    with Instrument(font_path(FONT)) as instrument:
+        yield instrument
+
+
+def write_notes(path, pieces: dict[str, list[Note]]) -> None:
+    """A table of NOTES; a quarter note lasts half a second."""
+    rows = [
+        {
+            "piece_id": piece_id,
+            "note_id": note_id,
+            "onset": 2 * note.onset_s,
+            "duration": 2 * note.duration_s,
+            "onset_s": note.onset_s,
+            "duration_s": note.duration_s,
+            "pitch": note.pitch,
+            "head_id": note_id,
+        }
+        for piece_id, notes in pieces.items()
+        for note_id, note in enumerate(notes)
+    ]
+    tables.write(rows, tables.NOTES, path)
+
+
+def play(
+    tmp_path,
+    pieces,
+    loudness_db=None,
+    rho="1.0",
+    font=FONT,
+    bank=0,
+    preset=0,
+    name="piano",
+    seed=0,
+    splits=("train",),
+    split_of=None,
+) -> list[dict]:
+    """Run the stage; the rows of its table. Audio lies in tmp_path / audio.
+
+    Pieces are in the split `split_of` says, or in train.
+    """
+    write_notes(tmp_path / "notes.parquet", pieces)
+    known = [{"piece_id": i, "split": (split_of or {}).get(i, "train")} for i in pieces]
+    tables.write(known, tables.PIECES, tmp_path / "pieces.parquet")
+    out = tmp_path / "performances.parquet"
+    synthesize(
+        tmp_path / "notes.parquet",
+        tmp_path / "pieces.parquet",
+        list(splits),
+        name,
+        font,
+        bank,
+        preset,
+        str(rho),
+        seed,
+        loudness_db,
+        tmp_path / "audio",
+        out,
+    )
+    return tables.read(out, tables.PERFORMANCES).to_pylist()
+
+
+@TEMPI
+@pytest.mark.parametrize("onset_s", [0.0, 0.1234, 1.0, 3.21])
+def test_a_note_starts_on_time(piano, onset_s, rho):
+    """Before it there is silence; within 3 ms the hammer has struck."""
+    samples = render([Note(onset_s, 0.5, 72)], piano, rho)
+    first = np.flatnonzero(np.abs(samples) > 1e-6)[0]
+    heard = np.flatnonzero(np.abs(samples) > 0.05 * np.abs(samples).max())[0]
+    assert first >= onset_s / rho * AUDIO_RATE_HZ - 32
+    assert heard <= onset_s / rho * AUDIO_RATE_HZ + 32 + 0.003 * AUDIO_RATE_HZ
+
+
+@TEMPI
+def test_every_note_of_a_scale_rises_in_its_frame(tmp_path, rho):
+    """Its fundamental is new in the window that holds the onset, and not in one that ends before.
+
+    Frame i covers [i, i + 1.86] / fps; the frame after the onset's hears the note in full.
+    """
+    play(tmp_path, {"scale": SCALE}, rho=rho)
+    heard = 10 ** spectrogram(load(tmp_path / "audio" / "scale.flac"), RETRIEVAL) - 1
+    for note in SCALE:
+        tone = np.sin(2 * np.pi * 440 * 2 ** ((note.pitch - 69) / 12) * np.arange(22_050) / 22_050)
+        bin_of_note = spectrogram(tone, RETRIEVAL)[3].argmax()
+        frame = onset_frame(note.onset_s / rho, RETRIEVAL.fps)
+        before = heard[max(frame - 2, 0), bin_of_note] if frame >= 2 else 0.0
+        assert heard[frame, bin_of_note] > 4 * before
+        assert heard[frame, bin_of_note] > 0.5
+
+
+@TEMPI
+def test_pitch_does_not_follow_tempo(piano, rho):
+    samples = render([Note(0.0, 2.0, 69)], piano, rho)[: AUDIO_RATE_HZ // 2]
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    assert spectrum.argmax() * 2 == pytest.approx(440, abs=4)  # bins lie 2 Hz apart
+
+
+@TEMPI
+def test_a_recording_ends_after_the_last_note(piano, rho):
+    samples = render(SCALE, piano, rho)
+    assert len(samples) == math.ceil((2.0 / rho + TAIL_S) * AUDIO_RATE_HZ)
+    assert loudness(samples[-4_410:]) < loudness(samples) - 30  # it has died away
+
+
+def test_a_piece_sounds_the_same_whatever_was_played_before(piano):
+    alone = render(SCALE, piano)
+    render([Note(0.0, 0.7, 40), Note(0.1, 0.9, 47)], piano, rho=1.37)
+    np.testing.assert_array_equal(render(SCALE, piano), alone)
+    with Instrument(font_path(FONT)) as another:
+        np.testing.assert_array_equal(render(SCALE, another), alone)
+
+
+def test_a_repeated_key_is_released_and_struck_again(piano):
+    repeated = [Note(0.0, 0.5, 60), Note(0.5, 0.5, 60)]
+    samples = render(repeated, piano)
+    half = AUDIO_RATE_HZ // 2
+    before, after = samples[half - 4_410 : half], samples[half : half + 4_410]
+    assert loudness(after) > loudness(before) + 3
+    assert loudness(samples[-4_410:]) < loudness(samples) - 30  # the second one ends too
+
+
+def test_a_key_struck_again_before_its_release_keeps_its_second_length(piano):
+    overlapping = render([Note(0.0, 1.0, 60), Note(0.5, 2.0, 60)], piano)
+    apart = render([Note(0.0, 0.5, 60), Note(0.5, 2.0, 60)], piano)
+    np.testing.assert_array_equal(overlapping, apart)
+
+
+def test_two_voices_on_one_key_are_one_stroke(piano):
+    unison = render([Note(0.0, 0.5, 60), Note(0.0, 1.0, 60)], piano)
+    np.testing.assert_array_equal(unison, render([Note(0.0, 1.0, 60)], piano))
+
+
+def test_another_preset_is_another_sound(piano):
+    with Instrument(font_path(FONT), bank=0, preset=19) as organ:
+        assert not np.array_equal(render(SCALE, organ), render(SCALE, piano))
+
+
+@pytest.mark.parametrize(
+    ("notes", "reason"),
+    [
+        ([], "no notes"),
+        ([Note(0.0, 4_000.0, 60)], "would last 4001 s; the limit is 3600 s"),
+        ([Note(math.nan, 1.0, 60)], "a note begins at nan s"),
+        ([Note(-1.0, 1.0, 60)], "a note begins at -1.0 s"),
+        ([Note(0.0, math.inf, 60)], "a note lasts inf s"),
+        ([Note(0.0, 1.0, 128)], "a note has the pitch 128"),
+    ],
+)
+def test_what_cannot_be_played(piano, notes, reason):
+    with pytest.raises(Unplayable, match=reason):
+        render(notes, piano)
+
+
+def test_a_sine_at_full_scale_lies_three_decibels_below_it():
+    sine = np.sin(2 * np.pi * np.arange(44_100) / 100)
+    assert loudness(sine) == pytest.approx(-3.01, abs=0.01)
+    assert loudness(np.zeros(10)) == -math.inf
+    assert loudness(normalise(sine, -23.0)) == pytest.approx(-23.0)
+    assert np.abs(normalise(sine, 6.0)).max() == pytest.approx(1.0)
+
+
+def test_synthesize_writes_one_flac_a_piece(tmp_path):
+    rows = play(tmp_path, {"tunes/one": SCALE, "tunes/two": SCALE[:2]}, rho=2.0)
+    assert [row["audio"] for row in rows] == ["tunes__one.flac", "tunes__two.flac"]
+    assert sorted(path.name for path in (tmp_path / "audio").iterdir()) == [
+        "tunes__one.flac",
+        "tunes__two.flac",
+    ]
+    for row, seconds in zip(rows, (2.0, 1.5), strict=True):
+        info = soundfile.info(tmp_path / "audio" / row["audio"])
+        assert (info.format, info.subtype, info.samplerate, info.channels) == (
+            "FLAC",
+            "PCM_16",
+            44_100,
+            1,
+        )
+        assert info.duration == pytest.approx(seconds, abs=1e-4)
+        assert row["duration_s"] == pytest.approx(seconds, abs=1e-4)
+        assert (row["font"], row["rho"], row["reason"]) == ("piano", 2.0, None)
+
+
+@pytest.mark.parametrize("target_db", [None, -25.0])
+def test_synthesize_records_the_loudness_and_reaches_the_target(tmp_path, target_db):
+    (row,) = play(tmp_path, {"scale": SCALE}, loudness_db=target_db)
+    samples, _ = soundfile.read(tmp_path / "audio" / "scale.flac")
+    measured_db = 10 * np.log10(np.mean(samples**2))
+    assert row["loudness_db"] == pytest.approx(measured_db, abs=0.02)
+    if target_db is not None:
+        assert measured_db == pytest.approx(target_db, abs=0.02)
+
+
+def test_a_bad_piece_is_recorded_and_the_batch_goes_on(tmp_path):
+    pieces = {"first": SCALE, "endless": [Note(0.0, 1e6, 60)], "last": SCALE}
+    rows = play(tmp_path, pieces)
+    assert [row["audio"] for row in rows] == ["first.flac", None, "last.flac"]
+    assert rows[1]["reason"] == "would last 1000001 s; the limit is 3600 s"
+    assert len(list((tmp_path / "audio").iterdir())) == 2
+
+
+def test_keys_that_a_font_leaves_silent_are_a_reason(tmp_path):
+    """A drum kit has no drum on the lowest key."""
+    (row,) = play(tmp_path, {"low": [Note(0.0, 1.0, 0)]}, bank=128, loudness_db=-20.0)
+    assert row["reason"] == "the sound font is silent at these pitches"
+
+
+def test_an_empty_batch_is_no_failure(tmp_path):
+    assert play(tmp_path, {}) == []
+    assert list((tmp_path / "audio").iterdir()) == []
+
+
+def test_a_second_run_replaces_the_first(tmp_path):
+    play(tmp_path, {"old": SCALE[:1]})
+    play(tmp_path, {"new": SCALE[:1]})
+    assert [path.name for path in (tmp_path / "audio").iterdir()] == ["new.flac"]
+
+
+def test_a_font_plays_the_pieces_of_its_splits_only(tmp_path):
+    pieces = {"one": SCALE, "two": SCALE, "three": SCALE}
+    split_of = {"one": "train", "two": "test", "three": "valid"}
+    rows = play(tmp_path, pieces, split_of=split_of, splits=["train", "valid"])
+    assert [row["piece_id"] for row in rows] == ["one", "three"]
+    assert play(tmp_path, pieces, split_of=split_of, splits=["extra"]) == []
+    assert list((tmp_path / "audio").iterdir()) == []
+
+
+def test_each_piece_draws_its_tempo_from_a_range(tmp_path):
+    """A scale of two seconds lasts 2 / rho, and the ratio drawn is in the table."""
+    rows = play(tmp_path, {"one": SCALE, "two": SCALE}, rho="0.9-1.1")
+    assert rows[0]["rho"] != rows[1]["rho"]
+    for row in rows:
+        assert 0.9 <= row["rho"] <= 1.1
+        assert row["duration_s"] == pytest.approx(2.0 / row["rho"] + TAIL_S, abs=1e-4)
+
+
+def test_what_is_drawn_follows_from_seed_piece_and_font_alone(tmp_path):
+    def drawn(pieces=("one", "two"), **settings):
+        rows = play(tmp_path, dict.fromkeys(pieces, SCALE[:1]), rho="0.5-2", **settings)
+        return {row["piece_id"]: row["rho"] for row in rows}
+
+    first = drawn()
+    assert drawn() == first
+    assert drawn(pieces=("two",))["two"] == first["two"]
+    assert drawn(seed=1)["one"] != first["one"]
+    assert drawn(name="organ")["one"] != first["one"]
+
+
+def test_draws_are_spread_evenly():
+    """Of 2,000 pieces a tenth lies in each tenth of the range, give or take three deviations."""
+    ratios = [tempo.drawn("0.9-1.1", 2016, f"piece{number}", "piano") for number in range(2_000)]
+    counts, _ = np.histogram(ratios, bins=10, range=(0.9, 1.1))
+    assert counts.sum() == 2_000
+    assert np.abs(counts - 200).max() < 3 * math.sqrt(2_000 * 0.1 * 0.9)
+
+
+@pytest.mark.parametrize(
+    "rho",
+    ["0.0", "-1.0", "nan", "inf", "1.1-0.9", "0-1", "0.9-", "0.9-1.1-1.3", "0.9-inf", "fast", ""],
+)
+def test_a_tempo_ratio_is_above_zero(tmp_path, rho):
+    with pytest.raises(ValueError, match="a tempo ratio must be above 0"):
+        play(tmp_path, {"scale": SCALE}, rho=rho)
+
+
+def test_fonts_that_do_not_serve_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"gone\.sf2: no file "):
+        play(tmp_path, {"scale": SCALE}, font="gone.sf2")
+    with pytest.raises(FileNotFoundError, match=r"pretty_midi:gone\.sf2: no file "):
+        play(tmp_path, {"scale": SCALE}, font="pretty_midi:gone.sf2")
+    with pytest.raises(FileNotFoundError, match="package 'no_such_package' is not installed"):
+        play(tmp_path, {"scale": SCALE}, font="no_such_package:a.sf2")
+    cut = tmp_path / "cut.sf2"
+    cut.write_bytes(font_path(FONT).read_bytes()[:100_000])
+    with pytest.raises(ValueError, match=r"cut\.sf2: not readable as SF2 or SF3"):
+        play(tmp_path, {"scale": SCALE}, font=str(cut))
+    with pytest.raises(ValueError, match=r"TimGM6mb\.sf2: no preset 99 in bank 7"):
+        play(tmp_path, {"scale": SCALE}, bank=7, preset=99)
+    assert not (tmp_path / "audio").exists()
+    assert not (tmp_path / "performances.parquet").exists()

@@ -1,0 +1,79 @@
+"""A tiny data set as its tables: three pieces, two splits, one of them with two performances."""
+
+from pathlib import Path
+
+from pipeline import tables
+from tests.support import staves
+
+PIECES = {  # piece: split, composer, onsets (s), notes that have no head
+    "waltz": ("train", "Schubert", [0.0, 0.5, 1.0, 1.0, 1.5], 2),
+    "march": ("train", "Schumann", [0.0, 1.0, 2.0], 0),
+    "fugue": ("test", "Bach", [0.0, 0.25, 0.51, 0.52], 0),
+}
+LEFT_OUT = {"song": "not for piano: Voice", "duo": "not for piano: Violin", "none": "no score"}
+NO_HEAD = "an ornament: trill"
+
+
+def note(piece_id: str, number: int, onset_s: float, headless: int) -> dict:
+    """A note of half a second; the first `headless` of a piece have no head."""
+    head = {"head_id": None, "reason": NO_HEAD} if number < headless else {"head_id": number}
+    return {"piece_id": piece_id, "onset_s": onset_s, "duration_s": 0.5, **head}
+
+
+def write(folder: Path, failed: dict[str, str] | None = None) -> dict[str, list[Path]]:
+    """Write the tables that the card reads; gives the files by table.
+
+    `failed` are further pieces and why engraving failed.
+    """
+    failed = failed or {}
+
+    def one(name: str, schema, rows) -> list[Path]:
+        path = folder / name / "0.parquet"
+        tables.write(rows, schema, path)
+        return [path]
+
+    kept = [
+        {"piece_id": i, "split": split, "composer": composer, "licence": "CC0"}
+        for i, (split, composer, *_) in PIECES.items()
+    ]
+    others = [{"piece_id": i, "split": "train", "reason": why} for i, why in LEFT_OUT.items()]
+    later = [{"piece_id": i, "split": "valid", "licence": "CC0"} for i in failed]
+    numbers = {"images": 2, "systems": 6, "noteheads": 10, "notes": 8}
+    numbers |= {"off_ink": 1, "midi_frames": 5}
+    played = [("waltz", 1.0), ("waltz", 2.0), ("march", 1.0), ("fugue", 1.0)]
+    shards = [
+        staves.write_shard(
+            folder / "shards" / split / "0.parquet",
+            [
+                staves.performance(piece_id, split=split, rho=rho)
+                for piece_id, rho in played
+                if PIECES[piece_id][0] == split
+            ],
+        )
+        for split in ("train", "valid", "test")
+    ]
+    staves.write_shard(folder / "shards" / "train" / "1.parquet", [])  # nothing of it is played
+    return {
+        "pieces": one("pieces", tables.PIECES, [*kept, *others, *later]),
+        "engraved": one(
+            "engraved",
+            tables.ENGRAVED,
+            [{"piece_id": i, **numbers} for i in PIECES]
+            + [{"piece_id": i, "reason": why} for i, why in failed.items()],
+        ),
+        "notes": one(
+            "notes",
+            tables.NOTES,
+            [
+                note(i, number, onset_s, headless)
+                for i, (_, _, onsets, headless) in PIECES.items()
+                for number, onset_s in enumerate(onsets)
+            ],
+        ),
+        "performances": one(
+            "performances",
+            tables.PERFORMANCES,
+            [{"piece_id": i, "rho": rho, "duration_s": 720.0} for i, rho in played],
+        ),
+        "shards": shards,
+    }
