@@ -58,7 +58,7 @@ def made_up() -> Examples:
         start=SILENCE_FRAMES + np.arange(PIECES) * (FRAMES + SILENCE_FRAMES),
         frames=np.full(PIECES, FRAMES),
         font=["noise"] * PIECES,
-        rho=np.ones(PIECES, np.float32),
+        tempo_ratio=np.ones(PIECES, np.float32),
         piece=piece,
         performance=piece,
         note_id=np.tile(np.arange(ONSETS), PIECES),

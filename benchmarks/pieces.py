@@ -17,7 +17,7 @@ from pipeline.sandbox import lilypond
 
 PIECES = 20
 FONT = "pretty_midi:TimGM6mb.sf2"
-SOURCE = {"source": "music21-piano", "layout": "pages", "collection": "piano", "take": 1.0}
+SOURCE = {"source": "music21-piano", "layout": "pages", "collection": "piano", "fraction": 1.0}
 
 
 def chosen(folder: Path) -> Path:
@@ -27,8 +27,8 @@ def chosen(folder: Path) -> Path:
     select.select(
         **SOURCE,
         downloads=str(folder),
-        batch=0,
-        batches=1,
+        chunk=0,
+        chunks=1,
         shares={"train": 1, "valid": 0, "test": 0},
         seed=0,
         unconfined="warn",
@@ -80,7 +80,7 @@ def ours(pieces: Path, folder: Path) -> dict[str, float]:
         FONT,
         bank=0,
         preset=0,
-        rho="1.0",
+        tempo_ratio="1.0",
         seed=0,
         loudness_db=None,
         audio=folder / "audio",

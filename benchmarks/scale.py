@@ -1,6 +1,6 @@
 """What the data half costs a piece, from a hundred to ten thousand: `python -m benchmarks.scale`.
 
-Tiny tunes of twelve notes, or tiny scores of two bars, a hundred a batch, from MIDI or LilyPond to
+Tiny tunes of twelve notes, or tiny scores of two bars, a hundred a chunk, from MIDI or LilyPond to
 shards. `python -m benchmarks.scale tunes|scores PICTURE SIZES...` measures other sizes and draws
 the cost of a piece: processor time of everything that the run starts, Snakemake too. The peer is a
 loop of Python that runs now and then beside it (`probe_ms`), since a machine's speed swings;
@@ -68,7 +68,7 @@ def prepare(folder: Path, kind: str, pieces: int) -> None:
     draw = random.Random(0)
     for number in range(pieces):
         write(draw, folder / "pieces" / f"piece{number:06d}{suffix}")
-    settings = {"source": "pieces", "take": 1.0, "batches": max(1, pieces // PIECES_A_BATCH)}
+    settings = {"source": "pieces", "fraction": 1.0, "chunks": max(1, pieces // PIECES_A_BATCH)}
     config = {
         "collections": {"tunes": None, "piano": None} | {collection: settings},
         "fonts": {"electric": None, "bright": None},

@@ -1,4 +1,4 @@
-"""A batch in one process beside one `fluidsynth` program a file: `python -m benchmarks.synthesize`.
+"""A chunk in one process beside one `fluidsynth` program a file: `python -m benchmarks.synthesize`.
 
 Both play the same tunes with the same font to 44.1 kHz files. Without the program only ours runs.
 """
@@ -63,7 +63,7 @@ def one_process(font: str, folder: Path) -> float:
         font,
         bank=0,
         preset=0,
-        rho="1.0",
+        tempo_ratio="1.0",
         seed=0,
         loudness_db=None,
         audio=folder / "audio",

@@ -27,7 +27,7 @@ LATEX = {
     "^": r"\textasciicircum{}",
     "–": "--",
     "≤": r"$\leq$",
-    "ρ": r"$\rho$",
+    "ρ": r"$\tempo_ratio$",
     "→": r"$\to$",
 }
 

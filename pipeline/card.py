@@ -21,7 +21,7 @@ MEASURES = {  # of a split: key of the counts -> what the card calls it
     "noteheads": "noteheads",
     "notes": "notes that sound",
     "aligned": "aligned pairs of note and head",
-    "hours": "hours of music at rho = 1",
+    "hours": "hours of music at tempo ratio 1",
     "performances": "performances",
     "hours_played": "hours of audio, all performances",
     "onsets": "onsets, all performances",
@@ -148,7 +148,7 @@ def card(
     text = f"""{_front(name, splits)}
 # {name}: aligned audio and sheet images
 
-One row of a shard is a performance: a piece, a sound font, a tempo ratio rho (2 is twice as fast).
+One row of a shard is a performance: a piece, a sound font, a tempo ratio (2 is twice as fast).
 Units and meanings stand in the metadata of each Parquet column, and in `croissant.json`.
 
 {table(("", *splits), numbers)}

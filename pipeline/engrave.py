@@ -1,7 +1,7 @@
-"""Engrave a batch: one LilyPond compile a piece gives images, noteheads and sounding notes.
+"""Engrave a chunk: one LilyPond compile a piece gives images, noteheads and sounding notes.
 
 Print and sound are linked by the place in the source that both come from; no alignment is
-estimated. A piece that fails is recorded with its reason, and the batch goes on.
+estimated. A piece that fails is recorded with its reason, and the chunk goes on.
 """
 
 import re
@@ -93,7 +93,7 @@ def engrave(
     notes: Path,
     engraved: Path,
 ) -> None:
-    """Engrave the kept pieces of one batch.
+    """Engrave the kept pieces of one chunk.
 
     Reads a table of pieces; writes the tables of images, systems, noteheads and notes, and one that
     says of every piece how much was engraved or why nothing was. `layout` makes an image of each

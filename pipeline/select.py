@@ -20,9 +20,9 @@ def _draw(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 
-def batch_of(piece_id: str, batches: int) -> int:
-    """The batch that carries a piece; depends on nothing but its id."""
-    return int(_draw(piece_id) * batches)
+def chunk_of(piece_id: str, chunks: int) -> int:
+    """The chunk that carries a piece; depends on nothing but its id."""
+    return int(_draw(piece_id) * chunks)
 
 
 def drawn_split(piece_id: str, seed: int, shares: dict[str, float]) -> str:
@@ -69,7 +69,7 @@ def _check(found: melody.Melody, durations: set[Fraction]) -> None:
 
 
 def melody_row(item: catalogue.Item, durations: set[Fraction], tempo: float) -> dict:
-    """What the table of pieces says of a melody, but for its collection, split and batch."""
+    """What the table of pieces says of a melody, but for its collection, split and chunk."""
     try:
         found, notes = _read(item, durations, tempo)
         text = melody.lilypond(found)
@@ -85,7 +85,7 @@ def melody_row(item: catalogue.Item, durations: set[Fraction], tempo: float) -> 
 
 
 def whole_scores(chosen: list[catalogue.Item]) -> Iterator[dict]:
-    """What the table of pieces says of whole scores, but for their collection, split and batch."""
+    """What the table of pieces says of whole scores, but for their collection, split and chunk."""
     texts: dict[str, dict[str, str]] = {}
     reasons: dict[str, str] = {}
     for item in tqdm(chosen, desc="read", disable=None):
@@ -109,9 +109,9 @@ def select(
     downloads: str,
     collection: str,
     layout: str,
-    batch: int,
-    batches: int,
-    take: float,
+    chunk: int,
+    chunks: int,
+    fraction: float,
     shares: dict[str, float] | None,
     seed: int,
     unconfined: Literal["warn", "refuse"],
@@ -119,10 +119,10 @@ def select(
     durations: list[float] | None = None,
     tempo: float | None = None,
 ) -> None:
-    """Write the table of pieces of one batch of a collection.
+    """Write the table of pieces of one chunk of a collection.
 
     `downloads` holds what was fetched. `layout` is `staves` for melodies, `pages` for whole scores.
-    `take` is the share of the source's pieces that is looked at, drawn by id and seed.
+    `fraction` is the share of the source's pieces that is looked at, drawn by id and seed.
     `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
     piece without one is left out. For melodies, `durations` are the lengths a printed note may have
     (quarters), and `tempo` (quarters a minute) serves works that name none. Where convert-ly and
@@ -141,8 +141,8 @@ def select(
     splits = {
         item: drawn_split(item.piece_id, seed, shares) if shares else item.split
         for item in sources.items(source, downloads, layout)
-        if batch_of(item.piece_id, batches) == batch
-        and _draw(f"take:{seed}:{item.piece_id}") < take
+        if chunk_of(item.piece_id, chunks) == chunk
+        and _draw(f"take:{seed}:{item.piece_id}") < fraction
     }
     chosen = [item for item, split in splits.items() if split]
 
@@ -150,7 +150,7 @@ def select(
         if layout == sources.PAGES:
             yield from whole_scores(chosen)
         else:
-            for item in tqdm(chosen, desc=f"select {collection} {batch}", disable=None):
+            for item in tqdm(chosen, desc=f"select {collection} {chunk}", disable=None):
                 yield melody_row(item, allowed, tempo)
 
     def rows() -> Iterator[dict]:
@@ -162,7 +162,7 @@ def select(
                 "split": split,
                 "source": item.source,
                 "licence": licence,
-                "batch": batch,
+                "chunk": chunk,
                 **(next(contents) if split else {"reason": "in no split of its source"}),
             }
 

@@ -43,15 +43,17 @@ def passes(staves: list[int | None]) -> list[int]:
 
 
 def staff_onsets(
-    notes: list[dict], heads: dict[int, dict], rho: float, fps: float
+    notes: list[dict], heads: dict[int, dict], tempo_ratio: float, fps: float
 ) -> dict[str, list]:
     """Columns of SHARDS that describe the onsets of one performance of a tune (A 2.1, 3.2).
 
     An onset is an example where the excerpt that ends FRAMES_AFTER_ONSET frames after it lies
     within the recording and within this pass over its staff, and hears no later onset.
     """
-    frames = [constants.onset_frame(note["onset_s"] / rho, fps) for note in notes]
-    printed = [heads[note["head_id"]] if note["head_id"] is not None else None for note in notes]
+    frames = [constants.onset_frame(note["onset_s"] / tempo_ratio, fps) for note in notes]
+    printed = [
+        heads[note["notehead_id"]] if note["notehead_id"] is not None else None for note in notes
+    ]
     stretch = passes([head["image"] if head else None for head in printed])
     first: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -84,7 +86,11 @@ def staff_onsets(
 
 
 def strip_onsets(
-    notes: list[dict], heads: dict[int, dict], shifts: dict[int, int], rho: float, fps: float
+    notes: list[dict],
+    heads: dict[int, dict],
+    shifts: dict[int, int],
+    tempo_ratio: float,
+    fps: float,
 ) -> dict[str, list]:
     """Columns of SHARDS that describe the onsets of one performance of a piece on pages (B 3.2).
 
@@ -92,12 +98,12 @@ def strip_onsets(
     at once the highest. `shifts` brings each system's x from its page into the strip (px). Whether
     an entry lies far enough from the ends for a network's windows is left to training.
     """
-    printed = [note for note in notes if note["head_id"] is not None]
+    printed = [note for note in notes if note["notehead_id"] is not None]
     chosen: dict[int, dict] = {}
     for note in sorted(printed, key=lambda note: (note["onset_s"], -note["pitch"])):
-        chosen.setdefault(constants.onset_frame(note["onset_s"] / rho, fps), note)
+        chosen.setdefault(constants.onset_frame(note["onset_s"] / tempo_ratio, fps), note)
     frames = list(chosen)
-    shown = [heads[note["head_id"]] for note in chosen.values()]
+    shown = [heads[note["notehead_id"]] for note in chosen.values()]
     return {
         "note_id": [note["note_id"] for note in chosen.values()],
         "frame": frames,
@@ -118,7 +124,7 @@ class _Performance:
     systems: list[dict]
     heads: dict[int, dict]
     notes: list[dict]
-    rho: float
+    tempo_ratio: float
     fps: float
 
 
@@ -128,7 +134,7 @@ def _staves(played: _Performance) -> dict[str, list]:
         "images": [row["png"] for row in played.images],
         "left": [row["left"] for row in played.systems],
         "right": [row["right"] for row in played.systems],
-        **staff_onsets(played.notes, played.heads, played.rho, played.fps),
+        **staff_onsets(played.notes, played.heads, played.tempo_ratio, played.fps),
     }
 
 
@@ -142,7 +148,7 @@ def _strip(played: _Performance) -> dict[str, list] | None:
         "images": [svg.png(pixels)],
         "left": [0],
         "right": [pixels.shape[1]],
-        **strip_onsets(played.notes, played.heads, shifts, played.rho, played.fps),
+        **strip_onsets(played.notes, played.heads, shifts, played.tempo_ratio, played.fps),
     }
 
 
@@ -163,7 +169,7 @@ def shard(
     layout: Literal["staves", "pages"],
     out: dict[str, Path],
 ) -> None:
-    """Join the tables of one batch and one set of performances; `out` has a file for each split.
+    """Join the tables of one chunk and one set of performances; `out` has a file for each split.
 
     `layout` says what the images show: single staves, or pages that are cut into one strip. Pieces
     without a system are passed over. Systems too tall for a strip are cut, and reported.
@@ -183,13 +189,13 @@ def shard(
             piece_id = group["piece_id"][0].as_py()
             if split_of[piece_id] != split:
                 continue
-            rho, fps = group["rho"][0].as_py(), group["fps"][0].as_py()
+            tempo_ratio, fps = group["tempo_ratio"][0].as_py(), group["fps"][0].as_py()
             performance = _Performance(
                 shown[piece_id],
                 lines[piece_id],
-                {head["head_id"]: head for head in heads[piece_id]},
+                {head["notehead_id"]: head for head in heads[piece_id]},
                 sounding[piece_id],
-                round(rho, RHO_DECIMALS),
+                round(tempo_ratio, RHO_DECIMALS),
                 fps,
             )
             columns = columns_of(performance)
@@ -199,7 +205,7 @@ def shard(
                 "piece_id": piece_id,
                 "split": split,
                 "font": group["font"][0].as_py(),
-                "rho": rho,
+                "tempo_ratio": tempo_ratio,
                 "fps": fps,
                 "bins": group["bins"][0].as_py(),
                 "spectrogram": group["spectrogram"][0].values.to_numpy(),

@@ -165,7 +165,7 @@ def _features(
         yield {
             "piece_id": row["piece_id"],
             "font": row["font"],
-            "rho": row["rho"],
+            "tempo_ratio": row["tempo_ratio"],
             "fps": settings.fps,
             "bins": settings.bins,
             "spectrogram": spectrogram(samples, settings).ravel(),

@@ -1,6 +1,6 @@
 """Notes into sound: FluidSynth plays every piece offline, in this process, into one FLAC file each.
 
-A performance is a piece played with one preset of one sound font at one tempo ratio rho (B 3.1).
+A performance is a piece played with one preset of one sound font at one tempo ratio (B 3.1).
 """
 
 import math
@@ -46,7 +46,7 @@ class Unplayable(ValueError):
 
 @dataclass(frozen=True)
 class Note:
-    """One sounding note at rho = 1."""
+    """One sounding note at tempo ratio 1."""
 
     onset_s: float
     duration_s: float
@@ -91,12 +91,12 @@ class Instrument:
         self.close()
 
 
-def _events(notes: list[Note], rho: float) -> list[tuple[int, bool, int]]:
+def _events(notes: list[Note], tempo_ratio: float) -> list[tuple[int, bool, int]]:
     """What is played when: (block, on, pitch), in order, a key's release before its next stroke.
 
     A key that is struck again while it sounds is released first; two strokes at once are one.
     """
-    blocks_per_s = AUDIO_RATE_HZ / BLOCK_SAMPLES / rho
+    blocks_per_s = AUDIO_RATE_HZ / BLOCK_SAMPLES / tempo_ratio
     ends: dict[int, dict[int, int]] = defaultdict(dict)  # pitch -> onset -> end, in blocks
     for note in notes:
         start = round(note.onset_s * blocks_per_s)
@@ -111,16 +111,16 @@ def _events(notes: list[Note], rho: float) -> list[tuple[int, bool, int]]:
     return sorted(events)
 
 
-def render(notes: list[Note], instrument: Instrument, rho: float = 1.0) -> np.ndarray:
-    """Play notes at rho times their tempo: mono (n,) float32 at 44.1 kHz, the mean of both sides.
+def render(notes: list[Note], instrument: Instrument, tempo_ratio: float = 1.0) -> np.ndarray:
+    """Play notes at a multiple of their tempo: mono (n,) float32, 44.1 kHz, the mean of both sides.
 
-    A note starts within 32 samples (0.7 ms) of onset_s / rho, since FluidSynth acts on whole
+    A note starts within 32 samples (0.7 ms) of onset_s / tempo_ratio: FluidSynth acts on whole
     blocks of 64. The recording ends TAIL_S after the last note does. It is not clipped, and
     depends on nothing that was rendered before.
-    Raises ValueError for rho <= 0, Unplayable for notes that make no recording.
+    Raises ValueError for tempo_ratio <= 0, Unplayable for notes that make no recording.
     """
-    if not (math.isfinite(rho) and rho > 0):
-        raise ValueError(f"rho is {rho}; a tempo ratio must be above 0")
+    if not (math.isfinite(tempo_ratio) and tempo_ratio > 0):
+        raise ValueError(f"tempo_ratio is {tempo_ratio}; a tempo ratio must be above 0")
     if not notes:
         raise Unplayable("no notes")
     for note in notes:
@@ -130,7 +130,7 @@ def render(notes: list[Note], instrument: Instrument, rho: float = 1.0) -> np.nd
             raise Unplayable(f"a note lasts {note.duration_s} s")
         if not 0 <= note.pitch <= 127:
             raise Unplayable(f"a note has the pitch {note.pitch}; MIDI knows 0 to 127")
-    duration_s = max(note.onset_s + note.duration_s for note in notes) / rho + TAIL_S
+    duration_s = max(note.onset_s + note.duration_s for note in notes) / tempo_ratio + TAIL_S
     if duration_s > MAX_DURATION_S:
         raise Unplayable(f"would last {duration_s:.0f} s; the limit is {MAX_DURATION_S:.0f} s")
 
@@ -140,7 +140,7 @@ def render(notes: list[Note], instrument: Instrument, rho: float = 1.0) -> np.nd
     synth = instrument.synthesizer()
     try:
         now = 0
-        for block, on, pitch in _events(notes, rho):
+        for block, on, pitch in _events(notes, tempo_ratio):
             _play(synth, sound[now:block])
             now = block
             if on:
@@ -179,15 +179,15 @@ def _performances(
     pieces: dict[str, list[Note]],
     instrument: Instrument,
     font: str,
-    rho: str,
+    tempo_ratio: str,
     seed: int,
     loudness_db: float | None,
     folder: Path,
 ) -> Iterator[dict]:
     """Write a FLAC file into `folder` for each piece, and yield its row of PERFORMANCES."""
     for piece_id, notes in tqdm(pieces.items(), desc="synthesize", unit="piece", disable=None):
-        ratio = tempo.drawn(rho, seed, piece_id, font)
-        row = {"piece_id": piece_id, "font": font, "rho": ratio}
+        ratio = tempo.drawn(tempo_ratio, seed, piece_id, font)
+        row = {"piece_id": piece_id, "font": font, "tempo_ratio": ratio}
         try:
             samples = render(notes, instrument, ratio)
             if np.abs(samples).max() < SILENCE:
@@ -227,7 +227,7 @@ def synthesize(
     font_file: str,
     bank: int,
     preset: int,
-    rho: str,
+    tempo_ratio: str,
     seed: int,
     loudness_db: float | None,
     audio: Path | str,
@@ -236,18 +236,18 @@ def synthesize(
     """The stage: from a table of NOTES to a folder of FLAC files and a table of PERFORMANCES.
 
     The font plays the pieces whose split, in the table of PIECES, is one of `splits`; there may be
-    none. `rho` is a tempo ratio, or a range like 0.9-1.1 from which each piece's is drawn by seed.
+    none. `tempo_ratio` is a number, or a range like 0.9-1.1: each piece's is drawn by seed.
     Files are mono, 16 bit, 44.1 kHz, and named after the piece. `loudness_db` is the loudness that
     every recording is brought to (dBFS), or None for FluidSynth's own level. A piece that cannot
     be played gets a reason instead of a file. The folder is written whole or not at all.
     Raises ValueError or FileNotFoundError that names the file for a bad font, preset or tempo.
     """
-    tempo.span(rho)
+    tempo.span(tempo_ratio)
     chosen = _pieces(notes, pieces, splits)
     with (
         Instrument(catalogue.font_path(font_file), bank, preset) as instrument,
         tables.replacing(audio) as folder,
     ):
         folder.mkdir()
-        rows = _performances(chosen, instrument, font, rho, seed, loudness_db, folder)
+        rows = _performances(chosen, instrument, font, tempo_ratio, seed, loudness_db, folder)
         tables.write(rows, tables.PERFORMANCES, out)

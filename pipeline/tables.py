@@ -31,7 +31,7 @@ _FONT = field("font", pa.string(), "name of the sound font in the config")
 _SPECTROGRAM = field(
     "spectrogram", pa.list_(pa.float32()), "frames x bins, flat, row after row", "log10(1+|X|)"
 )
-_RHO = field("rho", pa.float32(), "tempo ratio, 2 is twice as fast")
+_RHO = field("tempo_ratio", pa.float32(), "tempo ratio, 2 is twice as fast")
 
 PIECES = pa.schema(
     [
@@ -42,7 +42,7 @@ PIECES = pa.schema(
         field("composer", pa.string(), "as the source gives it"),
         field("title", pa.string(), "as the source gives it"),
         field("licence", pa.string(), "of the score"),
-        field("batch", pa.int32(), "job that carries the piece; follows from its id"),
+        field("chunk", pa.int32(), "job that carries the piece; follows from its id"),
         field("reason", pa.string(), "why the piece was left out; null where it was kept"),
         field(
             "score",
@@ -87,7 +87,7 @@ SYSTEMS = pa.schema(
 NOTEHEADS = pa.schema(
     [
         _PIECE,
-        field("head_id", pa.int32(), "running number in the piece, in order of moment"),
+        field("notehead_id", pa.int32(), "running number in the piece, in order of moment"),
         field("image", pa.int32(), "image that shows the head"),
         field("system", pa.int32(), "system that the head stands in"),
         field("staff", pa.int32(), "staff of the system, 0 at the top"),
@@ -107,11 +107,11 @@ NOTES = pa.schema(
         _PIECE,
         field("note_id", pa.int32(), "running number in the piece, in order of onset"),
         field("onset", pa.float64(), "repeats played out", "quarter notes"),
-        field("onset_s", pa.float64(), "at rho = 1", "s"),
+        field("onset_s", pa.float64(), "at tempo ratio 1", "s"),
         field("duration", pa.float64(), "ties joined", "quarter notes"),
-        field("duration_s", pa.float64(), "at rho = 1", "s"),
+        field("duration_s", pa.float64(), "at tempo ratio 1", "s"),
         field("pitch", pa.int16(), "MIDI number"),
-        field("head_id", pa.int32(), "printed head of the onset; null where there is none"),
+        field("notehead_id", pa.int32(), "printed head of the onset; null where there is none"),
         field("reason", pa.string(), "why a note has no head; null where it has one"),
     ]
 )

@@ -3,11 +3,11 @@
 
 rule card:
     input:
-        pieces=of_batches(f"{DATA}/pieces/{{batch}}.parquet"),
-        engraved=of_batches(f"{DATA}/engraved/{{batch}}.parquet"),
-        notes=of_batches(f"{DATA}/notes/{{batch}}.parquet"),
-        performances=of_batches(
-            f"{DATA}/performances/{{font}}/{{rho}}/{{batch}}.parquet"
+        pieces=of_chunks(f"{DATA}/pieces/{{chunk}}.parquet"),
+        engraved=of_chunks(f"{DATA}/engraved/{{chunk}}.parquet"),
+        notes=of_chunks(f"{DATA}/notes/{{chunk}}.parquet"),
+        performances=of_chunks(
+            f"{DATA}/performances/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet"
         ),
         shards=lambda wildcards: [
             path for split in SPLITS for path in shards_of(split)(wildcards)
@@ -39,9 +39,9 @@ rule card:
 
 rule msmd_counts:
     input:
-        pieces=of_batches(f"{DATA}/pieces/{{batch}}.parquet"),
-        engraved=of_batches(f"{DATA}/engraved/{{batch}}.parquet"),
-        notes=of_batches(f"{DATA}/notes/{{batch}}.parquet"),
+        pieces=of_chunks(f"{DATA}/pieces/{{chunk}}.parquet"),
+        engraved=of_chunks(f"{DATA}/engraved/{{chunk}}.parquet"),
+        notes=of_chunks(f"{DATA}/notes/{{chunk}}.parquet"),
         counts=MSMD_COUNTS,
     output:
         report(

@@ -69,39 +69,39 @@ for name in ("score_following", "retrieval"):
 
 wildcard_constraints:
     collection="|".join(config["collections"]),
-    batch=r"\d+",
+    chunk=r"\d+",
     font="|".join(config["fonts"]).replace(".", r"\."),
-    rho=r"[0-9.]+(-[0-9.]+)?",
+    tempo_ratio=r"[0-9.]+(-[0-9.]+)?",
     split="|".join(SPLITS),
     model="|".join(map(re.escape, RETRIEVAL["models"])) if RETRIEVAL else "none",
 
 
-def batches(collection):
+def chunks(collection):
     """Numbers of a collection's jobs."""
-    return range(config["collections"][collection]["batches"])
+    return range(config["collections"][collection]["chunks"])
 
 
-def of_batches(pattern, split=None):
-    """Input function: a file of every batch (and performance, where the pattern names them)."""
+def of_chunks(pattern, split=None):
+    """Input function: a file of every chunk (and performance, where the pattern names them)."""
 
     def files(wildcards):
-        return batch_files(pattern, wildcards.collection, split)
+        return chunk_files(pattern, wildcards.collection, split)
 
     return files
 
 
-def batch_files(pattern, collection, split=None):
-    """A file of every batch of a collection (and performance, where the pattern names them)."""
+def chunk_files(pattern, collection, split=None):
+    """A file of every chunk of a collection (and performance, where the pattern names them)."""
     pairs = performances(collection, split) if "{font}" in pattern else [(None, None)]
     return [
         file
-        for font, rho in pairs
+        for font, tempo_ratio in pairs
         for file in expand(
             pattern,
             collection=collection,
-            batch=batches(collection),
+            chunk=chunks(collection),
             font=font,
-            rho=rho,
+            tempo_ratio=tempo_ratio,
         )
     ]
 
@@ -142,49 +142,49 @@ FETCHED = {
 # --- select
 @functools.cache
 def source_files(collection):
-    """The files that each job of a collection reads, by batch."""
+    """The files that each job of a collection reads, by chunk."""
     settings = config["collections"][collection]
     try:
         return sources.files(
             settings["source"],
             config["downloads"],
             settings["layout"],
-            settings["batches"],
-            lambda piece: select.batch_of(piece, settings["batches"]),
+            settings["chunks"],
+            lambda piece: select.chunk_of(piece, settings["chunks"]),
         )
     except (ValueError, OSError) as error:
         raise WorkflowError(f"collections.{collection}.source: {error}")
 
 
 @functools.cache
-def sources_of(collection, batch):
+def sources_of(collection, chunk):
     """What a job of selection waits for: files that are fetched; of one's own the newest alone.
 
     Each time that a job ends, Snakemake looks at every input of every job that waits: with ten
     thousand files as inputs that took half the time of a core. The newest stands for all of its
-    batch; which they are, and how large, is in the job's parameters.
+    chunk; which they are, and how large, is in the job's parameters.
     """
-    own = source_files(collection)[batch]
+    own = source_files(collection)[chunk]
     if catalogue.entry_of(config["collections"][collection]["source"]):
         return own
     return sources.newest(own)
 
 
 @functools.cache
-def sources_known(collection, batch):
+def sources_known(collection, chunk):
     """A digest of which files a job of selection reads, and how large they are."""
-    return sources.digest(source_files(collection)[batch])
+    return sources.digest(source_files(collection)[chunk])
 
 
-PIECES_A_BATCH = 1_000  # five minutes of tunes, but hours of piano works
+PIECES_PER_CHUNK = 1_000  # five minutes of tunes, but hours of piano works
 
 # Told at once where there are none; but a job of a cluster, which reads this too, lists no sources.
 if workflow.is_main_process:
     for name, settings in config["collections"].items():
         most = max(map(len, source_files(name)))
-        if most > PIECES_A_BATCH:
+        if most > PIECES_PER_CHUNK:
             print(
-                f"collections.{name}: {most:,} files in one batch; with more `batches` more jobs run"
+                f"collections.{name}: {most:,} files in one chunk; with more `chunks` more jobs run"
                 " side by side, in less memory, and a kill costs less",
                 file=sys.stderr,
             )
@@ -196,8 +196,8 @@ def select_flags(wildcards):
         source=settings["source"],
         downloads=config["downloads"],
         layout=settings["layout"],
-        batches=settings["batches"],
-        take=settings["take"],
+        chunks=settings["chunks"],
+        take=settings["fraction"],
         shares=None if settings["split"] == "source" else settings["split"],
         durations=settings.get("durations"),
         tempo=settings.get("tempo"),
@@ -250,22 +250,24 @@ PLAYED_SPLITS = {
 
 
 def performances(collection, split=None):
-    """(font, rho) of all that is played of a collection, or of one split of it; rho as in paths."""
+    """(font, tempo_ratio) of all that is played of a collection, or of one split of it; tempo_ratio as in paths."""
     return [
-        (name, str(rho))
+        (name, str(tempo_ratio))
         for name, font in config["fonts"].items()
         if collection in font.get("collections", [collection])
         if split is None or split in PLAYED_SPLITS[name]
-        for rho in font.get("rho", config["performances"]["rho"])
+        for tempo_ratio in font.get(
+            "tempo_ratios", config["performances"]["tempo_ratios"]
+        )
     ]
 
 
 for name, font in config["fonts"].items():
     for collection in font.get("collections", []):
         check_name(f"fonts.{name}.collections", collection, KNOWN_COLLECTIONS)
-    for rho in font.get("rho", config["performances"]["rho"]):
+    for tempo_ratio in font.get("tempo_ratios", config["performances"]["tempo_ratios"]):
         try:
-            tempo.span(str(rho))
+            tempo.span(str(tempo_ratio))
         except ValueError as error:
             raise WorkflowError(f"fonts.{name}: {error}")
 
@@ -273,8 +275,8 @@ for name, font in config["fonts"].items():
 # --- shard
 def shards_of(split):
     """Input function: all shards of a split."""
-    return of_batches(
-        f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet", split
+    return of_chunks(
+        f"{DATA}/shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet", split
     )
 
 
@@ -292,16 +294,19 @@ CARDS = expand(f"{DATA}/README.md", collection=config["collections"])
 def data_files(collection):
     """All that the data half makes of a collection and keeps."""
     tables = ["pieces", "images", "systems", "noteheads", "notes", "engraved"]
-    played = ["performances/{font}/{rho}/{batch}", "features/{font}/{rho}/{batch}"]
-    shards = [f"shards/{split}/{{font}}-{{rho}}-{{batch}}" for split in SPLITS]
-    patterns = [f"{name}/{{batch}}.parquet" for name in tables]
+    played = [
+        "performances/{font}/{tempo_ratio}/{chunk}",
+        "features/{font}/{tempo_ratio}/{chunk}",
+    ]
+    shards = [f"shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}" for split in SPLITS]
+    patterns = [f"{name}/{{chunk}}.parquet" for name in tables]
     patterns += [f"{name}.parquet" for name in played + shards]
     if config["performances"]["keep_audio"]:
-        patterns.append("audio/{font}/{rho}/{batch}")
+        patterns.append("audio/{font}/{tempo_ratio}/{chunk}")
     return [
         file
         for pattern in patterns
-        for file in batch_files(f"{DATA}/{pattern}", collection)
+        for file in chunk_files(f"{DATA}/{pattern}", collection)
     ]
 
 

@@ -3,17 +3,17 @@
 
 rule engrave:
     input:
-        f"{DATA}/pieces/{{batch}}.parquet",
+        f"{DATA}/pieces/{{chunk}}.parquet",
     output:
-        images=f"{DATA}/images/{{batch}}.parquet",
-        systems=f"{DATA}/systems/{{batch}}.parquet",
-        noteheads=f"{DATA}/noteheads/{{batch}}.parquet",
-        notes=f"{DATA}/notes/{{batch}}.parquet",
-        engraved=f"{DATA}/engraved/{{batch}}.parquet",
+        images=f"{DATA}/images/{{chunk}}.parquet",
+        systems=f"{DATA}/systems/{{chunk}}.parquet",
+        noteheads=f"{DATA}/noteheads/{{chunk}}.parquet",
+        notes=f"{DATA}/notes/{{chunk}}.parquet",
+        engraved=f"{DATA}/engraved/{{chunk}}.parquet",
     log:
-        f"{LOGS}/engrave/{{batch}}.log",
+        f"{LOGS}/engrave/{{chunk}}.log",
     benchmark:
-        f"{LOGS}/engrave/{{batch}}.tsv"
+        f"{LOGS}/engrave/{{chunk}}.tsv"
     conda:
         "../envs/data.yaml"
     resources:

@@ -3,13 +3,13 @@
 
 rule select:
     input:
-        lambda wildcards: sources_of(wildcards.collection, int(wildcards.batch)),
+        lambda wildcards: sources_of(wildcards.collection, int(wildcards.chunk)),
     output:
-        f"{DATA}/pieces/{{batch}}.parquet",
+        f"{DATA}/pieces/{{chunk}}.parquet",
     log:
-        f"{LOGS}/select/{{batch}}.log",
+        f"{LOGS}/select/{{chunk}}.log",
     benchmark:
-        f"{LOGS}/select/{{batch}}.tsv"
+        f"{LOGS}/select/{{chunk}}.tsv"
     conda:
         "../envs/data.yaml"
     resources:
@@ -18,8 +18,8 @@ rule select:
     params:
         flags=select_flags,
         sources=lambda wildcards: sources_known(
-            wildcards.collection, int(wildcards.batch)
+            wildcards.collection, int(wildcards.chunk)
         ),
     shell:
-        "python -m pipeline select --collection {wildcards.collection} --batch {wildcards.batch}"
+        "python -m pipeline select --collection {wildcards.collection} --chunk {wildcards.chunk}"
         " {params.flags} --out {output} 2> {log}"

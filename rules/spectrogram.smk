@@ -3,14 +3,14 @@
 
 rule spectrogram:
     input:
-        performances=f"{DATA}/performances/{{font}}/{{rho}}/{{batch}}.parquet",
-        audio=f"{DATA}/audio/{{font}}/{{rho}}/{{batch}}",
+        performances=f"{DATA}/performances/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
+        audio=f"{DATA}/audio/{{font}}/{{tempo_ratio}}/{{chunk}}",
     output:
-        f"{DATA}/features/{{font}}/{{rho}}/{{batch}}.parquet",
+        f"{DATA}/features/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
     log:
-        f"{LOGS}/spectrogram/{{font}}-{{rho}}-{{batch}}.log",
+        f"{LOGS}/spectrogram/{{font}}-{{tempo_ratio}}-{{chunk}}.log",
     benchmark:
-        f"{LOGS}/spectrogram/{{font}}-{{rho}}-{{batch}}.tsv"
+        f"{LOGS}/spectrogram/{{font}}-{{tempo_ratio}}-{{chunk}}.tsv"
     conda:
         "../envs/data.yaml"
     resources:

@@ -4,16 +4,16 @@
 
 rule synthesize:
     input:
-        pieces=f"{DATA}/pieces/{{batch}}.parquet",
-        notes=f"{DATA}/notes/{{batch}}.parquet",
+        pieces=f"{DATA}/pieces/{{chunk}}.parquet",
+        notes=f"{DATA}/notes/{{chunk}}.parquet",
         font=lambda wildcards: FONT_FILES[wildcards.font],
     output:
-        audio=KEEP(directory(f"{DATA}/audio/{{font}}/{{rho}}/{{batch}}")),
-        performances=f"{DATA}/performances/{{font}}/{{rho}}/{{batch}}.parquet",
+        audio=KEEP(directory(f"{DATA}/audio/{{font}}/{{tempo_ratio}}/{{chunk}}")),
+        performances=f"{DATA}/performances/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
     log:
-        f"{LOGS}/synthesize/{{font}}-{{rho}}-{{batch}}.log",
+        f"{LOGS}/synthesize/{{font}}-{{tempo_ratio}}-{{chunk}}.log",
     benchmark:
-        f"{LOGS}/synthesize/{{font}}-{{rho}}-{{batch}}.tsv"
+        f"{LOGS}/synthesize/{{font}}-{{tempo_ratio}}-{{chunk}}.tsv"
     conda:
         "../envs/data.yaml"
     resources:
@@ -26,7 +26,7 @@ rule synthesize:
             font_file=FONT_NAMES[wildcards.font],
             bank=config["fonts"][wildcards.font].get("bank", 0),
             preset=config["fonts"][wildcards.font].get("preset", 0),
-            rho=wildcards.rho,
+            tempo_ratio=wildcards.tempo_ratio,
             seed=config["seed"],
             loudness_db=config["performances"]["loudness_db"],
         ),

@@ -85,9 +85,11 @@ def tempo(table: pd.DataFrame) -> Figure:
         (axes,) = columns[network.MODELS[model].attends]
         look = _look(model)
         ours, paper = rows.dropna(subset="micro"), rows.dropna(subset="paper")
-        axes.plot(ours.rho, ours.micro, marker="o", markersize=3, **look)
-        axes.plot(paper.rho, paper.paper, color=look["color"], linewidth=0.9, linestyle="--")
-    ratios = sorted(table.rho.unique())
+        axes.plot(ours.tempo_ratio, ours.micro, marker="o", markersize=3, **look)
+        axes.plot(
+            paper.tempo_ratio, paper.paper, color=look["color"], linewidth=0.9, linestyle="--"
+        )
+    ratios = sorted(table.tempo_ratio.unique())
     for (axes,) in columns.values():
         axes.set_xscale("log")
         axes.set(xlabel="tempo ratio", ylim=(0, 1))

@@ -33,7 +33,7 @@ KEY = ["piece_id", "font", "note_id", "frame"]  # of an onset among performances
 EMBEDDINGS = pa.schema(
     [
         tables.field("protocol", pa.string(), "how pairs are chosen and snippets cropped"),
-        *(tables.SHARDS.field(name) for name in ("rho", "font")),
+        *(tables.SHARDS.field(name) for name in ("tempo_ratio", "font")),
         tables.field("pair", pa.int32(), "running number in protocol and tempo"),
         tables.SHARDS.field("piece_id"),
         tables.field("note_id", pa.int32(), "of the piece"),
@@ -76,14 +76,16 @@ def embed(
     schema = EMBEDDINGS.with_metadata({"model": network.name, "weights": digest(weights)})
     sheets: dict[int, np.ndarray] = {}
     with tables.replacing(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        for rho, part in wanted.items():
+        for tempo_ratio, part in wanted.items():
             try:
-                for table in _tempo(network, fabric, shards[rho], rho, part, sheets):
+                for table in _tempo(
+                    network, fabric, shards[tempo_ratio], tempo_ratio, part, sheets
+                ):
                     writer.write_table(table.replace_schema_metadata(schema.metadata))
             except FloatingPointError as error:
-                raise FloatingPointError(f"{weights}, tempo {rho}: {error}") from None
+                raise FloatingPointError(f"{weights}, tempo {tempo_ratio}: {error}") from None
             except LookupError as error:
-                raise ValueError(f"{pairs}, tempo {rho}: {error.args[0]}") from None
+                raise ValueError(f"{pairs}, tempo {tempo_ratio}: {error.args[0]}") from None
 
 
 def embed_sheet(
@@ -172,28 +174,29 @@ def _wanted(pairs: Path | str, network: Network, shards: dict) -> dict[str, pd.D
         )
     if unknown := sorted(set(table["protocol"]) - set(CROPPINGS)):
         raise ValueError(f"{pairs}: protocol '{unknown[0]}'; there are {', '.join(CROPPINGS)}")
-    names = {float(np.float32(rho)): rho for rho in shards}
-    for rho in table["rho"].unique():
-        if float(rho) not in names:
+    names = {float(np.float32(tempo_ratio)): tempo_ratio for tempo_ratio in shards}
+    for tempo_ratio in table["tempo_ratio"].unique():
+        if float(tempo_ratio) not in names:
             raise ValueError(
-                f"{pairs}: has pairs of tempo {rho:g}, and shards are given for {', '.join(shards)}"
+                f"{pairs}: has pairs of tempo {tempo_ratio:g}, "
+                f"and shards are given for {', '.join(shards)}"
             )
-    return {names[float(rho)]: part for rho, part in table.groupby("rho")}
+    return {names[float(tempo_ratio)]: part for tempo_ratio, part in table.groupby("tempo_ratio")}
 
 
 def _tempo(
     network: Network,
     fabric: Fabric,
     paths: list[Path | str],
-    rho: str,
+    tempo_ratio: str,
     pairs: pd.DataFrame,
     sheets: dict[int, np.ndarray],
 ) -> Iterator[pa.Table]:
     """A table for each protocol; `sheets`, the vectors of snippets by hash, grows."""
     data = sampling.read(paths)
     for protocol, part in pairs.sort_values("pair").groupby("protocol"):
-        examples = _find(data, part, np.float32(rho))
-        name = f"{network.name}, tempo {rho}, {protocol}"
+        examples = _find(data, part, np.float32(tempo_ratio))
+        name = f"{network.name}, tempo {tempo_ratio}, {protocol}"
         hashes = _sheets(network, fabric, data, examples, CROPPINGS[protocol], sheets, name)
         excerpts = (data.excerpt_batch(some, network.context) for some in _in_parts(examples))
         audio, entropy = embed_audio(network, fabric, excerpts, f"{name}: excerpts", len(examples))
@@ -232,7 +235,7 @@ def _sheets(
     return hashes
 
 
-def _find(data: sampling.Examples, pairs: pd.DataFrame, rho: np.float32) -> np.ndarray:
+def _find(data: sampling.Examples, pairs: pd.DataFrame, tempo_ratio: np.float32) -> np.ndarray:
     """The example of each pair; LookupError, naming the piece, where one is not in the data."""
     played = data.performance
     held = pd.DataFrame(
@@ -243,7 +246,7 @@ def _find(data: sampling.Examples, pairs: pd.DataFrame, rho: np.float32) -> np.n
             "frame": data.frame,
             "example": np.arange(len(data)),
         }
-    )[data.rho[played] == rho]
+    )[data.tempo_ratio[played] == tempo_ratio]
     found = pairs[KEY].merge(held.drop_duplicates(KEY), on=KEY, how="left")
     lacking = found[found["example"].isna()]
     if len(lacking):

@@ -33,7 +33,7 @@ MEASURES = pa.schema(
             "projection", pa.string(), "unrefined: of the last batch of training, or refined"
         ),
         EMBEDDINGS.field("protocol"),
-        EMBEDDINGS.field("rho"),
+        EMBEDDINGS.field("tempo_ratio"),
         tables.field(
             "direction", pa.string(), "; ".join(f"{k}: {v}" for k, v in DIRECTIONS.items())
         ),
@@ -86,7 +86,9 @@ def evaluate(
             name: project(network, **before, source=f"{path}, {name} projection")
             for name, network in networks.items()
         }
-        for (protocol, rho), rows in pairs.groupby(["protocol", "rho"]).indices.items():
+        for (protocol, tempo_ratio), rows in pairs.groupby(
+            ["protocol", "tempo_ratio"]
+        ).indices.items():
             part = pairs.iloc[rows]
             bootstrap = Bootstrap(part["piece_id"].to_numpy(), seed, resamples)
             for projection, (sheet, audio) in sides.items():
@@ -99,7 +101,7 @@ def evaluate(
                             model=model,
                             projection=projection,
                             protocol=protocol,
-                            rho=rho,
+                            tempo_ratio=tempo_ratio,
                             direction=direction,
                         )
                     )

@@ -115,7 +115,7 @@ def read_pairs(embeddings: Path | str) -> pd.DataFrame:
         raise ValueError(f"{embeddings} holds no pairs; choose and embed some")
     protocol = "fixed" if (pairs.protocol == "fixed").any() else pairs.protocol.iloc[0]
     pairs = pairs[pairs.protocol == protocol]
-    off = np.abs(np.log(pairs.rho))
+    off = np.abs(np.log(pairs.tempo_ratio))
     return pairs[off == off.min()].reset_index(drop=True)
 
 

@@ -25,7 +25,7 @@ Protocol = Literal["fixed", "2019"]
 EVERY_CONTEXT = 0
 NOTE = ["piece_id", "note_id"]  # what a pair is known by at every tempo
 PIECES_NAMED = 3  # of those left out, in a message
-_PER_ROW = ("piece_id", "split", "font", "rho", "fps", "bins", "right")
+_PER_ROW = ("piece_id", "split", "font", "tempo_ratio", "fps", "bins", "right")
 _PER_ONSET = ("note_id", "frame", "x", "reason")
 
 
@@ -35,7 +35,7 @@ PAIRS = pa.schema(
         tables.field(
             "context", pa.int32(), "networks it is for, by their excerpt; 0 is all", "frames"
         ),
-        tables.SHARDS.field("rho"),
+        tables.SHARDS.field("tempo_ratio"),
         tables.SHARDS.field("font"),
         tables.field("pair", pa.int32(), "running number; in `fixed` the same note at every tempo"),
         tables.SHARDS.field("piece_id"),
@@ -65,19 +65,23 @@ def choose(
         raise ValueError(
             f"protocol is {unknown.pop()}; it is one of {', '.join(get_args(Protocol))}"
         )
-    pools = {rho: _pool(files, rho) for rho, files in shards.items()}
+    pools = {tempo_ratio: _pool(files, tempo_ratio) for tempo_ratio, files in shards.items()}
     splits = sorted({split for pool in pools.values() for split in pool["split"].unique()})
     if len(splits) > 1:
         raise ValueError(f"shards of several splits, {', '.join(splits)}, are mixed")
     inside = {
-        (rho, context): _inside(pool, rho, context)
-        for rho, pool in pools.items()
+        (tempo_ratio, context): _inside(pool, tempo_ratio, context)
+        for tempo_ratio, pool in pools.items()
         for context in contexts
     }
     chosen = []
     if "fixed" in protocols:
         _tell_missing(pools)
-        chosen += _fixed({rho: inside[rho, max(contexts)] for rho in pools}, count, max(contexts))
+        chosen += _fixed(
+            {tempo_ratio: inside[tempo_ratio, max(contexts)] for tempo_ratio in pools},
+            count,
+            max(contexts),
+        )
     if "2019" in protocols:
         chosen += [_grid(pool, count, context) for (_, context), pool in inside.items()]
     parts = [
@@ -87,21 +91,26 @@ def choose(
         pq.write_table(pa.concat_tables(parts), temporary, compression="zstd")
 
 
-def _pool(files: list[Path], rho: str) -> pd.DataFrame:
+def _pool(files: list[Path], tempo_ratio: str) -> pd.DataFrame:
     """All onsets of the shards of one tempo, by piece and time, one row each."""
     rows = pd.DataFrame(row for path in files for row in _rows(path))
     if rows.empty:
         raise ValueError(
-            f"tempo {rho}: no performance in {', '.join(map(str, files)) or 'no file'}"
+            f"tempo {tempo_ratio}: no performance in {', '.join(map(str, files)) or 'no file'}"
         )
     if len(fonts := sorted(rows["font"].unique())) > 1:
         raise ValueError(
-            f"tempo {rho}: several sound fonts, {', '.join(fonts)}; pairs are chosen for one"
+            f"tempo {tempo_ratio}: several sound fonts, {', '.join(fonts)}; "
+            "pairs are chosen for one"
         )
-    if others := sorted(set(rows["rho"]) - {float(np.float32(rho))}):
-        raise ValueError(f"tempo {rho}: the shards hold tempo {others[0]:g}; name each by its own")
+    if others := sorted(set(rows["tempo_ratio"]) - {float(np.float32(tempo_ratio))}):
+        raise ValueError(
+            f"tempo {tempo_ratio}: the shards hold tempo {others[0]:g}; name each by its own"
+        )
     if len(twice := rows.loc[rows["piece_id"].duplicated(), "piece_id"]):
-        raise ValueError(f"tempo {rho}: {twice.iloc[0]} is performed twice; is a file given twice?")
+        raise ValueError(
+            f"tempo {tempo_ratio}: {twice.iloc[0]} is performed twice; is a file given twice?"
+        )
     pool = rows.explode(list(_PER_ONSET), ignore_index=True)
     pool = pool[pool["frame"].notna() & pool["reason"].isna()]
     pool = pool.astype({"note_id": int, "frame": int, "x": np.float32})
@@ -129,13 +138,14 @@ def _rows(path: Path) -> Iterator[dict]:
                 yield row | {"frames": values // RETRIEVAL.bins, "right": row["right"][0]}
 
 
-def _inside(pool: pd.DataFrame, rho: str, context: int) -> pd.DataFrame:
+def _inside(pool: pd.DataFrame, tempo_ratio: str, context: int) -> pd.DataFrame:
     """The onsets of a pool that have the whole context about them."""
     places = (pool[name].to_numpy() for name in ("frame", "frames", "x", "right"))
     inside = pool[sampling.inside(*places, context)]
     if inside.empty:
         raise ValueError(
-            f"tempo {rho}: no onset has {context} frames and a snippet about it; leave out this "
+            f"tempo {tempo_ratio}: no onset has {context} frames and a snippet about it; "
+            "leave out this "
             "tempo or the networks of this context"
         )
     return inside

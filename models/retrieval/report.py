@@ -70,15 +70,17 @@ def _write(stem: Path, title: str, table: pd.DataFrame, grids: list[Grid], note:
 def compare(measures: pd.DataFrame) -> pd.DataFrame:
     """Tables 2a and 2b and what else is measured at the tempo of the scores, in both directions.
 
-    Columns: protocol, direction, projection, model, measure, paper, then MEASURED, rho. The
+    Columns: protocol, direction, projection, model, measure, paper, then MEASURED, tempo_ratio. The
     paper's numbers stand for audio to sheet in every protocol. Absent is NaN; rates are fractions.
     Of the tempo ratios measured the one nearest to 1 counts as that of the scores.
     """
-    ratios = measures.rho.unique()
+    ratios = measures.tempo_ratio.unique()
     written = ratios[np.abs(np.log(ratios)).argmin()]
-    ours = measures[measures.rho == written].drop(columns="rho")
+    ours = measures[measures.tempo_ratio == written].drop(columns="tempo_ratio")
     paper = _paper("retrieval", measures).rename(columns={"value": "paper"})
-    return _join(paper, ours, ["projection", "model", "measure"]).assign(rho=_plain(written))
+    return _join(paper, ours, ["projection", "model", "measure"]).assign(
+        tempo_ratio=_plain(written)
+    )
 
 
 def compare_tempi(measures: pd.DataFrame) -> pd.DataFrame:
@@ -87,13 +89,13 @@ def compare_tempi(measures: pd.DataFrame) -> pd.DataFrame:
     paper = paper.assign(projection="refined", measure="mrr")
     chosen = (measures.direction == "A2S") & (measures.projection == "refined")
     ours = measures[chosen & (measures.measure == "mrr")]
-    ours = ours.assign(rho=_plain(ours.rho))
-    return _join(paper, ours, ["projection", "model", "measure", "rho"])
+    ours = ours.assign(tempo_ratio=_plain(ours.tempo_ratio))
+    return _join(paper, ours, ["projection", "model", "measure", "tempo_ratio"])
 
 
-def _plain(rho):
+def _plain(tempo_ratio):
     """Tempo ratios as the paper writes them; 0.66 as a float32 is another number."""
-    return rho.astype(float).round(2)
+    return tempo_ratio.astype(float).round(2)
 
 
 def _paper(name: str, measures: pd.DataFrame) -> pd.DataFrame:
@@ -246,12 +248,12 @@ def _span(values: pd.Series) -> str:
 # --- tempo -------------------------------------------------------------------------------------
 def tempo_grids(table: pd.DataFrame) -> list[Grid]:
     """For each protocol Table 3: two lines a model, a column for each tempo ratio."""
-    ratios = sorted(table.rho.unique())
+    ratios = sorted(table.tempo_ratio.unique())
     grids = []
     for protocol, rows in table.groupby("protocol", sort=False):
         lines = []
         for model, own in rows.groupby("model", sort=False):
-            own = own.set_index("rho").reindex(ratios)
+            own = own.set_index("tempo_ratio").reindex(ratios)
             for name, who, column in ((model, "paper", "paper"), ("", "ours", "micro")):
                 lines.append([name, who, *(number(value, "mrr") for value in own[column])])
         caption = f"MRR by tempo ratio ρ, audio to sheet, refined (Table 3){PROTOCOLS[protocol]}"

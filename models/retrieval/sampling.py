@@ -87,7 +87,7 @@ class Examples:
     start: np.ndarray
     frames: np.ndarray
     font: list[str]  # by performance
-    rho: np.ndarray  # by performance
+    tempo_ratio: np.ndarray  # by performance
     piece: np.ndarray  # index into pieces
     performance: np.ndarray
     note_id: np.ndarray
@@ -101,7 +101,7 @@ class Examples:
         """A digest that differs where the examples, their strips or their recordings do."""
         digest = hashlib.sha256(repr((self.split, self.pieces, self.font)).encode())
         per_example = [getattr(self, name) for name in ("piece", "performance", *_PER_EXAMPLE)]
-        for value in (*self.strips, self.spectrogram, self.frames, self.rho, *per_example):
+        for value in (*self.strips, self.spectrogram, self.frames, self.tempo_ratio, *per_example):
             digest.update(np.ascontiguousarray(value))
         return digest.hexdigest()
 
@@ -298,7 +298,9 @@ class _Reader:
         self.pieces: dict[str, bytes] = {}  # piece_id -> digest of its strip's PNG
         self.index: dict[str, int] = {}  # piece_id -> index of the piece
         self.strips: list[np.ndarray] = []
-        self.performances: list[tuple[int, int, str, float]] = []  # start, frames, font, rho
+        self.performances: list[
+            tuple[int, int, str, float]
+        ] = []  # start, frames, font, tempo_ratio
         self.examples: list[dict[str, np.ndarray]] = []
         # Untouched pages of zeros cost no memory, so an upper bound will do.
         bound = sum(dataset.values(part, "spectrogram") // RETRIEVAL.bins for part in parts)
@@ -320,7 +322,7 @@ class _Reader:
             name: np.concatenate([part[name] for part in self.examples])
             for name in self.examples[0]
         }
-        start, frames, font, rho = zip(*self.performances, strict=True)
+        start, frames, font, tempo_ratio = zip(*self.performances, strict=True)
         return Examples(
             split=self.splits.pop(),
             pieces=list(self.pieces),
@@ -330,7 +332,7 @@ class _Reader:
             start=np.array(start),
             frames=np.array(frames),
             font=list(font),
-            rho=np.array(rho, np.float32),
+            tempo_ratio=np.array(tempo_ratio, np.float32),
             **joined,
         )
 
@@ -356,7 +358,7 @@ class _Reader:
         columns["piece"] = np.full(len(kept), piece)
         columns["performance"] = np.full(len(kept), len(self.performances))
         self.examples.append(columns)
-        self.performances.append((self.end, len(spectrogram), row["font"], row["rho"]))
+        self.performances.append((self.end, len(spectrogram), row["font"], row["tempo_ratio"]))
         self.end += len(spectrogram) + SILENCE_FRAMES
 
     def piece(self, row: dict) -> int:

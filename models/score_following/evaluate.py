@@ -30,7 +30,7 @@ NOTES_AT_ONCE = 200
 
 PREDICTIONS = pa.schema(
     [
-        *(tables.SHARDS.field(name) for name in ("split", "piece_id", "font", "rho")),
+        *(tables.SHARDS.field(name) for name in ("split", "piece_id", "font", "tempo_ratio")),
         tables.field("note_id", pa.int32(), "of the piece"),
         tables.field("image", pa.int32(), "staff image, running number in the piece"),
         tables.field("frame", pa.int32(), "first frame at or after the onset", "frames"),
@@ -178,7 +178,7 @@ def _predictions(data, chosen, probabilities, frequent: float) -> pa.Table:
         "split": np.full(len(chosen), data.split, object),
         "piece_id": np.array(data.pieces, object)[data.piece[chosen]],
         "font": np.array(data.font, object)[played],
-        "rho": data.rho[played],
+        "tempo_ratio": data.tempo_ratio[played],
         "note_id": data.note_id[chosen],
         "image": data.image[chosen],
         "frame": data.frame[chosen],

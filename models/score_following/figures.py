@@ -98,7 +98,7 @@ def _draw_boxes(axes, notes: pd.DataFrame) -> None:
 
 
 # --- Figure 5 --------------------------------------------------------------------------------
-KEY = ["piece_id", "font", "rho", "note_id"]
+KEY = ["piece_id", "font", "tempo_ratio", "note_id"]
 
 
 def typical(notes: pd.DataFrame) -> pd.Series:
@@ -122,7 +122,7 @@ def find(data: sampling.Examples, note: pd.Series) -> int:
     match = (
         (pieces == note.piece_id)
         & (fonts == note.font)
-        & np.isclose(data.rho[data.performance], note.rho)
+        & np.isclose(data.tempo_ratio[data.performance], note.tempo_ratio)
         & (data.note_id == note.note_id)
     )
     if not match.any():

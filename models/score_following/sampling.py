@@ -46,7 +46,7 @@ class Examples:
     spectrogram: np.ndarray
     start: np.ndarray
     font: list[str]  # by performance
-    rho: np.ndarray  # by performance
+    tempo_ratio: np.ndarray  # by performance
     piece: np.ndarray  # index into pieces
     performance: np.ndarray
     staff: np.ndarray  # row of images
@@ -120,7 +120,7 @@ class _Reader:
         self.pieces: dict[str, int] = {}
         self.staves: dict[tuple, int] = {}  # (piece, PNG's digest, ends) -> row of images
         self.images: list[np.ndarray] = []
-        self.performances: list[tuple[int, str, float]] = []  # start, font, rho
+        self.performances: list[tuple[int, str, float]] = []  # start, font, tempo_ratio
         self.examples: list[dict[str, np.ndarray]] = []
         # Untouched pages of zeros cost no memory, so an upper bound will do.
         bound = sum(dataset.values(part, "spectrogram") // SCORE_FOLLOWING.bins for part in parts)
@@ -142,7 +142,7 @@ class _Reader:
             name: np.concatenate([part[name] for part in self.examples])
             for name in self.examples[0]
         }
-        start, font, rho = zip(*self.performances, strict=True)
+        start, font, tempo_ratio = zip(*self.performances, strict=True)
         ends = np.array([key[2:] for key in self.staves], np.float32)
         return Examples(
             split=self.splits.pop(),
@@ -153,7 +153,7 @@ class _Reader:
             spectrogram=self.spectrogram[: self.end],
             start=np.array(start),
             font=list(font),
-            rho=np.array(rho, np.float32),
+            tempo_ratio=np.array(tempo_ratio, np.float32),
             **joined,
         )
 
@@ -181,7 +181,7 @@ class _Reader:
         columns["piece"] = np.full(len(columns["x"]), piece)
         columns["performance"] = np.full(len(columns["x"]), len(self.performances))
         self.examples.append(columns)
-        self.performances.append((self.end, row["font"], row["rho"]))
+        self.performances.append((self.end, row["font"], row["tempo_ratio"]))
         self.end += len(spectrogram) + EXCERPT_FRAMES
 
     def staff(self, piece: int, row: dict, image: int) -> int:

@@ -73,10 +73,12 @@ def scores(
     for split, rows in grouped(engraved, tables.ENGRAVED, ENGRAVED):
         sums = rows[ENGRAVED].sum(min_count=1).dropna()  # null where nothing was checked
         numbers[split].update(sums.astype(int).to_dict())
-    for split, rows in grouped(notes, tables.NOTES, ["onset_s", "duration_s", "head_id", "reason"]):
+    for split, rows in grouped(
+        notes, tables.NOTES, ["onset_s", "duration_s", "notehead_id", "reason"]
+    ):
         ends = (rows["onset_s"] + rows["duration_s"]).groupby(rows["piece_id"]).max()
         numbers[split]["hours"] += float(ends.sum()) / SECONDS_PER_HOUR
-        numbers[split]["aligned"] += int(rows["head_id"].notna().sum())
+        numbers[split]["aligned"] += int(rows["notehead_id"].notna().sum())
         headless[split].update(map(kind, rows["reason"].dropna()))
     for split, of_split in composers.items():
         numbers[split]["composers"] = len(of_split)

@@ -25,7 +25,7 @@ RESULTS = Path("results")
 FONT_FILE = "pretty_midi:TimGM6mb.sf2"  # plays where no recording was kept
 BLOCK_SAMPLES = 65_536  # libsndfile's Vorbis encoder overflows its stack on long blocks
 ABOUT = ("piece_id", "collection", "split", "composer", "title", "licence")
-HEAD = ("head_id", "image", "system", "staff", "x", "y", "width", "height", "pitch", "moment",
+HEAD = ("notehead_id", "image", "system", "staff", "x", "y", "width", "height", "pitch", "moment",
         "grace", "tied")  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def _piece_ids(path: Path) -> list[str]:
 
 
 def find(piece: str, data: Path | None) -> tuple[Path, str]:
-    """The data folder and the batch that hold a piece; without `data`, all of results/ is searched.
+    """The data folder and the chunk that hold a piece; without `data`, all of results/ is searched.
 
     Raises ValueError for a piece that is nowhere (with names like it) or in several data sets.
     """
@@ -69,57 +69,57 @@ def find(piece: str, data: Path | None) -> tuple[Path, str]:
 
 
 def _recording(
-    piece: str, data: Path, batch: str, font: str | None, rho: float | None
+    piece: str, data: Path, chunk: str, font: str | None, tempo_ratio: float | None
 ) -> tuple[Path, dict] | None:
-    """The FLAC file kept of a piece, nearest to rho = 1, and its row of PERFORMANCES."""
+    """The FLAC file kept of a piece, nearest to tempo ratio 1, and its row of PERFORMANCES."""
     folder = data / "performances"
     kept = []
-    for path in sorted(folder.glob(f"**/{batch}.parquet")):
+    for path in sorted(folder.glob(f"**/{chunk}.parquet")):
         place = data / "audio" / path.relative_to(folder).with_suffix("")
         for row in _rows(path, tables.PERFORMANCES, piece):
             wanted = font in (None, row["font"]) and (
-                rho is None or math.isclose(row["rho"], rho, rel_tol=1e-6)
+                tempo_ratio is None or math.isclose(row["tempo_ratio"], tempo_ratio, rel_tol=1e-6)
             )
             if wanted and row["audio"] and (place / row["audio"]).is_file():
                 kept.append((place / row["audio"], row))
-    return min(kept, key=lambda one: abs(math.log(one[1]["rho"])), default=None)
+    return min(kept, key=lambda one: abs(math.log(one[1]["tempo_ratio"])), default=None)
 
 
 def _sound(
     piece: str,
     data: Path,
-    batch: str,
+    chunk: str,
     notes: list[dict],
     font: str | None,
-    rho: float | None,
+    tempo_ratio: float | None,
     font_file: str | None,
 ) -> tuple[np.ndarray, int, float, str]:
-    """Samples (n,), their rate (Hz), rho, and a name for what is heard.
+    """Samples (n,), their rate (Hz), tempo_ratio, and a name for what is heard.
 
     A recording that was kept, or the notes played now. Raises ValueError where a font is asked for
     of which nothing was kept, or where the notes cannot be played.
     """
     if font and font_file:
         raise ValueError("give --font, for a recording that was kept, or --font_file, not both")
-    if not font_file and (found := _recording(piece, data, batch, font, rho)):
+    if not font_file and (found := _recording(piece, data, chunk, font, tempo_ratio)):
         path, row = found
         samples, rate = soundfile.read(path, dtype="float32")
-        return samples, rate, row["rho"], row["font"]
+        return samples, rate, row["tempo_ratio"], row["font"]
     if font is not None:
         raise ValueError(
             f"{data}/audio: no recording of '{piece}' with font {font}"
-            + (f" at rho {rho:g}" if rho else "")
+            + (f" at tempo_ratio {tempo_ratio:g}" if tempo_ratio else "")
             + " was kept; name a sound font file with --font_file instead"
         )
-    rho = 1.0 if rho is None else rho
+    tempo_ratio = 1.0 if tempo_ratio is None else tempo_ratio
     played = [synthesize.Note(n["onset_s"], n["duration_s"], n["pitch"]) for n in notes]
     path = catalogue.font_path(font_file or FONT_FILE)
     with synthesize.Instrument(path) as instrument:
         try:
-            samples = synthesize.render(played, instrument, rho)
+            samples = synthesize.render(played, instrument, tempo_ratio)
         except synthesize.Unplayable as reason:
             raise ValueError(f"piece '{piece}' cannot be played: {reason}") from None
-    return np.clip(samples, -1, 1), AUDIO_RATE_HZ, rho, path.stem
+    return np.clip(samples, -1, 1), AUDIO_RATE_HZ, tempo_ratio, path.stem
 
 
 def vorbis(samples: np.ndarray, rate: int) -> bytes:
@@ -142,8 +142,8 @@ def stops(notes: list[dict], heads: dict[int, dict]) -> list[dict]:
         together[note["onset_s"]].append(note)
     found = []
     for onset_s, chord in sorted(together.items()):
-        printed = [note for note in chord if note["head_id"] is not None]
-        head = heads[max(printed, key=lambda note: note["pitch"])["head_id"]] if printed else {}
+        printed = [note for note in chord if note["notehead_id"] is not None]
+        head = heads[max(printed, key=lambda note: note["pitch"])["notehead_id"]] if printed else {}
         found.append({"onset_s": onset_s, "system": head.get("system"), "x": head.get("x")})
     return found
 
@@ -165,7 +165,7 @@ def inspect(
     data: Path | None = None,
     out: Path | None = None,
     font: str | None = None,
-    rho: float | None = None,
+    tempo_ratio: float | None = None,
     font_file: str | None = None,
 ) -> None:
     """Write one HTML page of a piece: its images with all that is marked on them, and its sound.
@@ -175,14 +175,14 @@ def inspect(
         data: folder of a data set, as results/data/tunes; by default all of results/ is searched.
         out: the page; by default PIECE.html here.
         font: name of a sound font of which a recording was kept; by default any.
-        rho: tempo ratio; by default that of the recording nearest to 1.
+        tempo_ratio: tempo ratio; by default that of the recording nearest to 1.
         font_file: sound font that plays the notes now; by default recordings are used, and only
             where none was kept the notes are played, with the font of pretty_midi.
     """
-    folder, batch = find(piece, data)
+    folder, chunk = find(piece, data)
 
     def rows(name: str, schema: pa.Schema) -> list[dict]:
-        return _rows(folder / name / f"{batch}.parquet", schema, piece)
+        return _rows(folder / name / f"{chunk}.parquet", schema, piece)
 
     (about,) = rows("pieces", tables.PIECES)
     if about["reason"]:
@@ -191,15 +191,15 @@ def inspect(
         if outcome["reason"]:
             raise ValueError(f"piece '{piece}' was not engraved: {outcome['reason']}")
     notes = rows("notes", tables.NOTES)
-    heads = {row["head_id"]: row for row in rows("noteheads", tables.NOTEHEADS)}
-    samples, rate, ratio, name = _sound(piece, folder, batch, notes, font, rho, font_file)
+    heads = {row["notehead_id"]: row for row in rows("noteheads", tables.NOTEHEADS)}
+    samples, rate, ratio, name = _sound(piece, folder, chunk, notes, font, tempo_ratio, font_file)
     for note in notes:  # from here on in seconds of this recording
         note["onset_s"] = round(note["onset_s"] / ratio, 6)
         note["duration_s"] = round(note["duration_s"] / ratio, 6)
 
     content = {
         **{key: about[key] for key in ABOUT},
-        "sound": f"{name}, rho = {ratio:g}",
+        "sound": f"{name}, tempo ratio {ratio:g}",
         "audio": _data_url("audio/ogg", vorbis(samples, rate)),
         "duration_s": len(samples) / rate,
         "end_s": max(note["onset_s"] + note["duration_s"] for note in notes),
@@ -212,7 +212,7 @@ def inspect(
         "heads": [{key: head[key] for key in HEAD} for head in heads.values()],
         "notes": [
             {"onset_s": note["onset_s"], "duration_s": note["duration_s"],
-             "pitch": note["pitch"], "head": note["head_id"], "reason": note["reason"]}
+             "pitch": note["pitch"], "head": note["notehead_id"], "reason": note["reason"]}
             for note in notes
         ],
         "stops": stops(notes, heads),

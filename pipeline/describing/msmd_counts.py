@@ -24,13 +24,13 @@ def onsets(paths: list[Path]) -> pd.DataFrame:
     """Rows by piece: `ours`, the frames in which linked notes begin, and `headless` notes."""
     found = []
     for path in paths:
-        notes = tables.read(path, tables.NOTES, ["piece_id", "onset_s", "head_id"]).to_pandas()
-        linked = notes[notes["head_id"].notna()]
+        notes = tables.read(path, tables.NOTES, ["piece_id", "onset_s", "notehead_id"]).to_pandas()
+        linked = notes[notes["notehead_id"].notna()]
         frames = linked["onset_s"].map(lambda onset_s: constants.onset_frame(onset_s, FPS))
         rows = pd.DataFrame(
             {
                 "ours": frames.groupby(linked["piece_id"]).nunique(),
-                "headless": notes["head_id"].isna().groupby(notes["piece_id"]).sum(),
+                "headless": notes["notehead_id"].isna().groupby(notes["piece_id"]).sum(),
             }
         )
         found.append(rows.fillna(0))
@@ -96,7 +96,7 @@ def ours(
                 ("pieces", split): numbers["pieces"],
                 ("composers", split): numbers["composers"],
                 ("pages", split): numbers["images"],
-                ("hours of music at rho = 1", split): numbers["hours"],
+                ("hours of music at tempo ratio 1", split): numbers["hours"],
                 ("aligned pairs of note and head", split): numbers["aligned"],
             }
     for split, total in by_piece.groupby("split")["ours"].sum().items():

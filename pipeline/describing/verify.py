@@ -69,7 +69,7 @@ def _of_form(results: Path) -> Iterator[Path]:
 
 def _of_size(results: Path) -> Iterator[Path]:
     """What must be made again since a file has not the size that was recorded: a table, a figure,
-    or a batch's folder of recordings of which one cannot be read."""
+    or a chunk's folder of recordings of which one cannot be read."""
     for record in RECORDS:
         record = results / record
         try:

@@ -99,7 +99,7 @@ def read_log(text: str) -> Played:
 
 
 def seconds(quarters: list[Fraction], tempi: list[tuple[Fraction, float]]) -> np.ndarray:
-    """When these quarters of the played-out piece are reached, at rho = 1: (n,) float64."""
+    """When these quarters of the played-out piece are reached, at tempo ratio 1: (n,) float64."""
     changes = np.array([0.0, *(float(quarter) for quarter, _ in tempi)])
     lasts = 60 / np.array([DEFAULT_TEMPO, *(tempo for _, tempo in tempi)])  # seconds a quarter
     begins = np.concatenate([[0.0], np.cumsum(np.diff(changes) * lasts[:-1])])

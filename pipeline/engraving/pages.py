@@ -163,7 +163,7 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
     heads.sort(key=lambda pair: (pair[0]["system"], pair[1].moment, pair[1].grace, pair[1].pitch))
     found["noteheads"], printed = (list(part) for part in zip(*heads, strict=True))
     found["notes"] = _notes(piece_id, sound, printed, found["noteheads"])
-    linked = [note for note in found["notes"] if note["head_id"] is not None]
+    linked = [note for note in found["notes"] if note["notehead_id"] is not None]
     counts = {
         "linked": len(linked),
         "onsets": len({note["onset"] for note in found["notes"]}),
@@ -222,7 +222,7 @@ def _notes(
     linked, reasons = link.link(sound.notes, printed)
     held = {(where, note.pitch) for note in sound.notes for where in note.held}
     for number, (row, head) in enumerate(zip(heads, printed, strict=True)):
-        row["head_id"] = number
+        row["notehead_id"] = number
         row["tied"] = (head.where, head.pitch) in held
     onsets = note_log.seconds([note.onset for note in sound.notes], sound.tempi)
     ends = note_log.seconds([note.onset + note.duration for note in sound.notes], sound.tempi)
@@ -235,7 +235,7 @@ def _notes(
             "duration": float(note.duration),
             "duration_s": end - onset,
             "pitch": note.pitch,
-            "head_id": head,
+            "notehead_id": head,
             "reason": reason,
         }
         for number, (note, head, reason, onset, end) in enumerate(

@@ -107,7 +107,7 @@ def rows(piece_id: str, folder: Path, name: str, melody: list[dict]) -> dict[str
         head_rows.append(
             {
                 "piece_id": piece_id,
-                "head_id": number,
+                "notehead_id": number,
                 "image": staff_of[head.system],
                 "system": staff_of[head.system],
                 "staff": 0,
@@ -139,7 +139,7 @@ def rows(piece_id: str, folder: Path, name: str, melody: list[dict]) -> dict[str
                 "duration": float(note.duration),
                 "duration_s": float(ends[number] - onsets[number]),
                 "pitch": note.pitch,
-                "head_id": head["head_id"] if inside else None,
+                "notehead_id": head["notehead_id"] if inside else None,
                 "reason": None if inside else OUTSIDE,
             }
         )
@@ -148,9 +148,9 @@ def rows(piece_id: str, folder: Path, name: str, melody: list[dict]) -> dict[str
         "systems": systems,
         "noteheads": head_rows,
         "notes": note_rows,
-        "linked": sum(note["head_id"] is not None for note in note_rows),
+        "linked": sum(note["notehead_id"] is not None for note in note_rows),
         "onsets": len(notes),
-        "linked_onsets": sum(note["head_id"] is not None for note in note_rows),
+        "linked_onsets": sum(note["notehead_id"] is not None for note in note_rows),
         "midi_notes": len(notes),
         "midi_frames": None,
         "off_height": 0,

@@ -17,22 +17,22 @@ STAVES, PAGES = "staves", "pages"
 
 
 def files(
-    source: str, downloads: Path | str, layout: str, batches: int, batch_of: Callable[[str], int]
+    source: str, downloads: Path | str, layout: str, chunks: int, chunk_of: Callable[[str], int]
 ) -> list[list[Path]]:
-    """The files that have to be there to read the pieces of each batch, which follows from the id.
+    """The files that have to be there to read the pieces of each chunk, which follows from the id.
 
     Raises ValueError where the source is unknown, holds no pieces, or none for that layout.
     """
     if _entry(source, layout):
-        return [list(catalogue.needed(source, downloads).values())] * batches
+        return [list(catalogue.needed(source, downloads).values())] * chunks
     path = Path(source)
-    own: list[list[Path]] = [[] for _ in range(batches)]
+    own: list[list[Path]] = [[] for _ in range(chunks)]
     for item in items(source, downloads, layout):
-        own[batch_of(item.piece_id)].append(Path(item.source))
+        own[chunk_of(item.piece_id)].append(Path(item.source))
     if layout == PAGES:
         return [score_files.with_includes(mains, path) for mains in own]
     if path.suffix == ".zip":
-        return [[path]] * batches
+        return [[path]] * chunks
     return own if path.is_dir() else [[path, *listed] for listed in own]
 
 

@@ -78,8 +78,8 @@ def retrieval_shards(split):
     """Input function: the shards of a split that retrieval learns from."""
 
     def files(wildcards):
-        return batch_files(
-            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
+        return chunk_files(
+            f"{DATA}/shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet",
             RETRIEVAL["collection"],
             split,
         )
@@ -89,8 +89,8 @@ def retrieval_shards(split):
 
 check_name("retrieval.test_font", RETRIEVAL["test_font"], config["fonts"])
 TEMPI = [
-    rho
-    for font, rho in performances(RETRIEVAL["collection"], "test")
+    tempo_ratio
+    for font, tempo_ratio in performances(RETRIEVAL["collection"], "test")
     if font == RETRIEVAL["test_font"]
 ]
 if not TEMPI:
@@ -100,15 +100,17 @@ if not TEMPI:
     )
 # Figures, and what is measured by piece: the last network listed, the tempo nearest to the score's.
 BEST = MODELS[-1]
-AT_WRITTEN_TEMPO = min(TEMPI, key=lambda rho: abs(math.log(tempo.span(rho)[0])))
+AT_WRITTEN_TEMPO = min(
+    TEMPI, key=lambda tempo_ratio: abs(math.log(tempo.span(tempo_ratio)[0]))
+)
 
 
-def tested_shards(rho):
+def tested_shards(tempo_ratio):
     """The shards of the test split that the font of the test plays at one tempo ratio."""
     return expand(
-        f"{DATA}/shards/test/{{font}}-{{rho}}-{{batch}}.parquet",
+        f"{DATA}/shards/test/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet",
         collection=RETRIEVAL["collection"],
         font=RETRIEVAL["test_font"],
-        rho=rho,
-        batch=batches(RETRIEVAL["collection"]),
+        tempo_ratio=tempo_ratio,
+        chunk=chunks(RETRIEVAL["collection"]),
     )

@@ -3,7 +3,7 @@
 
 rule retrieval_pairs:
     input:
-        [file for rho in TEMPI for file in tested_shards(rho)],
+        [file for tempo_ratio in TEMPI for file in tested_shards(tempo_ratio)],
     output:
         f"{RESULTS}/predictions/retrieval/pairs.parquet",
     log:
@@ -15,7 +15,7 @@ rule retrieval_pairs:
         runtime=minutes(20),
     params:
         flags=flags(
-            shards={rho: tested_shards(rho) for rho in TEMPI},
+            shards={tempo_ratio: tested_shards(tempo_ratio) for tempo_ratio in TEMPI},
             count=RETRIEVAL["pairs"],
             protocols=RETRIEVAL["protocols"],
             contexts=RETRIEVAL_CONTEXTS,
@@ -28,7 +28,7 @@ rule retrieval_embed:
     input:
         weights=f"{RETRIEVAL_MODELS}/{{model}}.safetensors",
         pairs=f"{RESULTS}/predictions/retrieval/pairs.parquet",
-        shards=[file for rho in TEMPI for file in tested_shards(rho)],
+        shards=[file for tempo_ratio in TEMPI for file in tested_shards(tempo_ratio)],
     output:
         f"{RESULTS}/predictions/retrieval/{{model}}.parquet",
     log:
@@ -39,12 +39,12 @@ rule retrieval_embed:
         "../../envs/learning.yaml"
     threads: 64
     resources:
-        # one batch of activations; the test split at one tempo
+        # one chunk of activations; the test split at one tempo
         mem_mb=memory(3000, 3),
         runtime=minutes(120),
     params:
         flags=flags(
-            shards={rho: tested_shards(rho) for rho in TEMPI},
+            shards={tempo_ratio: tested_shards(tempo_ratio) for tempo_ratio in TEMPI},
             precision=RETRIEVAL["precision"],
         ),
     shell:

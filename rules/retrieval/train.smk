@@ -17,7 +17,7 @@ rule retrieval_train:
         "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
-        # activations of a batch; the strips and spectrograms of the split, decoded
+        # activations of a chunk; the strips and spectrograms of the split, decoded
         mem_mb=memory(3000, 3, config["memory_mb"]),
         runtime=minutes(720),  # goes on from its checkpoint where that is not enough
     params:

@@ -33,8 +33,8 @@ def following_shards(split):
     """Input function: the shards of a split that score following learns from."""
 
     def files(wildcards):
-        return batch_files(
-            f"{DATA}/shards/{split}/{{font}}-{{rho}}-{{batch}}.parquet",
+        return chunk_files(
+            f"{DATA}/shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet",
             FOLLOWING["collection"],
             split,
         )

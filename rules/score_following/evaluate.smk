@@ -17,7 +17,7 @@ rule evaluate:
         "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
-        mem_mb=memory(4000),  # the weights, one shard, one batch of activations
+        mem_mb=memory(4000),  # the weights, one shard, one chunk of activations
         runtime=minutes(120),
     params:
         flags=flags(

@@ -90,14 +90,14 @@ rule history:
 rule staves:
     input:
         images=expand(
-            f"{DATA}/images/{{batch}}.parquet",
+            f"{DATA}/images/{{chunk}}.parquet",
             collection=FOLLOWING["collection"],
-            batch=batches(FOLLOWING["collection"]),
+            chunk=chunks(FOLLOWING["collection"]),
         ),
         noteheads=expand(
-            f"{DATA}/noteheads/{{batch}}.parquet",
+            f"{DATA}/noteheads/{{chunk}}.parquet",
             collection=FOLLOWING["collection"],
-            batch=batches(FOLLOWING["collection"]),
+            chunk=chunks(FOLLOWING["collection"]),
         ),
     output:
         report(

@@ -86,7 +86,7 @@ def tiny(folder: Path) -> Path:
         folder,
         collections__piano__split="source",
         retrieval=TRAINING | SETTINGS,
-        fonts={"bright": {"rho": [0.5, 1.0]}},
+        fonts={"bright": {"tempo_ratios": [0.5, 1.0]}},
     )
     write_tunes(folder)
     write_scores(folder)

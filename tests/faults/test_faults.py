@@ -48,7 +48,7 @@ def prepare(folder: Path, **changes) -> Path:
         "fonts": {
             "TimGM6mb": {"file": "grand.sf2"},
             "electric": None,
-            "bright": {"file": "grand.sf2", "rho": [0.5, 1.0]},
+            "bright": {"file": "grand.sf2", "tempo_ratios": [0.5, 1.0]},
         },
     }
     write_config(folder, **settings | changes)

@@ -39,7 +39,7 @@ def test_an_hour_of_music_is_counted_once_whatever_the_number_of_performances(
 ):
     """The train pieces end at 2.0 and 2.5 s: 4.5 in all, shown here in seconds."""
     monkeypatch.setattr("pipeline.describing.counts.SECONDS_PER_HOUR", 1)
-    assert "| hours of music at rho = 1 | 4.5 | 1.0 |" in write(tmp_path)
+    assert "| hours of music at tempo ratio 1 | 4.5 | 1.0 |" in write(tmp_path)
 
 
 def test_the_card_names_composers_and_licences(tmp_path):

@@ -140,10 +140,10 @@ def test_heads_are_inked_and_stand_at_the_height_of_their_pitch(engraved):
 
 def test_each_note_is_linked_to_the_head_that_prints_it(engraved):
     for piece_id in ("long", "tied", "jig"):
-        heads = {row["head_id"]: row for row in of(engraved["noteheads"], piece_id)}
+        heads = {row["notehead_id"]: row for row in of(engraved["noteheads"], piece_id)}
         for note in of(engraved["notes"], piece_id):
-            assert heads[note["head_id"]]["pitch"] == note["pitch"]
-            assert not heads[note["head_id"]]["tied"]
+            assert heads[note["notehead_id"]]["pitch"] == note["pitch"]
+            assert not heads[note["notehead_id"]]["tied"]
 
 
 def test_tied_heads_do_not_sound_again(engraved):
@@ -155,9 +155,9 @@ def test_tied_heads_do_not_sound_again(engraved):
 def test_a_repeat_sounds_twice_and_is_printed_once(engraved):
     notes, heads = of(engraved["notes"], "jig"), of(engraved["noteheads"], "jig")
     assert (len(notes), len(heads)) == (26, 15)
-    linked = [note["head_id"] for note in notes]
+    linked = [note["notehead_id"] for note in notes]
     assert linked[:7] == linked[7:14]
-    assert all(linked.count(head["head_id"]) in (1, 2) for head in heads)
+    assert all(linked.count(head["notehead_id"]) in (1, 2) for head in heads)
 
 
 def test_within_a_staff_heads_run_from_left_to_right(engraved):
@@ -180,7 +180,7 @@ def test_a_note_far_outside_the_image_carries_the_reason(tmp_path):
     high = midi.read(scores.midi([(0, 4, 108), (4, 8, 72)]))
     notes = run({"high": high}, tmp_path)["notes"]
     assert notes[0]["reason"] == "its head stands outside the staff image"
-    assert notes[0]["head_id"] is None
+    assert notes[0]["notehead_id"] is None
     assert notes[1]["reason"] is None
 
 

@@ -10,12 +10,12 @@ from tests.support import scores
 DURATIONS = [0.5, 0.75, 1, 1.5, 2, 3]
 
 
-def run(tmp_path, batch=0, batches=1, shares=None, layout="staves", **changes):
-    settings = {"take": 1.0, "seed": 7, "unconfined": "warn"}
+def run(tmp_path, chunk=0, chunks=1, shares=None, layout="staves", **changes):
+    settings = {"fraction": 1.0, "seed": 7, "unconfined": "warn"}
     settings |= {"durations": DURATIONS, "tempo": 120.0} | changes
     out = tmp_path / "pieces.parquet"
     select.select(
-        str(tmp_path / "tunes"), "downloads", "own", layout, batch, batches, shares=shares,
+        str(tmp_path / "tunes"), "downloads", "own", layout, chunk, chunks, shares=shares,
         out=out, **settings,
     )  # fmt: skip
     return {row["piece_id"]: row for row in tables.read(out, tables.PIECES).to_pylist()}
@@ -58,12 +58,12 @@ def test_a_piece_outside_the_sources_split_is_left_out(folder):
 
 
 def test_batches_share_the_pieces_whatever_others_there_are(folder):
-    shared = [set(run(folder, batch, 3)) for batch in range(3)]
+    shared = [set(run(folder, chunk, 3)) for chunk in range(3)]
     assert sum(map(len, shared)) == 4
     (folder / "tunes" / "train" / "new.mid").write_bytes(scores.midi(scores.scale(16)))
-    after = [set(run(folder, batch, 3)) for batch in range(3)]
-    changed = [batch for batch in range(3) if shared[batch] != after[batch]]
-    assert changed == [select.batch_of("train__new", 3)]
+    after = [set(run(folder, chunk, 3)) for chunk in range(3)]
+    changed = [chunk for chunk in range(3) if shared[chunk] != after[chunk]]
+    assert changed == [select.chunk_of("train__new", 3)]
 
 
 def test_a_drawn_split_has_the_wanted_shares_and_depends_on_the_seed():
@@ -79,7 +79,7 @@ def test_a_drawn_split_has_the_wanted_shares_and_depends_on_the_seed():
 def test_take_looks_at_a_share_of_the_pieces(folder):
     for i in range(40):
         (folder / "tunes" / "train" / f"more{i}.mid").write_bytes(scores.midi(scores.scale(4)))
-    assert 10 < len(run(folder, take=0.5)) < 34
+    assert 10 < len(run(folder, fraction=0.5)) < 34
 
 
 def test_every_allowed_length_can_be_written():

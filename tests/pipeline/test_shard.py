@@ -18,7 +18,7 @@ def notes_at(*onsets_s, heads=None):
             "note_id": i,
             "onset_s": onset,
             "pitch": 60,
-            "head_id": heads[i] if heads else i,
+            "notehead_id": heads[i] if heads else i,
             "reason": None,
         }
         for i, onset in enumerate(onsets_s)
@@ -70,7 +70,7 @@ def test_twice_the_tempo_halves_the_onsets():
 
 def test_a_note_without_a_head_keeps_its_reason():
     notes = notes_at(0, 2, 4)
-    notes[1] |= {"head_id": None, "reason": "an ornament"}
+    notes[1] |= {"notehead_id": None, "reason": "an ornament"}
     columns = shard.staff_onsets(notes, heads_on(0, 0, 0), 1.0, FPS)
     assert columns["reason"][1] == "an ornament"
     assert columns["x"][1] is None
@@ -90,8 +90,8 @@ def test_passes_over_staves(staves, expected):
 
 
 @pytest.fixture
-def batch(tmp_path):
-    """The tables of a batch of two pieces, the second of which has no recording."""
+def chunk(tmp_path):
+    """The tables of a chunk of two pieces, the second of which has no recording."""
     paths = {name: tmp_path / f"{name}.parquet" for name in
              ("pieces", "images", "systems", "noteheads", "notes", "features")}  # fmt: skip
     ids = ["a", "b"]
@@ -111,7 +111,11 @@ def batch(tmp_path):
         paths["systems"],
     )
     tables.write(
-        [{"piece_id": i, "head_id": h, "image": 0, "x": 9.0 * h} for i in ids for h in range(4)],
+        [
+            {"piece_id": i, "notehead_id": h, "image": 0, "x": 9.0 * h}
+            for i in ids
+            for h in range(4)
+        ],
         tables.NOTEHEADS,
         paths["noteheads"],
     )
@@ -120,15 +124,15 @@ def batch(tmp_path):
         tables.NOTES,
         paths["notes"],
     )
-    feature = {"piece_id": "a", "font": "f", "rho": 1.0, "fps": FPS, "bins": 2}
+    feature = {"piece_id": "a", "font": "f", "tempo_ratio": 1.0, "fps": FPS, "bins": 2}
     tables.write([feature | {"spectrogram": [0.0, 1.0] * 120}], tables.FEATURES, paths["features"])
     out = {split: tmp_path / f"{split}.parquet" for split in ("train", "valid", "test")}
     shard.shard(**paths, layout="staves", out=out)
     return paths, out
 
 
-def test_a_shard_joins_the_tables_and_only_its_split_has_rows(batch):
-    _, out = batch
+def test_a_shard_joins_the_tables_and_only_its_split_has_rows(chunk):
+    _, out = chunk
     (row,) = tables.read(out["train"], tables.SHARDS).to_pylist()
     assert row["piece_id"] == "a"
     assert row["x"] == [0.0, 9.0, 18.0, 27.0]
@@ -140,7 +144,7 @@ def test_a_shard_joins_the_tables_and_only_its_split_has_rows(batch):
 def chord(onset_s, *pitches, first_id=0):
     """Notes that begin together, each with the head of its own number."""
     return [
-        {"note_id": i, "onset_s": onset_s, "pitch": pitch, "head_id": i, "reason": None}
+        {"note_id": i, "onset_s": onset_s, "pitch": pitch, "notehead_id": i, "reason": None}
         for i, pitch in enumerate(pitches, first_id)
     ]
 
@@ -177,7 +181,7 @@ def test_of_two_onsets_in_one_frame_of_a_strip_the_earlier_stays():
 
 def test_notes_without_a_head_are_not_in_the_map_of_a_strip():
     notes = chord(0.0, 60, 64)
-    notes[1] |= {"head_id": None, "reason": "an ornament"}
+    notes[1] |= {"notehead_id": None, "reason": "an ornament"}
     columns = shard.strip_onsets(notes, heads_at((0, 10.0)), {0: 0}, 1.0, 20.0)
     assert columns["pitch"] == [60]
     nothing = shard.strip_onsets(notes[1:], {}, {}, 1.0, 20.0)
@@ -211,17 +215,18 @@ def test_a_piece_on_pages_becomes_one_strip(tmp_path, capsys):
             for n in (0, 1)
         ],
         "noteheads": [
-            {"piece_id": i, "head_id": n, "system": n, "image": n, "x": 60.0}
+            {"piece_id": i, "notehead_id": n, "system": n, "image": n, "x": 60.0}
             for i in ids
             for n in (0, 1)
         ],
         "notes": [
-            {"piece_id": i, "note_id": n, "onset_s": n * 90.0, "pitch": 60, "head_id": n}
+            {"piece_id": i, "note_id": n, "onset_s": n * 90.0, "pitch": 60, "notehead_id": n}
             for i in ids
             for n in (0, 1)
         ],
         "features": [
-            {"piece_id": i, "font": "f", "rho": 0.9, "fps": 20.0, "bins": 1, "spectrogram": [0.0]}
+            {"piece_id": i, "font": "f", "tempo_ratio": 0.9, "fps": 20.0, "bins": 1}
+            | {"spectrogram": [0.0]}
             for i in ids
         ],
     }  # fmt: skip

@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.constants import STAFF_HEIGHT_PX, STAFF_WIDTH_PX
 from tests.support import staves
 
-COLUMNS = ["piece_id", "rho", "frame", "x", "reason", "spectrogram", "images"]
+COLUMNS = ["piece_id", "tempo_ratio", "frame", "x", "reason", "spectrogram", "images"]
 
 
 def with_pandas(path) -> dict:
@@ -36,12 +36,12 @@ def with_datasets(path) -> dict:
 
 @pytest.mark.parametrize("read", [with_pandas, with_polars, with_duckdb, with_datasets])
 def test_a_library_reads_the_numbers_that_were_written(read, tmp_path):
-    written = staves.performance("second", rho=2.0, seed=3)
+    written = staves.performance("second", tempo_ratio=2.0, seed=3)
     written["x"] = [None, *written["x"][1:]]  # a note without a head
     path = staves.write_shard(tmp_path / "0.parquet", [staves.performance("first"), written])
     found = read(path)
     assert found["piece_id"] == "second"
-    assert found["rho"] == 2.0
+    assert found["tempo_ratio"] == 2.0
     assert list(found["frame"]) == list(written["frame"])
     np.testing.assert_allclose(
         np.array(found["x"], dtype=float), np.array(written["x"], dtype=float)

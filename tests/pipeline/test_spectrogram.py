@@ -169,10 +169,10 @@ def test_load_names_the_file_that_is_no_sound(tmp_path):
 
 def test_extract_writes_a_row_for_every_recording(tmp_path):
     soundfile.write(tmp_path / "a.flac", sine(440, 2.0, 44_100), 44_100)
-    performance = {"font": "piano", "rho": 1.0, "duration_s": 2.0, "loudness_db": -3.0}
+    performance = {"font": "piano", "tempo_ratio": 1.0, "duration_s": 2.0, "loudness_db": -3.0}
     tables.write(
         [
-            {"piece_id": "bad", "font": "piano", "rho": 1.0, "reason": "no notes"},
+            {"piece_id": "bad", "font": "piano", "tempo_ratio": 1.0, "reason": "no notes"},
             {"piece_id": "good", "audio": "a.flac", **performance},
         ],
         tables.PERFORMANCES,
@@ -189,7 +189,7 @@ def test_extract_writes_a_row_for_every_recording(tmp_path):
 
 
 def test_extract_names_audio_that_is_gone(tmp_path):
-    row = {"piece_id": "a", "font": "piano", "rho": 1.0, "audio": "a.flac"}
+    row = {"piece_id": "a", "font": "piano", "tempo_ratio": 1.0, "audio": "a.flac"}
     tables.write([row], tables.PERFORMANCES, tmp_path / "p.parquet")
     with pytest.raises(FileNotFoundError, match=r"a\.flac"):
         extract(tmp_path / "p.parquet", tmp_path, RETRIEVAL, tmp_path / "f.parquet")

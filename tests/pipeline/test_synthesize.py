@@ -22,7 +22,7 @@ from pipeline.synthesize import (
 
 FONT = "pretty_midi:TimGM6mb.sf2"
 SCALE = [Note(0.5 * step, 0.5, 60 + 2 * step) for step in range(4)]
-TEMPI = pytest.mark.parametrize("rho", [0.5, 1.0, 2.0])
+TEMPI = pytest.mark.parametrize("tempo_ratio", [0.5, 1.0, 2.0])
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def write_notes(path, pieces: dict[str, list[Note]]) -> None:
             "onset_s": note.onset_s,
             "duration_s": note.duration_s,
             "pitch": note.pitch,
-            "head_id": note_id,
+            "notehead_id": note_id,
         }
         for piece_id, notes in pieces.items()
         for note_id, note in enumerate(notes)
@@ -54,7 +54,7 @@ def play(
     tmp_path,
     pieces,
     loudness_db=None,
-    rho="1.0",
+    tempo_ratio="1.0",
     font=FONT,
     bank=0,
     preset=0,
@@ -79,7 +79,7 @@ def play(
         font,
         bank,
         preset,
-        str(rho),
+        str(tempo_ratio),
         seed,
         loudness_db,
         tmp_path / "audio",
@@ -90,49 +90,49 @@ def play(
 
 @TEMPI
 @pytest.mark.parametrize("onset_s", [0.0, 0.1234, 1.0, 3.21])
-def test_a_note_starts_on_time(piano, onset_s, rho):
+def test_a_note_starts_on_time(piano, onset_s, tempo_ratio):
     """Before it there is silence; within 3 ms the hammer has struck."""
-    samples = render([Note(onset_s, 0.5, 72)], piano, rho)
+    samples = render([Note(onset_s, 0.5, 72)], piano, tempo_ratio)
     first = np.flatnonzero(np.abs(samples) > 1e-6)[0]
     heard = np.flatnonzero(np.abs(samples) > 0.05 * np.abs(samples).max())[0]
-    assert first >= onset_s / rho * AUDIO_RATE_HZ - 32
-    assert heard <= onset_s / rho * AUDIO_RATE_HZ + 32 + 0.003 * AUDIO_RATE_HZ
+    assert first >= onset_s / tempo_ratio * AUDIO_RATE_HZ - 32
+    assert heard <= onset_s / tempo_ratio * AUDIO_RATE_HZ + 32 + 0.003 * AUDIO_RATE_HZ
 
 
 @TEMPI
-def test_every_note_of_a_scale_rises_in_its_frame(tmp_path, rho):
+def test_every_note_of_a_scale_rises_in_its_frame(tmp_path, tempo_ratio):
     """Its fundamental is new in the window that holds the onset, and not in one that ends before.
 
     Frame i covers [i, i + 1.86] / fps; the frame after the onset's hears the note in full.
     """
-    play(tmp_path, {"scale": SCALE}, rho=rho)
+    play(tmp_path, {"scale": SCALE}, tempo_ratio=tempo_ratio)
     heard = 10 ** spectrogram(load(tmp_path / "audio" / "scale.flac"), RETRIEVAL) - 1
     for note in SCALE:
         tone = np.sin(2 * np.pi * 440 * 2 ** ((note.pitch - 69) / 12) * np.arange(22_050) / 22_050)
         bin_of_note = spectrogram(tone, RETRIEVAL)[3].argmax()
-        frame = onset_frame(note.onset_s / rho, RETRIEVAL.fps)
+        frame = onset_frame(note.onset_s / tempo_ratio, RETRIEVAL.fps)
         before = heard[max(frame - 2, 0), bin_of_note] if frame >= 2 else 0.0
         assert heard[frame, bin_of_note] > 4 * before
         assert heard[frame, bin_of_note] > 0.5
 
 
 @TEMPI
-def test_pitch_does_not_follow_tempo(piano, rho):
-    samples = render([Note(0.0, 2.0, 69)], piano, rho)[: AUDIO_RATE_HZ // 2]
+def test_pitch_does_not_follow_tempo(piano, tempo_ratio):
+    samples = render([Note(0.0, 2.0, 69)], piano, tempo_ratio)[: AUDIO_RATE_HZ // 2]
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     assert spectrum.argmax() * 2 == pytest.approx(440, abs=4)  # bins lie 2 Hz apart
 
 
 @TEMPI
-def test_a_recording_ends_after_the_last_note(piano, rho):
-    samples = render(SCALE, piano, rho)
-    assert len(samples) == math.ceil((2.0 / rho + TAIL_S) * AUDIO_RATE_HZ)
+def test_a_recording_ends_after_the_last_note(piano, tempo_ratio):
+    samples = render(SCALE, piano, tempo_ratio)
+    assert len(samples) == math.ceil((2.0 / tempo_ratio + TAIL_S) * AUDIO_RATE_HZ)
     assert loudness(samples[-4_410:]) < loudness(samples) - 30  # it has died away
 
 
 def test_a_piece_sounds_the_same_whatever_was_played_before(piano):
     alone = render(SCALE, piano)
-    render([Note(0.0, 0.7, 40), Note(0.1, 0.9, 47)], piano, rho=1.37)
+    render([Note(0.0, 0.7, 40), Note(0.1, 0.9, 47)], piano, tempo_ratio=1.37)
     np.testing.assert_array_equal(render(SCALE, piano), alone)
     with Instrument(font_path(FONT)) as another:
         np.testing.assert_array_equal(render(SCALE, another), alone)
@@ -188,7 +188,7 @@ def test_a_sine_at_full_scale_lies_three_decibels_below_it():
 
 
 def test_synthesize_writes_one_flac_a_piece(tmp_path):
-    rows = play(tmp_path, {"tunes/one": SCALE, "tunes/two": SCALE[:2]}, rho=2.0)
+    rows = play(tmp_path, {"tunes/one": SCALE, "tunes/two": SCALE[:2]}, tempo_ratio=2.0)
     assert [row["audio"] for row in rows] == ["tunes__one.flac", "tunes__two.flac"]
     assert sorted(path.name for path in (tmp_path / "audio").iterdir()) == [
         "tunes__one.flac",
@@ -204,7 +204,7 @@ def test_synthesize_writes_one_flac_a_piece(tmp_path):
         )
         assert info.duration == pytest.approx(seconds, abs=1e-4)
         assert row["duration_s"] == pytest.approx(seconds, abs=1e-4)
-        assert (row["font"], row["rho"], row["reason"]) == ("piano", 2.0, None)
+        assert (row["font"], row["tempo_ratio"], row["reason"]) == ("piano", 2.0, None)
 
 
 @pytest.mark.parametrize("target_db", [None, -25.0])
@@ -252,18 +252,18 @@ def test_a_font_plays_the_pieces_of_its_splits_only(tmp_path):
 
 
 def test_each_piece_draws_its_tempo_from_a_range(tmp_path):
-    """A scale of two seconds lasts 2 / rho, and the ratio drawn is in the table."""
-    rows = play(tmp_path, {"one": SCALE, "two": SCALE}, rho="0.9-1.1")
-    assert rows[0]["rho"] != rows[1]["rho"]
+    """A scale of two seconds lasts 2 / tempo_ratio, and the ratio drawn is in the table."""
+    rows = play(tmp_path, {"one": SCALE, "two": SCALE}, tempo_ratio="0.9-1.1")
+    assert rows[0]["tempo_ratio"] != rows[1]["tempo_ratio"]
     for row in rows:
-        assert 0.9 <= row["rho"] <= 1.1
-        assert row["duration_s"] == pytest.approx(2.0 / row["rho"] + TAIL_S, abs=1e-4)
+        assert 0.9 <= row["tempo_ratio"] <= 1.1
+        assert row["duration_s"] == pytest.approx(2.0 / row["tempo_ratio"] + TAIL_S, abs=1e-4)
 
 
 def test_what_is_drawn_follows_from_seed_piece_and_font_alone(tmp_path):
     def drawn(pieces=("one", "two"), **settings):
-        rows = play(tmp_path, dict.fromkeys(pieces, SCALE[:1]), rho="0.5-2", **settings)
-        return {row["piece_id"]: row["rho"] for row in rows}
+        rows = play(tmp_path, dict.fromkeys(pieces, SCALE[:1]), tempo_ratio="0.5-2", **settings)
+        return {row["piece_id"]: row["tempo_ratio"] for row in rows}
 
     first = drawn()
     assert drawn() == first
@@ -281,12 +281,12 @@ def test_draws_are_spread_evenly():
 
 
 @pytest.mark.parametrize(
-    "rho",
+    "tempo_ratio",
     ["0.0", "-1.0", "nan", "inf", "1.1-0.9", "0-1", "0.9-", "0.9-1.1-1.3", "0.9-inf", "fast", ""],
 )
-def test_a_tempo_ratio_is_above_zero(tmp_path, rho):
+def test_a_tempo_ratio_is_above_zero(tmp_path, tempo_ratio):
     with pytest.raises(ValueError, match="a tempo ratio must be above 0"):
-        play(tmp_path, {"scale": SCALE}, rho=rho)
+        play(tmp_path, {"scale": SCALE}, tempo_ratio=tempo_ratio)
 
 
 def test_fonts_that_do_not_serve_are_named(tmp_path):

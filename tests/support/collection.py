@@ -16,7 +16,9 @@ NO_HEAD = "an ornament: trill"
 
 def note(piece_id: str, number: int, onset_s: float, headless: int) -> dict:
     """A note of half a second; the first `headless` of a piece have no head."""
-    head = {"head_id": None, "reason": NO_HEAD} if number < headless else {"head_id": number}
+    head = (
+        {"notehead_id": None, "reason": NO_HEAD} if number < headless else {"notehead_id": number}
+    )
     return {"piece_id": piece_id, "onset_s": onset_s, "duration_s": 0.5, **head}
 
 
@@ -45,8 +47,8 @@ def write(folder: Path, failed: dict[str, str] | None = None) -> dict[str, list[
         staves.write_shard(
             folder / "shards" / split / "0.parquet",
             [
-                staves.performance(piece_id, split=split, rho=rho)
-                for piece_id, rho in played
+                staves.performance(piece_id, split=split, tempo_ratio=tempo_ratio)
+                for piece_id, tempo_ratio in played
                 if PIECES[piece_id][0] == split
             ],
         )
@@ -73,7 +75,10 @@ def write(folder: Path, failed: dict[str, str] | None = None) -> dict[str, list[
         "performances": one(
             "performances",
             tables.PERFORMANCES,
-            [{"piece_id": i, "rho": rho, "duration_s": 720.0} for i, rho in played],
+            [
+                {"piece_id": i, "tempo_ratio": tempo_ratio, "duration_s": 720.0}
+                for i, tempo_ratio in played
+            ],
         ),
         "shards": shards,
     }

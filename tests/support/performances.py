@@ -23,7 +23,7 @@ def performance(
     *,
     split: str = "train",
     font: str = "grand",
-    rho: float = 1.0,
+    tempo_ratio: float = 1.0,
     notes: int = 40,
     seed: int = 0,
     **changes,
@@ -31,7 +31,7 @@ def performance(
     """A shard's row in which each pitch stands at its own height and sounds in its own bins.
 
     Font and tempo leave the notes and the strip alone, `changes` replace columns. 40 notes last
-    30 s at rho = 1, so that the middle ones lie inside for every context.
+    30 s at tempo ratio 1, so that the middle ones lie inside for every context.
     """
     random = np.random.default_rng(seed)
     pitch = LOWEST + random.integers(0, PITCHES, notes)
@@ -40,9 +40,9 @@ def performance(
     width = int(NOTE_PX * (notes + 2))
     strip = np.full((STRIP_HEIGHT_PX, width), WHITE, np.uint8)
     strip[list(STAFF_LINES)] = 0
-    frame = np.array([onset_frame(second / rho, RETRIEVAL.fps) for second in onset])
-    length = onset_frame(2.0 + onset[-1] / rho, RETRIEVAL.fps)
-    noise = np.random.default_rng(zlib.crc32(f"{piece_id} {font} {rho}".encode()))
+    frame = np.array([onset_frame(second / tempo_ratio, RETRIEVAL.fps) for second in onset])
+    length = onset_frame(2.0 + onset[-1] / tempo_ratio, RETRIEVAL.fps)
+    noise = np.random.default_rng(zlib.crc32(f"{piece_id} {font} {tempo_ratio}".encode()))
     spectrogram = noise.uniform(0, 0.05, (length, RETRIEVAL.bins)).astype(np.float32)
     for index, step in enumerate(pitch - LOWEST):
         row, column = 160 - STEP_PX * step, int(x[index])
@@ -55,7 +55,7 @@ def performance(
         "piece_id": piece_id,
         "split": split,
         "font": font,
-        "rho": rho,
+        "tempo_ratio": tempo_ratio,
         "fps": RETRIEVAL.fps,
         "bins": RETRIEVAL.bins,
         "spectrogram": spectrogram.ravel(),
@@ -75,14 +75,18 @@ def performance(
 
 
 def shards(
-    folder: Path, pieces: int = 3, rhos: tuple[float, ...] = (1.0,), **arguments
+    folder: Path, pieces: int = 3, tempo_ratios: tuple[float, ...] = (1.0,), **arguments
 ) -> dict[str, list[Path]]:
     """Two shards for each tempo, of the same pieces "tune0", "tune1", ...; the files by tempo."""
     files: dict[str, list[Path]] = {}
-    for rho in rhos:
-        rows = [performance(f"tune{n}", rho=rho, seed=n, **arguments) for n in range(pieces)]
-        files[str(rho)] = [
-            write_shard(Path(folder) / f"{rho}-{part}.parquet", rows[part::2]) for part in (0, 1)
+    for tempo_ratio in tempo_ratios:
+        rows = [
+            performance(f"tune{n}", tempo_ratio=tempo_ratio, seed=n, **arguments)
+            for n in range(pieces)
+        ]
+        files[str(tempo_ratio)] = [
+            write_shard(Path(folder) / f"{tempo_ratio}-{part}.parquet", rows[part::2])
+            for part in (0, 1)
         ]
     return files
 

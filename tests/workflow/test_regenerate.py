@@ -18,7 +18,7 @@ NEW = ("synthesize", "spectrogram", "shard")
 def made(tmp_path_factory):
     """A folder where `data` has been made: one font plays training pieces at a drawn tempo."""
     folder = tmp_path_factory.mktemp("made")
-    font = {"file": FONT, "splits": ["train"], "rho": ["0.9-1.1"]}
+    font = {"file": FONT, "splits": ["train"], "tempo_ratios": ["0.9-1.1"]}
     write_config(
         folder,
         fonts={"first": font} | dict.fromkeys(["TimGM6mb", "electric", "bright"]),
@@ -44,7 +44,7 @@ def planned(folder, fonts=None, **performances) -> dict[str, int]:
 
 
 def expected(performances: int) -> dict[str, int]:
-    """So many new performances of the one batch, the card that counts them, the target `data`."""
+    """So many new performances of the one chunk, the card that counts them, the target `data`."""
     again = dict.fromkeys(["card", "data_provenance", "data"], 1)
     return {**dict.fromkeys(NEW, performances), **again, "total": 3 * performances + 3}
 
@@ -58,11 +58,13 @@ def test_a_new_font_is_one_line_and_runs_its_own_performances_only(made):
 
 
 def test_a_font_may_have_tempi_of_its_own(made):
-    assert planned(made, {"new": {"file": FONT, "rho": [0.5, 2.0, "0.9-1.1"]}}) == expected(3)
+    assert planned(
+        made, {"new": {"file": FONT, "tempo_ratios": [0.5, 2.0, "0.9-1.1"]}}
+    ) == expected(3)
 
 
 def test_a_new_tempo_leaves_alone_the_fonts_that_have_their_own(made):
-    assert planned(made, rho=[2.0]) == {"data_provenance": 1, "data": 1, "total": 2}
+    assert planned(made, tempo_ratio=[2.0]) == {"data_provenance": 1, "data": 1, "total": 2}
 
 
 def test_another_loudness_plays_all_again(made):
@@ -73,14 +75,14 @@ def test_only_the_pieces_of_its_splits_are_played(made):
     data = made / "results/data/tunes"
     played = pd.read_parquet(data / "performances/first/0.9-1.1/0.parquet")
     assert played.piece_id.tolist() == ["train__tune"]
-    assert 0.9 <= played.rho.item() <= 1.1
+    assert 0.9 <= played.tempo_ratio.item() <= 1.1
     shard = pd.read_parquet(data / "shards/train/first-0.9-1.1-0.parquet")
-    assert shard.rho.item() == played.rho.item()
+    assert shard.tempo_ratio.item() == played.tempo_ratio.item()
 
 
 def test_a_range_of_tempi_is_checked_before_anything_runs(made):
-    bad = {"fonts": {"first": {"rho": ["1.1-0.9"]}}}
+    bad = {"fonts": {"first": {"tempo_ratios": ["1.1-0.9"]}}}
     (made / "bad.yaml").write_text(yaml.safe_dump(bad))
     run = snakemake(made, "-n", "--configfile", str(made / "bad.yaml"))
     assert run.returncode != 0
-    assert "fonts.first: rho is 1.1-0.9; a tempo ratio must be above 0" in run.stdout
+    assert "fonts.first: tempo_ratio is 1.1-0.9; a tempo ratio must be above 0" in run.stdout

@@ -1,4 +1,4 @@
-"""The data half comes out the same whatever the number of cores and of batches."""
+"""The data half comes out the same whatever the number of cores and of chunks."""
 
 import subprocess
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.workflow.test_workflow import ENVIRONMENT, command, write_config
 SPLITS = ("train", "valid", "test")
 
 
-def made(folder: Path, cores: int, batches: int) -> Path:
+def made(folder: Path, cores: int, chunks: int) -> Path:
     """A run of the data half on six tunes and three scores."""
     folder.mkdir()
     for number in range(6):
@@ -26,11 +26,12 @@ def made(folder: Path, cores: int, batches: int) -> Path:
         work = folder / "scores" / split / f"work{number}.ly"
         work.parent.mkdir(parents=True)
         work.write_text(piano.varied(6, seed=number))
-    ranges = {"rho": ["0.9-1.1"]}
+    ranges = {"tempo_ratios": ["0.9-1.1"]}
     write_config(
         folder, score_following=None, performances=ranges,
-        collections__tunes__batches=batches,
-        collections__piano={"source": "scores", "take": 1.0, "batches": batches, "split": "source"},
+        collections__tunes__batches=chunks,
+        collections__piano={"source": "scores", "fraction": 1.0, "split": "source"}
+        | {"chunks": chunks},
     )  # fmt: skip
     run = command("--", "data")
     run[run.index("--cores") + 1] = str(cores)
@@ -42,25 +43,25 @@ def made(folder: Path, cores: int, batches: int) -> Path:
 
 @pytest.fixture(scope="module")
 def one_core(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("runs") / "one", cores=1, batches=1)
+    return made(tmp_path_factory.mktemp("runs") / "one", cores=1, chunks=1)
 
 
 def test_two_cores_make_the_same_bytes(one_core, tmp_path):
-    assert outputs(made(tmp_path / "two", cores=2, batches=1)) == outputs(one_core)
+    assert outputs(made(tmp_path / "two", cores=2, chunks=1)) == outputs(one_core)
 
 
 def rows(folder: Path, table: str) -> pa.Table:
-    """All rows of a table of both collections, ordered by piece; without the batch they were in."""
+    """All rows of a table of both collections, ordered by piece; without the chunk they were in."""
     paths = sorted(folder.glob(f"results/data/*/{table}"))
     whole = pa.concat_tables([pq.read_table(path) for path in paths])
-    if "batch" in whole.column_names:
-        whole = whole.drop_columns(["batch"])
+    if "chunk" in whole.column_names:
+        whole = whole.drop_columns(["chunk"])
     order = np.argsort(whole["piece_id"].to_numpy(zero_copy_only=False), kind="stable")
     return whole.take(order).combine_chunks()
 
 
 def test_batches_move_rows_between_files_and_change_none(one_core, tmp_path):
-    three = made(tmp_path / "three", cores=2, batches=3)
+    three = made(tmp_path / "three", cores=2, chunks=3)
     tables = ["pieces", "engraved", "images", "systems", "noteheads", "notes"]
     played = ["performances/*/*", "features/*/*", "shards/train", "shards/valid", "shards/test"]
     for table in tables + played:

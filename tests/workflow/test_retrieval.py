@@ -11,7 +11,7 @@ from tests.support import piano
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, jobs, snakemake, write_config
 
 SPLITS = {"train": 3, "valid": 1, "test": 2}  # scores in each
-TRAINING = {"epochs": 2, "epoch_samples": 80, "batch": 40, "valid_samples": 40}
+TRAINING = {"epochs": 2, "epoch_samples": 80, "chunk": 40, "valid_samples": 40}
 SETTINGS = {"refine_samples": 80, "protocols": ["fixed", "2019"]}
 
 
@@ -56,7 +56,7 @@ def test_scores_become_the_papers_tables_and_figures(finished):
 
 def test_every_model_is_measured_at_every_tempo_both_ways(finished):
     measures = pd.read_parquet(finished / "results/predictions/retrieval/measures.parquet")
-    keys = ["model", "projection", "protocol", "rho", "direction"]
+    keys = ["model", "projection", "protocol", "tempo_ratio", "direction"]
     assert len(measures[keys].drop_duplicates()) == 2 * 2 * 2 * 5 * 2
     assert (measures.n_pieces <= SPLITS["test"]).all() and (measures.n_pairs > 10).all()
 
@@ -112,7 +112,7 @@ def test_a_recording_finds_snippets_in_an_index_of_the_shards(finished):
         ({"test_font": "electric"}, "'electric' does not play the test split of piano"),
         ({"collection": "songs"}, "retrieval.collection: 'songs' is not one of piano"),
         ({"models": ["BL3"]}, "'BL3' is not one of"),
-        ({"batch": 32}, "32 is less than the minimum of 34"),
+        ({"chunk": 32}, "32 is less than the minimum of 34"),
     ],
 )
 def test_a_bad_setting_is_told_before_anything_runs(finished, changes, sentence):

@@ -18,8 +18,8 @@ TEXT = (ROOT / "docs/regenerate.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
 SMALL = {
     "collections": {
-        "tunes": {"source": "tunes", "take": 1.0, "batches": 1, "split": "source"},
-        "piano": {"source": "works", "take": 1.0, "batches": 1, "split": "source"},
+        "tunes": {"source": "tunes", "fraction": 1.0, "chunks": 1, "split": "source"},
+        "piano": {"source": "works", "fraction": 1.0, "chunks": 1, "split": "source"},
     },
     "fonts": {"electric": None, "bright": None},
     "score_following": None,
@@ -97,7 +97,7 @@ def test_new_tempi(folder):
     before = times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb-1.0*")
     follow("New tempi", folder)
     played = pd.read_parquet(folder / "results/data/piano/shards/train/TimGM6mb-0.5-0.parquet")
-    assert (played.rho == 0.5).all()
+    assert (played.tempo_ratio == 0.5).all()
     assert (folder / "results/data/tunes/shards/train/TimGM6mb-0.9-1.1-0.parquet").exists()
     assert times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb-1.0*") == before
 

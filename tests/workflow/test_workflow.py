@@ -28,15 +28,15 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ[
 
 def write_config(folder: Path, **changes) -> None:
     """What differs from the project's config.yaml: tiny collections and hardly any training."""
-    few = {"take": 1.0, "batches": 1}
+    few = {"fraction": 1.0, "chunks": 1}
     config = {
         "collections": {
-            "tunes": few | {"source": "tunes", "batches": BATCHES, "split": "source"},
+            "tunes": few | {"source": "tunes", "chunks": BATCHES, "split": "source"},
             "piano": few | {"source": "scores"},
         },
         "max_failures": 0.4,  # one of the three scores cannot be engraved
         "score_following": {
-            "epochs": 1, "epoch_samples": 60, "batch": 20, "valid_samples": 20,
+            "epochs": 1, "epoch_samples": 60, "chunk": 20, "valid_samples": 20,
             "evaluate_train_samples": 40,
         },
         "retrieval": None,  # has a test file of its own
@@ -246,8 +246,8 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
     ("changes", "sentence"),
     [
         ({"colour": "red"}, "'colour' was unexpected"),
-        ({"performances__rho": [0]}, "0 is less than or equal to the minimum of 0"),
-        ({"performances__rho": [-1.5]}, "less than or equal to the minimum of 0"),
+        ({"performances__tempo_ratios": [0]}, "0 is less than or equal to the minimum of 0"),
+        ({"performances__tempo_ratios": [-1.5]}, "less than or equal to the minimum of 0"),
         ({"fonts__piano": {"file": "gone.sf2"}}, "no file gone.sf2"),
         ({"collections__tunes__source": "nowhere"}, "nowhere: no such folder, zip or list"),
         ({"collections__tunes__source": "empty"}, "empty: no MIDI files"),

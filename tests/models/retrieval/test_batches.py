@@ -20,7 +20,7 @@ LIMIT = 2_000_000  # bytes
 def music(tmp_path_factory):
     """Three pieces, two of them performed twice."""
     rows = [performance(f"tune{n}", seed=n, notes=25 + 5 * n) for n in range(3)]
-    rows += [performance(f"tune{n}", seed=n, notes=25 + 5 * n, rho=1.1) for n in (2, 0)]
+    rows += [performance(f"tune{n}", seed=n, notes=25 + 5 * n, tempo_ratio=1.1) for n in (2, 0)]
     return sampling.read([write_shard(tmp_path_factory.mktemp("music") / "shard.parquet", rows)])
 
 

@@ -45,14 +45,14 @@ def measures() -> pd.DataFrame:
             "model": "BL2-MC",
             "projection": "refined",
             "protocol": "fixed",
-            "rho": np.float32(rho),
+            "tempo_ratio": np.float32(tempo_ratio),
             "direction": "A2S",
             "measure": "mrr",
             "micro": micro,
         }
         | dict.fromkeys(("macro", "low", "high"), 0.5)
         | {"n_pairs": 100, "n_pieces": 10}
-        for rho, micro in rows
+        for tempo_ratio, micro in rows
     )
 
 

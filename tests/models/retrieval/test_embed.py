@@ -47,10 +47,12 @@ def files(tmp_path):
     """Shards of three pieces at two tempi; tune2 is printed as tune0 and performed otherwise."""
     same = {"images": performance("tune0", seed=0)["images"], "x": performance("", seed=0)["x"]}
     found = {}
-    for rho in RHOS:
-        rows = [performance(f"tune{n}", rho=rho, seed=n, split="test") for n in range(2)]
-        rows.append(performance("tune2", rho=rho, seed=5, split="test", **same))
-        found[str(rho)] = [write_shard(tmp_path / f"{rho}.parquet", rows)]
+    for tempo_ratio in RHOS:
+        rows = [
+            performance(f"tune{n}", tempo_ratio=tempo_ratio, seed=n, split="test") for n in range(2)
+        ]
+        rows.append(performance("tune2", tempo_ratio=tempo_ratio, seed=5, split="test", **same))
+        found[str(tempo_ratio)] = [write_shard(tmp_path / f"{tempo_ratio}.parquet", rows)]
     return found
 
 
@@ -60,14 +62,18 @@ def choose(files, path, notes=(12, 20, 21), **changes):
     `notes` may be those of each tempo, by its name.
     """
     rows = []
-    for rho, paths in files.items():
+    for tempo_ratio, paths in files.items():
         held = pq.ParquetFile(paths[0]).read().to_pylist()
-        of_tempo = notes[rho] if isinstance(notes, dict) else notes
+        of_tempo = notes[tempo_ratio] if isinstance(notes, dict) else notes
         chosen = [(row, note) for row in reversed(held) for note in of_tempo]
         for number, (row, note) in enumerate(chosen):
             one = {name: row[name] for name in ("piece_id", "font")}
             one |= {name: row[name][note] for name in ("note_id", "frame", "x")}
-            one |= {"protocol": "fixed", "context": EVERY_CONTEXT, "rho": float(rho)}
+            one |= {
+                "protocol": "fixed",
+                "context": EVERY_CONTEXT,
+                "tempo_ratio": float(tempo_ratio),
+            }
             rows.append(one | {"pair": number} | changes)
     tables.write(rows, PAIRS, path)
     return path
@@ -89,9 +95,9 @@ def test_every_pair_is_embedded_as_one_by_one(model, weights, files, tmp_path, m
     assert found.pair.tolist() == 2 * list(range(9))
     assert found.piece_id.tolist() == 2 * (3 * ["tune2"] + 3 * ["tune1"] + 3 * ["tune0"])
     held = [pq.ParquetFile(path).read().to_pylist() for (path,) in files.values()]
-    performed = {(row["rho"], row["piece_id"]): row for rows in held for row in rows}
+    performed = {(row["tempo_ratio"], row["piece_id"]): row for rows in held for row in rows}
     for pair in found.itertuples():
-        row = performed[pair.rho, pair.piece_id]
+        row = performed[pair.tempo_ratio, pair.piece_id]
         assert (pair.frame, pair.x) == (row["frame"][pair.note_id], row["x"][pair.note_id])
         strip = np.array(Image.open(io.BytesIO(row["images"][0])))
         halved = snippet(strip, pair.x).reshape(80, 2, 100, 2).mean(axis=(1, 3)) / 255
@@ -140,7 +146,7 @@ def test_equal_snippets_are_embedded_once_and_get_the_very_same_vector(
     for _, same in found.groupby("snippet"):
         assert len(set(map(bytes, same.sheet))) == 1
         assert len(set(map(bytes, same.audio))) == len(same)
-    per_piece = found[found.rho == 1].groupby("piece_id").snippet.apply(list)
+    per_piece = found[found.tempo_ratio == 1].groupby("piece_id").snippet.apply(list)
     assert per_piece["tune0"] == per_piece["tune2"]
     assert not set(per_piece["tune0"]) & set(per_piece["tune1"])
 
@@ -226,7 +232,7 @@ def test_tempi_that_do_not_fit_are_refused(weights, files, tmp_path):
     with pytest.raises(ValueError, match=r"tempo 0.5: the shards lack"):
         run(weights(), {"0.5": files["1.0"], "1.0": files["0.5"]}, pairs, tmp_path)
     (path,) = files["1.0"]
-    rows = [row | {"rho": 2.0} for row in pq.ParquetFile(path).read().to_pylist()]
+    rows = [row | {"tempo_ratio": 2.0} for row in pq.ParquetFile(path).read().to_pylist()]
     write_shard(path, rows)  # the same frames under another tempo
     with pytest.raises(ValueError, match=r"tempo 1.0: the shards lack 9 of 9"):
         run(weights(), files, pairs, tmp_path)

@@ -121,12 +121,14 @@ def test_micro_and_macro_by_hand():
 
 
 # --- files -----------------------------------------------------------------------------------
-def table(path, sheet, audio, weights, model=MODEL, rho=1.0, protocol="fixed", snippet=None):
+def table(
+    path, sheet, audio, weights, model=MODEL, tempo_ratio=1.0, protocol="fixed", snippet=None
+):
     """A table of embeddings of pairs from pieces of ten."""
     count = len(sheet)
     columns = {
         "protocol": [protocol] * count,
-        "rho": [rho] * count,
+        "tempo_ratio": [tempo_ratio] * count,
         "font": ["grand"] * count,
         "pair": range(count),
         "piece_id": [f"tune{n // 10}" for n in range(count)],
@@ -200,13 +202,13 @@ def test_tempi_and_protocols_are_pools_of_their_own(files, tmp_path):
     """In the second pool all vectors are those of the first one, under other snippets."""
     weights = files["weights"][MODEL]
     parts = [
-        table(tmp_path / "a", files["sheet"], files["audio"], weights, rho=0.5),
+        table(tmp_path / "a", files["sheet"], files["audio"], weights, tempo_ratio=0.5),
         table(tmp_path / "b", files["sheet"], files["audio"], weights, protocol="2019"),
         table(tmp_path / "c", files["sheet"], files["audio"], weights, snippet=[7] * 40),
     ]
     together = pa.concat_tables([pq.read_table(path) for path in parts])
     pq.write_table(together, files["embeddings"][MODEL])
-    found = run(files).set_index(["protocol", "rho", "projection", "direction", "measure"])
+    found = run(files).set_index(["protocol", "tempo_ratio", "projection", "direction", "measure"])
     assert (found.n_pairs == 40).all()
     assert (found.n_pieces == 4).all()
     half, old, one = (found.loc[pool].micro for pool in (("fixed", 0.5), ("2019", 1), ("fixed", 1)))

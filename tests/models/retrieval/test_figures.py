@@ -261,7 +261,7 @@ def files(tmp_path_factory):
         network.save(module, folder / f"{name}.safetensors")
         pairs = {
             "protocol": "fixed",
-            "rho": 1.0,
+            "tempo_ratio": 1.0,
             "font": "grand",
             "pair": np.arange(len(where)),
             "piece_id": [data.pieces[piece] for piece in data.piece[where]],
@@ -275,7 +275,7 @@ def files(tmp_path_factory):
             "audio": list(random.normal(size=(len(where), 32))),
         }
         frame = pd.DataFrame(pairs)
-        other = frame.assign(rho=2.0, piece_id="not in the shards")
+        other = frame.assign(tempo_ratio=2.0, piece_id="not in the shards")
         published = frame.assign(protocol="2019", piece_id="not in the shards")
         table = pa.Table.from_pandas(pd.concat([other, published, frame]), EMBEDDINGS)
         pq.write_table(table, folder / f"{name}.parquet")
@@ -314,7 +314,9 @@ def test_find_gives_the_examples_of_pairs(files):
 
 
 def test_find_wants_one_performance_a_piece(tmp_path):
-    rows = [performance("tune", split="test", rho=rho) for rho in (1.0, 2.0)]
+    rows = [
+        performance("tune", split="test", tempo_ratio=tempo_ratio) for tempo_ratio in (1.0, 2.0)
+    ]
     data = sampling.read([write_shard(tmp_path / "shard.parquet", rows)])
     pairs = pd.DataFrame({"piece_id": ["tune"], "note_id": [3]})
     with pytest.raises(ValueError, match="is 2 times in the shards; give those of one"):
@@ -353,5 +355,5 @@ def test_pairs_of_another_table_or_of_none_are_told(files, tmp_path):
 def test_pairs_are_fixed_ones_at_the_tempo_of_the_scores(files):
     pairs = figures.read_pairs(files["BL2-SC"]["embeddings"])
     assert set(pairs.protocol) == {"fixed"}
-    assert set(pairs.rho) == {1.0}
+    assert set(pairs.tempo_ratio) == {1.0}
     assert pairs.index.tolist() == pairs.pair.tolist()

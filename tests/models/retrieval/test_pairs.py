@@ -18,10 +18,10 @@ TEMPI = (0.75, 1.0, 1.5)
 def files(tmp_path_factory):
     """Five pieces at three tempi, two files each; every tempo lacks another note of each piece."""
     found = {}
-    for number, rho in enumerate(TEMPI):
+    for number, tempo_ratio in enumerate(TEMPI):
         reason = ["not printed" if note == 20 + number else None for note in range(40)]
         folder = tmp_path_factory.mktemp("shards")
-        found |= shards(folder, pieces=5, rhos=(rho,), split="test", reason=reason)
+        found |= shards(folder, pieces=5, tempo_ratios=(tempo_ratio,), split="test", reason=reason)
     return found
 
 
@@ -64,20 +64,20 @@ def places(rows: list[dict]) -> dict[tuple[str, int], tuple[int, float]]:
     return {(row["piece_id"], row["note_id"]): (row["frame"], row["x"]) for row in rows}
 
 
-def at(rows: list[dict], rho: float, context: int = 0) -> list[dict]:
-    return [row for row in rows if row["rho"] == rho and row["context"] == context]
+def at(rows: list[dict], tempo_ratio: float, context: int = 0) -> list[dict]:
+    return [row for row in rows if row["tempo_ratio"] == tempo_ratio and row["context"] == context]
 
 
 # --- fixed -----------------------------------------------------------------------------------
 def test_fixed_are_the_notes_inside_for_the_longest_context_at_every_tempo(choose, files):
     found = choose(files)
-    pools = {rho: inside(files[str(rho)], 168) for rho in TEMPI}
+    pools = {tempo_ratio: inside(files[str(tempo_ratio)], 168) for tempo_ratio in TEMPI}
     expected = [note for note in pools[0.75] if note in pools[1.0] and note in pools[1.5]]
     assert 0 < len(expected) < min(len(pool) for pool in pools.values())
-    for rho in TEMPI:
-        here = at(found, rho)
+    for tempo_ratio in TEMPI:
+        here = at(found, tempo_ratio)
         assert notes(here) == expected
-        assert places(here) == {note: pools[rho][note] for note in expected}
+        assert places(here) == {note: pools[tempo_ratio][note] for note in expected}
         assert [row["pair"] for row in here] == list(range(len(expected)))
         assert {(row["protocol"], row["font"]) for row in here} == {("fixed", "grand")}
     assert len(found) == 3 * len(expected)
@@ -86,10 +86,10 @@ def test_fixed_are_the_notes_inside_for_the_longest_context_at_every_tempo(choos
 def test_fixed_are_spread_evenly_where_there_are_more(choose, files):
     everything, some = choose(files), choose(files, count=7)
     total = len(everything) // 3
-    for rho in TEMPI:
-        pool = notes(at(everything, rho))
-        assert notes(at(some, rho)) == [pool[n * total // 7] for n in range(7)]
-        assert [row["pair"] for row in at(some, rho)] == list(range(7))
+    for tempo_ratio in TEMPI:
+        pool = notes(at(everything, tempo_ratio))
+        assert notes(at(some, tempo_ratio)) == [pool[n * total // 7] for n in range(7)]
+        assert [row["pair"] for row in at(some, tempo_ratio)] == list(range(7))
 
 
 def test_fixed_come_in_the_order_of_pieces_and_time(choose, files):
@@ -103,12 +103,12 @@ def test_fixed_come_in_the_order_of_pieces_and_time(choose, files):
 def test_2019_is_an_even_grid_over_each_pool(choose, files, count):
     found = choose(files, count=count, protocols=["2019"])
     sizes = set()
-    for rho in TEMPI:
+    for tempo_ratio in TEMPI:
         for context in CONTEXTS:
-            pool = inside(files[str(rho)], context)
+            pool = inside(files[str(tempo_ratio)], context)
             sizes.add(len(pool))
             grid = np.linspace(0, len(pool) - 1, min(count, len(pool))).astype(int)
-            here = at(found, rho, context)
+            here = at(found, tempo_ratio, context)
             assert notes(here) == [list(pool)[place] for place in grid]
             assert places(here) == {note: pool[note] for note in notes(here)}
             assert [row["pair"] for row in here] == list(range(len(grid)))
@@ -129,13 +129,13 @@ def test_files_may_come_in_any_order(choose, files, tmp_path):
     usual = choose(files, count=20, protocols=["fixed", "2019"])
     assert (
         choose(
-            {rho: paths[::-1] for rho, paths in files.items()},
+            {tempo_ratio: paths[::-1] for tempo_ratio, paths in files.items()},
             count=20,
             protocols=["fixed", "2019"],
         )
         == usual
     )
-    rows = [performance(f"tune{n}", rho=1.0, seed=n, split="test") for n in (3, 0, 4, 2, 1)]
+    rows = [performance(f"tune{n}", tempo_ratio=1.0, seed=n, split="test") for n in (3, 0, 4, 2, 1)]
     for row in rows:
         row["reason"][21] = "not printed"  # as in the fixture
     whole = write_shard(tmp_path / "whole.parquet", rows)
@@ -187,7 +187,8 @@ def test_sound_is_never_held_for_a_whole_file(choose, tmp_path, monkeypatch):
 # --- refusals --------------------------------------------------------------------------------
 def refused(choose, tmp_path, message: str, rows: dict[str, list[dict]], **arguments) -> None:
     files = {
-        rho: [write_shard(tmp_path / f"shard-{rho}.parquet", part)] for rho, part in rows.items()
+        tempo_ratio: [write_shard(tmp_path / f"shard-{tempo_ratio}.parquet", part)]
+        for tempo_ratio, part in rows.items()
     }
     with pytest.raises(ValueError, match=message):
         choose(files, **arguments)
@@ -195,13 +196,13 @@ def refused(choose, tmp_path, message: str, rows: dict[str, list[dict]], **argum
 
 
 def test_a_tempo_and_context_without_an_onset_is_named(choose, tmp_path):
-    short = performance("tune", notes=9, rho=2.0)
+    short = performance("tune", notes=9, tempo_ratio=2.0)
     rows = {"1.0": [performance("tune")], "2.0": [short]}
     refused(choose, tmp_path, "tempo 2.0: no onset has 168 frames", rows)
 
 
 def test_tempi_without_a_common_note_are_named(choose, tmp_path):
-    rows = {"1.0": [performance("a")], "2.0": [performance("b", rho=2.0)]}
+    rows = {"1.0": [performance("a")], "2.0": [performance("b", tempo_ratio=2.0)]}
     refused(choose, tmp_path, "no note has 168 frames about it at every tempo, 1.0, 2.0", rows)
 
 
@@ -215,12 +216,12 @@ def test_a_piece_may_be_performed_once(choose, tmp_path):
 
 
 def test_shards_must_hold_the_tempo_they_are_given_for(choose, tmp_path):
-    rows = {"0.66": [performance("a", rho=0.66), performance("b", rho=0.75)]}
+    rows = {"0.66": [performance("a", tempo_ratio=0.66), performance("b", tempo_ratio=0.75)]}
     refused(choose, tmp_path, "tempo 0.66: the shards hold tempo 0.75", rows)
 
 
 def test_splits_must_not_be_mixed(choose, tmp_path):
-    rows = {"1.0": [performance("a")], "2.0": [performance("a", rho=2.0, split="test")]}
+    rows = {"1.0": [performance("a")], "2.0": [performance("a", tempo_ratio=2.0, split="test")]}
     refused(choose, tmp_path, "several splits, test, train, are mixed", rows)
 
 

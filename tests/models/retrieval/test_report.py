@@ -18,7 +18,7 @@ def row(measure, micro, **others):
         "model": "BL2-SC",
         "projection": "refined",
         "protocol": "fixed",
-        "rho": np.float32(1.0),
+        "tempo_ratio": np.float32(1.0),
         "direction": "A2S",
         "measure": measure,
         "micro": micro,
@@ -42,9 +42,9 @@ MEASURES = [
     row("r1", 0.31, projection="unrefined"),
     row("r1", 0.4, direction="S2A"),
     row("mrr", 0.5, direction="S2A"),
-    row("mrr", 0.36, rho=np.float32(0.66)),
-    row("mrr", 0.99, rho=np.float32(0.66), projection="unrefined"),
-    row("mrr", 0.98, rho=np.float32(0.66), direction="S2A"),
+    row("mrr", 0.36, tempo_ratio=np.float32(0.66)),
+    row("mrr", 0.99, tempo_ratio=np.float32(0.66), projection="unrefined"),
+    row("mrr", 0.98, tempo_ratio=np.float32(0.66), direction="S2A"),
 ]
 
 
@@ -199,11 +199,15 @@ def test_protocol_of_the_authors_is_a_second_block(both):
 
 
 def test_tempo_of_the_scores_is_the_one_nearest_to_1():
-    slower = [measured | {"rho": np.float32(0.9), "micro": 0.2} for measured in MEASURES[:1]]
-    faster = [measured | {"rho": np.float32(1.2), "micro": 0.1} for measured in MEASURES[:1]]
+    slower = [
+        measured | {"tempo_ratio": np.float32(0.9), "micro": 0.2} for measured in MEASURES[:1]
+    ]
+    faster = [
+        measured | {"tempo_ratio": np.float32(1.2), "micro": 0.1} for measured in MEASURES[:1]
+    ]
     table = report.compare(pd.DataFrame(faster + slower))
     assert table.micro.dropna().tolist() == [0.2]
-    assert set(table.rho) == {0.9}
+    assert set(table.tempo_ratio) == {0.9}
 
 
 def test_ranks_are_counted(folder):
@@ -282,7 +286,7 @@ def test_csv_of_tempi_has_the_papers_ratios(folder):
     read = pd.read_csv(folder / "tempo_robustness.csv")
     assert len(read) == 35
     assert read.micro.dropna().tolist() == [0.36, 0.6149]
-    assert set(read.rho) == {0.5, 0.66, 1.0, 1.33, 2.0}
+    assert set(read.tempo_ratio) == {0.5, 0.66, 1.0, 1.33, 2.0}
 
 
 @pytest.mark.parametrize(
@@ -293,7 +297,7 @@ def test_papers_tables_are_whole(name, measures):
     paper = pd.read_csv(report.PAPER / f"{name}.csv", comment="#")
     assert len(paper) == (70 if measures else 35)
     assert not paper.duplicated(
-        ["model", "projection", "measure"] if measures else ["model", "rho"]
+        ["model", "projection", "measure"] if measures else ["model", "tempo_ratio"]
     ).any()
     if measures:
         assert set(paper.measure) == measures

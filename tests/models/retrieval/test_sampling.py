@@ -47,7 +47,7 @@ def shard(tmp_path):
 def music(tmp_path_factory):
     """Three pieces, two of them performed twice."""
     rows = [performance(f"tune{n}", seed=n, notes=25 + 5 * n) for n in range(3)]
-    rows += [performance(f"tune{n}", seed=n, notes=25 + 5 * n, rho=1.1) for n in (2, 0)]
+    rows += [performance(f"tune{n}", seed=n, notes=25 + 5 * n, tempo_ratio=1.1) for n in (2, 0)]
     return sampling.read([write_shard(tmp_path_factory.mktemp("music") / "shard.parquet", rows)])
 
 
@@ -64,12 +64,16 @@ def test_every_onset_without_a_reason_is_an_example(shard):
 
 
 def test_performances_of_a_piece_share_its_strip(shard):
-    rows = [performance("b"), performance("a", seed=1), performance("b", font="old", rho=1.25)]
+    rows = [
+        performance("b"),
+        performance("a", seed=1),
+        performance("b", font="old", tempo_ratio=1.25),
+    ]
     data = shard(*rows)
     assert data.pieces == ["b", "a"]
     assert len(data.strips) == 2
     assert data.font == ["grand", "grand", "old"]
-    assert data.rho.tolist() == [1.0, 1.0, 1.25]
+    assert data.tempo_ratio.tolist() == [1.0, 1.0, 1.25]
     assert data.piece[[0, 40, 80]].tolist() == [0, 1, 0]
     assert data.performance[[0, 40, 80]].tolist() == [0, 1, 2]
     assert data.frames.tolist() == [len(row["spectrogram"]) // BINS for row in rows]
@@ -78,7 +82,12 @@ def test_performances_of_a_piece_share_its_strip(shard):
 def test_a_strip_is_decoded_once(shard, monkeypatch):
     decoded, opens = [], Image.open
     monkeypatch.setattr(Image, "open", lambda file: decoded.append(1) or opens(file))
-    shard(performance("a"), performance("a", rho=1.1), performance("b"), performance("a", rho=0.9))
+    shard(
+        performance("a"),
+        performance("a", tempo_ratio=1.1),
+        performance("b"),
+        performance("a", tempo_ratio=0.9),
+    )
     assert len(decoded) == 2
 
 
@@ -104,7 +113,7 @@ def test_recordings_lie_between_silences(shard):
 
 
 def test_shards_are_read_file_by_file(tmp_path):
-    rows = [performance(f"tune{n}", seed=n, rho=1 + n / 10) for n in range(4)]
+    rows = [performance(f"tune{n}", seed=n, tempo_ratio=1 + n / 10) for n in range(4)]
     whole = sampling.read([write_shard(tmp_path / "whole.parquet", rows)])
     parts = [write_shard(tmp_path / f"{n}.parquet", [row]) for n, row in enumerate(rows)]
     empty = write_shard(tmp_path / "empty.parquet", [])
@@ -122,7 +131,7 @@ def test_shards_are_read_file_by_file(tmp_path):
         {"x": np.linspace(50, 900, 40)},
         {"font": "old"},
         {"images": [png(noise(1260))]},
-        {"rho": 2.0},
+        {"tempo_ratio": 2.0},
     ],
 )
 def test_the_fingerprint_tells_examples_apart(shard, changes):

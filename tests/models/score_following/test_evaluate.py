@@ -135,7 +135,14 @@ def test_measures_by_hand():
 
 def test_chance_is_the_expectation_of_a_random_bucket(tmp_path):
     x = np.array([centre(0), centre(20) + 1])
-    row = {"split": "test", "piece_id": "a", "font": "grand", "rho": 1.0, "frame": 0, "image": 0}
+    row = {
+        "split": "test",
+        "piece_id": "a",
+        "font": "grand",
+        "tempo_ratio": 1.0,
+        "frame": 0,
+        "image": 0,
+    }
     row |= {"probabilities": [1 / BUCKETS] * BUCKETS, "note_id": 0}
     places = ("x", "x_max", "x_int", "x_linear", "x_timed", "x_frequent")
     path, out = tmp_path / "predictions.parquet", tmp_path / "measures.parquet"

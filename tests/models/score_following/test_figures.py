@@ -26,7 +26,7 @@ def prediction(note_id: int, true: int, predicted: int, confidence: float) -> di
         "split": "test",
         "piece_id": "tune",
         "font": "grand",
-        "rho": np.float32(1.0),
+        "tempo_ratio": np.float32(1.0),
         "note_id": note_id,
         "image": 0,
         "frame": 100,
@@ -110,12 +110,14 @@ def test_typical_note_where_all_are_wrong():
 
 
 def test_find_gives_the_example_of_a_prediction(tmp_path):
-    rows = [performance("air", seed=1), performance("tune"), performance("tune", rho=1.1)]
+    rows = [performance("air", seed=1), performance("tune"), performance("tune", tempo_ratio=1.1)]
     data = sampling.read([write_shard(tmp_path / "shard.parquet", rows)])
-    note = pd.Series({"piece_id": "tune", "font": "grand", "rho": np.float32(1.1), "note_id": 8})
+    note = pd.Series(
+        {"piece_id": "tune", "font": "grand", "tempo_ratio": np.float32(1.1), "note_id": 8}
+    )
     index = figures.find(data, note)
     assert data.pieces[data.piece[index]] == "tune"
-    assert data.rho[data.performance[index]] == np.float32(1.1)
+    assert data.tempo_ratio[data.performance[index]] == np.float32(1.1)
     assert data.note_id[index] == 8
     with pytest.raises(ValueError, match="tune, note 999: not in the shards"):
         figures.find(data, pd.Series(note.to_dict() | {"note_id": 999}))

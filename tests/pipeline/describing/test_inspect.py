@@ -74,20 +74,20 @@ def score() -> tuple[list[dict], list[dict]]:
             if pitch is not None:
                 printed[moment, staff] = len(heads)
                 heads.append({
-                    "piece_id": PIECE, "head_id": len(heads), "image": SYSTEMS[system][0],
+                    "piece_id": PIECE, "notehead_id": len(heads), "image": SYSTEMS[system][0],
                     "system": system, "staff": staff, "x": x + 3.0 * staff,
                     "y": height(system, staff, pitch), "width": 10.0, "height": 8.0,
                     "pitch": pitch, "moment": float(moment), "grace": False, "tied": False,
                 })  # fmt: skip
-    tied = heads[-1] | {"head_id": len(heads), "x": 700.0, "moment": 10.0, "tied": True}
+    tied = heads[-1] | {"notehead_id": len(heads), "x": 700.0, "moment": 10.0, "tied": True}
     heads.append(tied)
     notes = []
 
-    def sound(quarter, pitch, head_id, reason=None):
+    def sound(quarter, pitch, notehead_id, reason=None):
         notes.append({
             "piece_id": PIECE, "note_id": len(notes), "onset": float(quarter),
             "onset_s": quarter * QUARTER, "duration": 1.0, "duration_s": QUARTER,
-            "pitch": pitch, "head_id": head_id, "reason": reason,
+            "pitch": pitch, "notehead_id": notehead_id, "reason": reason,
         })  # fmt: skip
 
     for quarter, played in enumerate(PLAYED):
@@ -117,7 +117,7 @@ def sing(notes: list[dict]) -> np.ndarray:
 
 
 def write_data(folder: Path, recording: bool = True) -> None:
-    """A data set of one batch: a good piece, one left out in selection, one not engraved."""
+    """A data set of one chunk: a good piece, one left out in selection, one not engraved."""
     heads, notes = score()
     write = {
         "pieces": [
@@ -140,7 +140,7 @@ def write_data(folder: Path, recording: bool = True) -> None:
         "noteheads": heads,
         "notes": notes,
         "performances/sines/1.0": [
-            {"piece_id": PIECE, "font": "sines", "rho": 1.0, "audio": "minuet.flac"}
+            {"piece_id": PIECE, "font": "sines", "tempo_ratio": 1.0, "audio": "minuet.flac"}
         ],
     }  # fmt: skip
     for name, rows in write.items():
@@ -298,7 +298,8 @@ def test_marks_stand_on_the_ink(page):
             if one["image"] != image:
                 continue
             box = page.execute_script(
-                "return arguments[0].getBoundingClientRect().toJSON()", head(page, one["head_id"])
+                "return arguments[0].getBoundingClientRect().toJSON()",
+                head(page, one["notehead_id"]),
             )
             x, y = box["left"] + box["width"] / 2, box["top"] + box["height"] / 2
             assert shot.getpixel((x, y)) < 150  # black, or coloured because it sounds
@@ -333,7 +334,7 @@ def test_a_click_on_a_head_plays_from_its_note(page):
 
 
 def test_a_head_that_sounds_twice_is_heard_in_turn(page):
-    last = max(one["head_id"] for one in score()[0] if not one["tied"])
+    last = max(one["notehead_id"] for one in score()[0] if not one["tied"])
     for onset in (9 * QUARTER, 12 * QUARTER, 9 * QUARTER):
         head(page, last).click()
         check_plays_from(page, onset)
@@ -418,7 +419,7 @@ def test_a_note_without_a_head_is_listed_with_its_reason(page):
 
 def test_hovering_tells_pitch_onset_and_staff(page):
     hint = page.find_element("id", "hint")
-    last = max(one["head_id"] for one in score()[0] if not one["tied"])
+    last = max(one["notehead_id"] for one in score()[0] if not one["tied"])
     ActionChains(page).move_to_element(head(page, last)).perform()
     wait(hint.is_displayed)
     for fact in ("B3", "onset 4.500, 6.000 s", "staff 2 of 2, system 3", "pitch 59"):
@@ -430,9 +431,9 @@ def test_hovering_tells_pitch_onset_and_staff(page):
 
 def test_without_a_recording_the_notes_are_played_now(tmp_path):
     write_data(tmp_path, recording=False)
-    inspect(PIECE, tmp_path, tmp_path / "page.html", rho=2.0)
+    inspect(PIECE, tmp_path, tmp_path / "page.html", tempo_ratio=2.0)
     found = content(tmp_path / "page.html")
-    assert found["sound"] == "TimGM6mb, rho = 2"
+    assert found["sound"] == "TimGM6mb, tempo ratio 2"
     assert found["duration_s"] == pytest.approx(len(PLAYED) * QUARTER / 2 + 1)
     assert found["notes"][-1]["onset_s"] == (len(PLAYED) - 1) * QUARTER / 2
     samples, _ = soundfile.read(io.BytesIO(base64.b64decode(found["audio"].split(",")[1])))
@@ -456,7 +457,7 @@ def test_a_piece_that_cannot_be_shown_says_why(tmp_path, piece, said):
 def test_a_sound_font_file_plays_although_there_is_a_recording(tmp_path):
     write_data(tmp_path)
     inspect(PIECE, tmp_path, tmp_path / "page.html", font_file="pretty_midi:TimGM6mb.sf2")
-    assert content(tmp_path / "page.html")["sound"] == "TimGM6mb, rho = 1"
+    assert content(tmp_path / "page.html")["sound"] == "TimGM6mb, tempo ratio 1"
 
 
 def test_a_font_that_was_not_kept_is_named(tmp_path):

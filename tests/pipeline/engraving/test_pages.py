@@ -46,9 +46,9 @@ def pixels(row: dict) -> np.ndarray:
 def test_every_note_has_its_head_and_every_check_passes(little):
     assert little["linked"] == len(little["notes"]) == little["midi_notes"]
     assert [little[f"off_{what}"] for what in ("height", "ink", "accidental")] == [0, 0, 0]
-    heads = {head["head_id"]: head for head in little["noteheads"]}
+    heads = {head["notehead_id"]: head for head in little["noteheads"]}
     for note in little["notes"]:
-        assert heads[note["head_id"]]["pitch"] == note["pitch"]
+        assert heads[note["notehead_id"]]["pitch"] == note["pitch"]
 
 
 def test_onsets_are_those_of_lilyponds_midi_file(little):
@@ -67,19 +67,19 @@ def test_onsets_are_those_of_lilyponds_midi_file(little):
 
 
 def test_a_repeat_sounds_twice_from_one_head_or_once(little, tmp_path):
-    sounding = Counter(note["head_id"] for note in little["notes"])
+    sounding = Counter(note["notehead_id"] for note in little["notes"])
     assert sorted(set(sounding.values())) == [1, 2]
     once = engraved(piano.LITTLE, tmp_path, "once")
-    assert set(Counter(note["head_id"] for note in once["notes"]).values()) == {1}
+    assert set(Counter(note["notehead_id"] for note in once["notes"]).values()) == {1}
     assert len(once["notes"]) == len(sounding)
 
 
 def test_tied_heads_do_not_sound_and_grace_notes_do(little):
     tied = [head for head in little["noteheads"] if head["tied"]]
     assert [head["pitch"] for head in tied] == [73]
-    assert not {head["head_id"] for head in tied} & {n["head_id"] for n in little["notes"]}
+    assert not {head["notehead_id"] for head in tied} & {n["notehead_id"] for n in little["notes"]}
     (grace,) = [head for head in little["noteheads"] if head["grace"]]
-    assert sum(note["head_id"] == grace["head_id"] for note in little["notes"]) == 2
+    assert sum(note["notehead_id"] == grace["notehead_id"] for note in little["notes"]) == 2
     assert grace["width"] < min(h["width"] for h in little["noteheads"] if not h["grace"])
 
 
@@ -187,7 +187,7 @@ def test_print_and_sound_may_be_two_copies(tmp_path):
     """
     )
     found = engraved(text, tmp_path)
-    assert [note["head_id"] for note in found["notes"]] == [0, 1, 2, 3]
+    assert [note["notehead_id"] for note in found["notes"]] == [0, 1, 2, 3]
 
 
 def test_several_books_are_pages_in_order(tmp_path):
