@@ -27,7 +27,7 @@ LATEX = {
     "^": r"\textasciicircum{}",
     "–": "--",
     "≤": r"$\leq$",
-    "ρ": r"$\tempo_ratio$",
+    "ρ": r"$\rho$",
     "→": r"$\to$",
 }
 
