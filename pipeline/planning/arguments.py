@@ -1,0 +1,20 @@
+"""Settings as the arguments of a command line."""
+
+import json
+import shlex
+
+from pipeline import cli
+
+
+def text(value: object) -> str:
+    """A value as one argument: text as it is, anything else as JSON (`null` for None)."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def flags(**values: object) -> str:
+    """Settings as `--name value`, quoted; None is left to the command's default."""
+    return " ".join(
+        f"--{name} {shlex.quote(text(cli.short(value)))}"
+        for name, value in values.items()
+        if value is not None
+    )
