@@ -130,9 +130,9 @@ def select(
     `fraction` is the share of the source's pieces that is looked at, drawn by id and seed.
     `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
     piece without one is left out. For melodies, `durations` are the lengths a printed note may have
-    (quarters), and `tempo` (quarters a minute) serves works that name none. Of pieces in other splits
-    than `splits` only the reason is written; all are taken if it is None. Where convert-ly and
-    musicxml2ly cannot be confined, `unconfined` warns or raises OSError.
+    (quarters), and `tempo` (quarters a minute) serves works that name none. Of pieces in other
+    splits than `splits` only the reason is written; all are taken if it is None. Where convert-ly
+    and musicxml2ly cannot be confined, `unconfined` warns or raises OSError.
     """
     if layout == sources.PAGES:
         lilypond.confine(unconfined == "refuse")

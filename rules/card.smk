@@ -23,7 +23,9 @@ rule card:
             f"{DATA}/performances/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet"
         ),
         shards=lambda wildcards: [
-            path for split in SPLITS for path in PLAN.shards(wildcards.collection, split)
+            path
+            for split in SPLITS
+            for path in PLAN.shards(wildcards.collection, split)
         ],
         beside=beside,
     output:
@@ -36,12 +38,12 @@ rule card:
     params:
         layout=of_collection("layout"),
         max_failures=config["max_failures"],
-        beside=lambda wildcards, input: input.beside or "null",
+        beside=lambda wildcards, input: option("beside", input.beside or None),
     shell:
         "python -m pipeline card --pieces {input.pieces:q} --engraved {input.engraved:q}"
         " --notes {input.notes:q} --performances {input.performances:q} --shards {input.shards:q}"
         " --layout {params.layout:q} --max_failures {params.max_failures:q}"
-        " --name {wildcards.collection:q} --beside {params.beside:q} --out {output.card:q}"
+        " --name {wildcards.collection:q} {params.beside:q} --out {output.card:q}"
         " --croissant_out {output.croissant:q} 2> {log:q}"
 
 

@@ -9,8 +9,9 @@ from snakemake.settings.types import DeploymentMethod
 
 import pipeline
 from pipeline import tempo
+from pipeline.describing import verify
 from pipeline.planning import messages, settings
-from pipeline.planning.arguments import flags, text
+from pipeline.planning.arguments import flags, option, text
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes
 from pipeline.reading import catalogue
@@ -18,7 +19,7 @@ from pipeline.reading import catalogue
 try:
     config, notes = settings.complete(
         config,
-        files=workflow.configfiles,
+        files=[*workflow.configfiles, *workflow.overwrite_configfiles],
         default=workflow.source_path("../config.yaml"),
         schema=workflow.source_path("../config/schema.yaml"),
     )

@@ -1,7 +1,6 @@
 # Where the results come from, with a digest of each file; of the data half by itself, too.
 import json
 
-
 # In order of name: the settings of two config files are the same if they say the same.
 SETTINGS = json.dumps(config, sort_keys=True)
 

@@ -27,9 +27,16 @@ def source_state(collection, chunk):
 
 
 def shares(wildcards):
-    """Params function: shares of splits to draw by piece; null for the source's own splits."""
+    """Params function: shares of splits to draw by piece; nothing for the source's own splits."""
     split = config["collections"][wildcards.collection]["split"]
-    return text(None if split == "source" else split)
+    return option("shares", None if split == "source" else split)
+
+
+def if_given(name):
+    """Params function: an option for a setting that a collection may lack."""
+    return lambda wildcards: option(
+        name, config["collections"][wildcards.collection].get(name)
+    )
 
 
 # Say at once if there are no pieces; but a job of a cluster, which reads this too, lists no sources.
@@ -70,16 +77,14 @@ rule select:
         fraction=of_collection("fraction"),
         shares=shares,
         splits=lambda wildcards: PLAN.splits(wildcards.collection),
-        durations=of_collection("durations"),
-        tempo=of_collection("tempo"),
+        durations=if_given("durations"),
+        tempo=if_given("tempo"),
         seed=config["seed"],
         unconfined=config["unconfined"],
-        state=lambda wildcards: source_state(
-            wildcards.collection, int(wildcards.chunk)
-        ),
+        state=lambda wildcards: source_state(wildcards.collection, int(wildcards.chunk)),
     shell:
         "python -m pipeline select --collection {wildcards.collection:q} --chunk {wildcards.chunk:q}"
         " --chunks {params.chunks:q} --source={params.source:q} --downloads {params.downloads:q}"
-        " --layout {params.layout:q} --fraction {params.fraction:q} --shares {params.shares:q}"
-        " --splits {params.splits:q} --durations {params.durations:q} --tempo {params.tempo:q}"
+        " --layout {params.layout:q} --fraction {params.fraction:q} {params.shares:q}"
+        " --splits {params.splits:q} {params.durations:q} {params.tempo:q}"
         " --seed {params.seed:q} --unconfined {params.unconfined:q} --out {output:q} 2> {log:q}"

@@ -59,11 +59,11 @@ rule synthesize:
         bank=of_font("bank"),
         preset=of_font("preset"),
         seed=config["seed"],
-        loudness_db=text(config["performances"]["loudness_db"]),
+        loudness_db=option("loudness_db", config["performances"]["loudness_db"]),
         state=font_state,
     shell:
         "python -m pipeline synthesize --pieces {input.pieces:q} --notes {input.notes:q}"
         " --splits {params.splits:q} --font {wildcards.font:q} --font_file={params.font_file:q}"
         " --bank {params.bank:q} --preset {params.preset:q} --tempo_ratio {wildcards.tempo_ratio:q}"
-        " --seed {params.seed:q} --loudness_db={params.loudness_db:q} --audio {output.audio:q}"
+        " --seed {params.seed:q} {params.loudness_db:q} --audio {output.audio:q}"
         " --out {output.performances:q} 2> {log:q}"

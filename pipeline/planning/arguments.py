@@ -11,6 +11,11 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def option(name: str, value: object) -> list[str]:
+    """A setting as `--name=value`; nothing if it is None, for which the command has its default."""
+    return [] if value is None else [f"--{name}={text(value)}"]
+
+
 def flags(**values: object) -> str:
     """Settings as `--name value`, quoted; None is left to the command's default."""
     return " ".join(

@@ -1,6 +1,6 @@
 """Which folders a run may take for its results and downloads: only one of its own."""
 
-import os
+import contextlib
 from pathlib import Path, PurePosixPath
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -9,10 +9,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 def _others() -> dict[Path, str]:
     """Folders that hold more than results, and what they are."""
     found = {PROJECT: "the project's own folder", Path.cwd().resolve(): "the working directory"}
-    try:
+    with contextlib.suppress(RuntimeError):  # no home is known
         found[Path.home().resolve()] = "your home folder"
-    except RuntimeError:  # no home is known
-        pass
     return found
 
 
@@ -47,4 +45,4 @@ def own_folder(key: str, value: str) -> str:
             raise ValueError(f"{key}: '{value}' holds {what}, {other}; {remedy}")
     if resolved.exists() and not resolved.is_dir():
         raise ValueError(f"{key}: '{value}' is a file, not a folder; {remedy}")
-    return os.path.abspath(path) if path.startswith("-") else path
+    return str(Path.cwd() / path) if path[0] in "-@" else path

@@ -1,4 +1,7 @@
-"""Names of the files that the networks' rules make, relative to the results."""
+"""Names of the files that the networks' rules make, relative to the results.
+
+A training leaves its checkpoint beside the weights, named `.state`, until it has ended.
+"""
 
 TABLES = (".md", ".csv", ".tex", ".html")
 FIGURES = (".png", ".pdf")
@@ -19,6 +22,7 @@ def _score_following() -> list[str]:
     figures = ["staves", *(f"score_following_{name}" for name in ("history", "errors", "example"))]
     return [
         "models/score_following.pt",
+        "models/score_following.pt.state",
         "models/score_following_history.parquet",
         "predictions/score_following.parquet",
         "predictions/score_following_measures.parquet",
@@ -28,7 +32,7 @@ def _score_following() -> list[str]:
 
 
 def _retrieval(models: list[str]) -> list[str]:
-    weights = (".safetensors", "-refined.safetensors", "_history.parquet")
+    weights = (".safetensors", ".safetensors.state", "-refined.safetensors", "_history.parquet")
     predictions = [*models, "pairs", "measures", "identified", "aligned"]
     tables = ["retrieval", "tempo_robustness", "identification", "alignment"]
     figures = ["retrieval_history", "retrieval_tempo", "retrieval_example"]

@@ -29,9 +29,11 @@ _repr.maxstring = _repr.maxother = 60
 
 def short(value: object) -> str:
     """A value as a user wrote it, cut if it is long."""
-    return {True: "true", False: "false", None: "null"}.get(value) if (
-        value is None or isinstance(value, bool)
-    ) else _repr.repr(value)
+    return (
+        {True: "true", False: "false", None: "null"}.get(value)
+        if (value is None or isinstance(value, bool))
+        else _repr.repr(value)
+    )
 
 
 def dotted(path: tuple) -> str:
@@ -76,7 +78,10 @@ def _sentences(error: ValidationError, schema: dict) -> Iterator[tuple[tuple, st
         for key in error.validator_value:
             if key not in error.instance:
                 about = error.schema["properties"][key].get("description", "").split(";")[0]
-                yield path, f"'{key}' is missing" + (f" ({' '.join(about.split())})" if about else "")
+                yield (
+                    path,
+                    f"'{key}' is missing" + (f" ({' '.join(about.split())})" if about else ""),
+                )
     elif error.validator == "oneOf" and isinstance(error.instance, dict):
         for inner in error.context:
             if isinstance(inner.schema.get("properties"), dict) or inner.path:
@@ -114,7 +119,9 @@ def _misfit(error: ValidationError) -> str:
     if error.validator in BOUNDS:
         return f"must be {BOUNDS[error.validator]} {expected:,}, not {short(value)}"
     if error.validator in ("enum", "const"):
-        choices = [str(choice) for choice in (expected if error.validator == "enum" else [expected])]
+        choices = [
+            str(choice) for choice in (expected if error.validator == "enum" else [expected])
+        ]
         near = difflib.get_close_matches(str(value)[:100], choices, n=1, cutoff=0.6)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         return f"must be one of {', '.join(choices)}, not {short(value)}{hint}"

@@ -82,7 +82,7 @@ class Plan:
         )
 
     def chunk_files(self, pattern: str, collection: str, split: str | None = None) -> list[str]:
-        """A file of every chunk of a collection (and performance, if the pattern has a `{font}`)."""
+        """A file of every chunk of a collection (and performance, if a pattern has `{font}`)."""
         pairs = self.performances(collection, split) if "{font}" in pattern else [("", "")]
         return [
             pattern.format(collection=collection, chunk=chunk, font=font, tempo_ratio=ratio)
@@ -135,7 +135,7 @@ class Plan:
             raise ValueError(f"fonts.{font}: {error}") from None
 
     def check(self) -> None:
-        """Raise ValueError, in one sentence, if settings name what is not there or would collide."""
+        """Raise ValueError if settings name what is not there, or if names would collide."""
         for fault in self._faults():
             raise ValueError(fault)
 
@@ -154,8 +154,9 @@ class Plan:
                     f"{section}.collection", learned["collection"], collections
                 )
             elif learned and (lacking := self._lacking(learned["collection"])):
-                yield (f"{section}: needs the split {lacking}, which collections."
-                       f"{learned['collection']}.splits leaves out; set '{section}: null'")  # fmt: skip
+                place = f"collections.{learned['collection']}.splits"
+                yield (f"{section}: needs the split {lacking}, which {place} leaves out;"
+                       f" set '{section}: null'")  # fmt: skip
         yield from self._font_faults()
         for name in collections:
             paths = sum(map(len, self.data_files(name))) + 20 * len(collections[name])

@@ -5,8 +5,9 @@ Everything here raises ValueError with one sentence that names the key and, if k
 """
 
 import datetime
+import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -103,15 +104,13 @@ def _copied(value: object, path: tuple):
     if not isinstance(value, SCALARS):
         kind = type(value).__name__
         raise ValueError(f"{messages.dotted(path)}: a value of the kind {kind} is not a setting")
-    if isinstance(value, int | float) and not (
-        math.isfinite(value) and abs(value) <= MAX_NUMBER
-    ):
+    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= MAX_NUMBER):
         raise ValueError(f"{messages.dotted(path)}: {messages.short(value)} is not a usable number")
     return value
 
 
 def merge(base: Mapping, *others: Mapping) -> dict:
-    """Settings of `base` with those of `others` laid over it, group by group, the last one on top."""
+    """Lay the settings of `others` over those of `base`, group by group, the last one on top."""
     merged = dict(base)
     for other in others:
         for key, value in other.items():
@@ -122,14 +121,23 @@ def merge(base: Mapping, *others: Mapping) -> dict:
     return merged
 
 
-def renamed(given: dict) -> list[str]:
-    """Give settings their present names in place; returns a sentence for each earlier name."""
+def rename(given: dict, files: Sequence[Path | str] = ()) -> list[str]:
+    """Give settings their present names, in place.
+
+    If both names occur, the one in the later of `files` holds.
+
+    Returns:
+        A sentence for each earlier name.
+    """
     said = []
     for (*parents, old), new in RENAMED.items():
         for path, group in _groups(given, parents, ()):
-            if old in group and new not in group:
-                group[new] = group.pop(old)
-                said.append(f"{messages.dotted((*path, old))}: this setting is now called '{new}'")
+            if old not in group:
+                continue
+            value = group.pop(old)
+            if _last(files, (*path, old)) >= _last(files, (*path, new)) or new not in group:
+                group[new] = value
+            said.append(f"{messages.dotted((*path, old))}: this setting is now called '{new}'")
     return said
 
 
@@ -165,14 +173,15 @@ def complete(
         ValueError: one sentence for each setting that does not fit.
     """
     own = plain(given)
-    said = renamed(own)
+    files = list(files)
+    said = rename(own, files)
     merged = merge(read(default), own)
     known = list(merged["collections"] or [])  # fonts may name one that is taken away
     for section in ("collections", "fonts"):
         if isinstance(entries := merged[section], dict):
             merged[section] = {name: entry for name, entry in entries.items() if entry is not None}
     rules = yaml.safe_load(Path(schema).read_text())
-    if faults := messages.faults(merged, rules, lambda path: _origin(path, files)):
+    if faults := messages.faults(merged, rules, lambda path: _origin(files, path)):
         raise ValueError("\n".join(faults))
     _fill_in(merged, rules)
     for font, entry in merged["fonts"].items():
@@ -202,14 +211,39 @@ def _fill_in(value: object, rules: dict) -> None:
             _fill_in(item, others)
 
 
-def _origin(path: tuple, files: Iterable[Path | str]) -> str | None:
-    """The file, of those of a user, that says something at a place; None if none does."""
-    for file in reversed(list(files)):
+def _last(files: Sequence[Path | str], path: tuple) -> int:
+    """Which of some files is the last that says something at a place; -1 if none does."""
+    for number in reversed(range(len(files))):
         try:
-            value: object = read(file)
+            value: object = read(files[number])
             for key in path:
                 value = value[key]  # type: ignore[index]
         except (ValueError, OSError, LookupError, TypeError):
             continue
-        return str(file)
-    return None
+        return number
+    return -1
+
+
+def _origin(files: Sequence[Path | str], path: tuple) -> str | None:
+    """The file that says something at a place; None if none does."""
+    number = _last(files, path)
+    return str(files[number]) if number >= 0 else None
+
+
+def show(key: str, configfile: list[Path] | None = None) -> None:
+    """Print one setting of a run, for instance `results`: text as it is, anything else as JSON.
+
+    Args:
+        key: the setting's name, groups divided by dots: `collections.tunes.chunks`.
+        configfile: files of settings, the last one on top.
+
+    Raises:
+        ValueError: if there is no such setting, or if the settings do not fit.
+    """
+    found: object = load(configfile or [])
+    for name in key.split("."):
+        if not isinstance(found, dict) or name not in found:
+            known = found if isinstance(found, dict) else []
+            raise ValueError(messages.not_one_of(key, name, known))
+        found = found[name]
+    print(found if isinstance(found, str) else json.dumps(found))

@@ -51,7 +51,7 @@ def state(files: Iterable[Path | str], times: bool = True) -> str:
     seen = []
     for path in sorted(map(str, files)):
         try:
-            about = os.stat(path)
+            about = Path(path).stat()
             seen.append((path, about.st_size, about.st_mtime_ns if times else None))
         except OSError:
             seen.append((path, None, None))
