@@ -8,12 +8,6 @@ MSMD_COUNTS = catalogue.archive("msmd-counts", config["downloads"]) if MSMD else
 CARDS = expand(f"{DATA}/README.md", collection=config["collections"])
 
 
-def beside(wildcards):
-    """Input function: what the card of a collection takes in besides."""
-    name = wildcards.collection
-    return f"{RESULTS}/tables/{name}_counts.md" if name in MSMD else []
-
-
 rule card:
     input:
         pieces=of_chunks(f"{DATA}/pieces/{{chunk}}.parquet"),
@@ -27,7 +21,10 @@ rule card:
             for split in SPLITS
             for path in PLAN.shards(wildcards.collection, split)
         ],
-        beside=beside,
+        beside=lambda wildcards: expand(
+            f"{RESULTS}/tables/{{name}}_counts.md",
+            name=[name for name in MSMD if name == wildcards.collection],
+        ),
     output:
         card=report(f"{DATA}/README.md", caption="captions/card.rst", category="Data"),
         croissant=f"{DATA}/croissant.json",
@@ -38,7 +35,7 @@ rule card:
     params:
         layout=of_collection("layout"),
         max_failures=config["max_failures"],
-        beside=lambda wildcards, input: option("beside", input.beside or None),
+        beside=lambda wildcards, input: option("beside", next(iter(input.beside), None)),
     shell:
         "python -m pipeline card --pieces {input.pieces:q} --engraved {input.engraved:q}"
         " --notes {input.notes:q} --performances {input.performances:q} --shards {input.shards:q}"

@@ -11,7 +11,7 @@ import pipeline
 from pipeline import tempo
 from pipeline.describing import verify
 from pipeline.planning import messages, settings
-from pipeline.planning.arguments import flags, option, text
+from pipeline.planning.arguments import flags, folder, option, stem, text
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes
 from pipeline.reading import catalogue
@@ -25,6 +25,10 @@ try:
     )
     PLAN = Plan(config)
     PLAN.check()
+    if (
+        workflow.is_main_process
+    ):  # a job of a cluster, which reads this too, lists no sources
+        notes += PLAN.check_sources()
 except (ValueError, OSError) as error:
     raise WorkflowError(str(error))
 
@@ -48,6 +52,7 @@ FOLLOWING_FILES = []
 RETRIEVAL_FILES = []
 
 chunks, chunk_files, performances = PLAN.chunks, PLAN.chunk_files, PLAN.performances
+written, figures = PLAN.written, PLAN.figures
 
 
 wildcard_constraints:
@@ -72,27 +77,11 @@ def of_chunks(pattern, split=None):
 
 def of_collection(name):
     """Params function: a setting of the job's collection, as an argument."""
-    return lambda wildcards: text(config["collections"][wildcards.collection].get(name))
+    return lambda wildcards: text(config["collections"][wildcards.collection][name])
 
 
-# --- tables and figures
-def written(names):
-    """The files of some tables."""
-    kinds = ["md", "csv", "tex", "html"]
-    return expand(f"{RESULTS}/tables/{{name}}.{{kind}}", name=names, kind=kinds)
-
-
-def figures(names):
-    """The files of some figures."""
-    kinds = ["png", "pdf"]
-    return expand(f"{RESULTS}/figures/{{name}}.{{kind}}", name=names, kind=kinds)
-
-
-def stem(wildcards, output):
-    """What the names of a rule's outputs have in common, up to their suffix."""
-    return output[0].rsplit(".", 1)[0]
-
-
-def folder(wildcards, output):
-    """The folder that a rule's outputs share."""
-    return os.path.dirname(output[0])
+def if_given(name):
+    """Params function: an option for a setting that a collection may lack."""
+    return lambda wildcards: option(
+        name, config["collections"][wildcards.collection].get(name)
+    )

@@ -1,6 +1,7 @@
 """Settings as the arguments of a command line."""
 
 import json
+import os
 import shlex
 
 from pipeline import cli
@@ -14,6 +15,16 @@ def text(value: object) -> str:
 def option(name: str, value: object) -> list[str]:
     """A setting as `--name=value`; nothing if it is None, for which the command has its default."""
     return [] if value is None else [f"--{name}={text(value)}"]
+
+
+def stem(wildcards, output) -> str:
+    """Params function: what the names of a rule's outputs have in common, up to their suffix."""
+    return output[0].rsplit(".", 1)[0]
+
+
+def folder(wildcards, output) -> str:
+    """Params function: the folder that a rule's outputs share."""
+    return os.path.dirname(output[0])  # noqa: PTH120 - text, as Snakemake has it
 
 
 def flags(**values: object) -> str:

@@ -14,7 +14,8 @@ def of(settings: dict) -> list[str]:
     return following + (_retrieval(retrieval["models"]) if retrieval else [])
 
 
-def _suffixed(folder: str, names: list[str], suffixes: tuple[str, ...]) -> list[str]:
+def suffixed(folder: str, names: list[str], suffixes: tuple[str, ...]) -> list[str]:
+    """A file of a folder for each name and suffix."""
     return [f"{folder}/{name}{suffix}" for name in names for suffix in suffixes]
 
 
@@ -26,8 +27,8 @@ def _score_following() -> list[str]:
         "models/score_following_history.parquet",
         "predictions/score_following.parquet",
         "predictions/score_following_measures.parquet",
-        *_suffixed("tables", ["score_following"], TABLES),
-        *_suffixed("figures", figures, FIGURES),
+        *suffixed("tables", ["score_following"], TABLES),
+        *suffixed("figures", figures, FIGURES),
     ]
 
 
@@ -39,8 +40,8 @@ def _retrieval(models: list[str]) -> list[str]:
     if any(model.endswith("AT") for model in models):
         figures += [f"attention_{name}" for name in ("within_piece", "examples", "entropy")]
     return [
-        *_suffixed("models/retrieval", models, weights),
-        *_suffixed("predictions/retrieval", predictions, (".parquet",)),
-        *_suffixed("tables", tables, TABLES),
-        *_suffixed("figures", figures, FIGURES),
+        *suffixed("models/retrieval", models, weights),
+        *suffixed("predictions/retrieval", predictions, (".parquet",)),
+        *suffixed("tables", tables, TABLES),
+        *suffixed("figures", figures, FIGURES),
     ]

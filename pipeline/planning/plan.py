@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 from pipeline import tempo
-from pipeline.planning import messages, source_files
+from pipeline.planning import learning_files, messages, source_files
 from pipeline.reading import catalogue
 
 TABLES = ("pieces", "images", "systems", "noteheads", "notes", "engraved")
 PLAYED = ("performances", "features")
 TEMPO_RATIO = r"[0-9.]+(-[0-9.]+)?"  # as in paths
 SLOWEST, FASTEST = 0.05, 20.0  # tempo ratios
+PIECES_PER_CHUNK = 1_000  # five minutes of tunes, but hours of piano works
 MAX_COMMAND_BYTES = 1_500_000  # of the paths on one command line; Linux takes 2 MB with the rest
 
 
@@ -115,6 +117,14 @@ class Plan:
         kept = self.settings["performances"]["keep_audio"]
         return made + (self.audio_folders(collection) if kept else [])
 
+    def written(self, names: list[str]) -> list[str]:
+        """The files of some tables."""
+        return learning_files.suffixed(f"{self.results}/tables", names, learning_files.TABLES)
+
+    def figures(self, names: list[str]) -> list[str]:
+        """The files of some figures."""
+        return learning_files.suffixed(f"{self.results}/figures", names, learning_files.FIGURES)
+
     def archives(self) -> list[str]:
         """Where the archives and sound fonts lie that are fetched for the data half."""
         downloads = self.settings["downloads"]
@@ -125,14 +135,78 @@ class Plan:
                 found.append(path)
         return [str(path) for path in found]
 
+    def source_archives(self, collection: str) -> list[str]:
+        """The fetched files that a collection is read from; none if its source is the user's own.
+
+        The user's own files are no inputs of jobs: Snakemake would look at each whenever a job
+        ends, and their names and times may be anything. `source_state` stands for them.
+        """
+        source = self.settings["collections"][collection]["source"]
+        return list(map(str, source_files.fetched(source, self.settings["downloads"])))
+
+    def source_state(self, collection: str, chunk: int) -> str:
+        """What the selection of a chunk reruns for: other files, or another edition of one."""
+        source = self.settings["collections"][collection]["source"]
+        if catalogue.entry_of(source):
+            return source_files.expected(source)
+        return source_files.state(self._source_files(collection)[chunk])
+
+    def _source_files(self, collection: str) -> list[list[Path]]:
+        entry = self.settings["collections"][collection]
+        return source_files.by_chunk(
+            entry["source"], entry["layout"], entry["chunks"], self.settings["downloads"]
+        )
+
+    def shares(self, collection: str) -> dict[str, float] | None:
+        """Shares of the splits to draw by piece; None if the source has splits of its own."""
+        split = self.settings["collections"][collection]["split"]
+        return None if split == "source" else split
+
     def font_file(self, font: str) -> str:
-        """The file of a sound font. Raises ValueError if it is neither there nor fetched."""
+        """Where a job finds a sound font: a path, or `package:file`, for an image has packages
+        elsewhere."""
         name = self.settings["fonts"][font]["file"]
-        try:
-            fetched = catalogue.archive(name, self.settings["downloads"])
-            return str(fetched or catalogue.font_path(name))
-        except FileNotFoundError as error:
-            raise ValueError(f"fonts.{font}: {error}") from None
+        return str(catalogue.archive(name, self.settings["downloads"]) or name)
+
+    def font_archives(self, font: str) -> list[str]:
+        """The sound font if it is fetched; one's own is no input, as with sources."""
+        fetched = catalogue.entry_of(self.settings["fonts"][font]["file"])
+        return [self.font_file(font)] if fetched else []
+
+    def font_state(self, font: str) -> str:
+        """What a performance reruns for: another file or edition of its sound font."""
+        name = self.settings["fonts"][font]["file"]
+        if catalogue.entry_of(name):
+            return source_files.expected(name)
+        return source_files.state([catalogue.font_path(name)], times=not catalogue.packaged(name))
+
+    def check_sources(self) -> list[str]:
+        """Look whether all sources and sound fonts are there.
+
+        Returns:
+            Advice on collections whose chunks are large.
+
+        Raises:
+            ValueError: that names the setting, if one is neither there nor fetched.
+        """
+        for font in self.fonts():
+            try:
+                if not self.font_archives(font):
+                    catalogue.font_path(self.font_file(font))
+            except FileNotFoundError as error:
+                raise ValueError(f"fonts.{font}: {error}") from None
+        advice = []
+        for name in self.settings["collections"]:
+            try:
+                most = max(map(len, self._source_files(name)))
+            except (ValueError, OSError) as error:
+                raise ValueError(f"collections.{name}.source: {error}") from None
+            if most > PIECES_PER_CHUNK:
+                advice.append(
+                    f"collections.{name}: {most:,} files in one chunk; with more `chunks` more jobs"
+                    " run side by side, in less memory, and a kill costs less"
+                )
+        return advice
 
     def check(self) -> None:
         """Raise ValueError if settings name what is not there, or if names would collide."""

@@ -1,5 +1,6 @@
 """Which files each job of a selection reads, and in which state they are."""
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterable
@@ -9,30 +10,28 @@ from pipeline import select
 from pipeline.reading import catalogue, sources
 
 
-def by_chunk(collection: dict, downloads: str) -> list[list[Path]]:
+@functools.cache
+def by_chunk(source: str, layout: str, chunks: int, downloads: str) -> list[list[Path]]:
     """The files that the jobs of a collection read, by chunk.
 
     Args:
-        collection: the collection's settings.
+        source: a name of the catalogue, or a path.
+        layout: `staves` for melodies, `pages` for whole scores.
+        chunks: number of chunks.
         downloads: folder of fetched archives; these need not be there yet.
 
     Raises:
         ValueError: if the source holds no pieces, or names a file that is not there.
         OSError: if it cannot be read.
     """
-    chunks = collection["chunks"]
     found = sources.files(
-        collection["source"],
-        downloads,
-        collection["layout"],
-        chunks,
-        lambda piece: select.chunk_of(piece, chunks),
+        source, downloads, layout, chunks, lambda piece: select.chunk_of(piece, chunks)
     )
-    if not catalogue.entry_of(collection["source"]):
+    if not catalogue.entry_of(source):
         for path in (path for files in found for path in files):
             if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file may raise
                 reason = "is not a file" if os.path.lexists(path) else "is not there"
-                raise ValueError(f"{collection['source']} names {path}, which {reason}; "
+                raise ValueError(f"{source} names {path}, which {reason}; "
                                  "take it out of the list, or put the file there")  # fmt: skip
     return found
 
