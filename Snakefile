@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 min_version("9.12")
 
 # Settings of the folder that this runs in, if it has any; what they leave out is in our own.
-if os.path.lexists("config.yaml"):
+if os.path.lexists("config.yaml") and not workflow.modifier.skip_configfile:
     from pipeline.planning import settings
 
     try:

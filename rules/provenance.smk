@@ -22,7 +22,7 @@ rule data_provenance:
     conda:
         "../envs/data.yaml"
     params:
-        settings=SETTINGS,
+        settings=lambda wildcards: SETTINGS,  # a function: braces are text in what it gives
         folders=["data"],
     shell:
         "python -m pipeline provenance --settings {params.settings:q} --folders {params.folders:q}"
@@ -41,7 +41,7 @@ rule provenance:
     conda:
         "../envs/data.yaml"
     params:
-        settings=SETTINGS,
+        settings=lambda wildcards: SETTINGS,  # a function: braces are text in what it gives
         folders=["models", "predictions", "tables", "figures"],
     shell:
         "python -m pipeline provenance --settings {params.settings:q} --folders {params.folders:q}"

@@ -86,11 +86,10 @@ def kind(root: Path, path: Path) -> int:
         for end in range(1, len(parts)):
             if not stat.S_ISDIR(root.joinpath(*parts[:end]).lstat().st_mode):
                 return 0
-        mode = path.lstat().st_mode
-        if not path.resolve().is_relative_to(root.resolve()):
-            return 0
-        return stat.S_IFMT(mode)
-    except (OSError, ValueError):
+        found = stat.S_IFMT(path.lstat().st_mode)
+        inside = found == stat.S_IFLNK or path.resolve().is_relative_to(root.resolve())
+        return found if inside else 0
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links that lead to themselves
         return 0
 
 

@@ -37,7 +37,10 @@ def own_folder(key: str, value: str) -> str:
         raise ValueError(f"{key}: {value!r} has {bad!r} in its name, which Snakemake reads as a"
                          f" pattern or cannot write; {remedy}")  # fmt: skip
     path = str(PurePosixPath(value))
-    resolved = Path(path).resolve()
+    try:
+        resolved = Path(path).resolve()
+    except (OSError, RuntimeError) as error:  # links that lead to themselves
+        raise ValueError(f"{key}: '{value}' leads nowhere ({error}); {remedy}") from None
     for other, what in _others().items():
         if resolved == other:
             raise ValueError(f"{key}: '{value}' is {what}; {remedy}")
