@@ -3,9 +3,12 @@
 import difflib
 import reprlib
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 MOST = 5  # sentences at a time
 KINDS = {
@@ -58,6 +61,8 @@ def faults(settings: dict, schema: dict, origin: Callable[[tuple], str | None]) 
         schema: a JSON schema.
         origin: the file in which something stands, by its path; None if that is not known.
     """
+    from jsonschema import Draft202012Validator  # jobs, which check nothing, may lack it
+
     errors = Draft202012Validator(schema).iter_errors(settings)
     said: dict[str, None] = {}  # in order, each once
     for error in sorted(errors, key=lambda error: [str(key) for key in error.absolute_path]):
@@ -67,7 +72,7 @@ def faults(settings: dict, schema: dict, origin: Callable[[tuple], str | None]) 
     return list(said)[:MOST]
 
 
-def _sentences(error: ValidationError, schema: dict) -> Iterator[tuple[tuple, str]]:
+def _sentences(error: "ValidationError", schema: dict) -> Iterator[tuple[tuple, str]]:
     """Path and sentence of each fault that one error of the schema stands for."""
     path = tuple(error.absolute_path)
     if error.validator == "additionalProperties":
@@ -110,7 +115,7 @@ def _places(schema: dict, key: str, path: tuple) -> Iterator[tuple]:
         yield from _places(others, key, (*path, "NAME"))
 
 
-def _misfit(error: ValidationError) -> str:
+def _misfit(error: "ValidationError") -> str:
     """Why a value does not fit, and what would."""
     value, expected = error.instance, error.validator_value
     if error.validator == "type":

@@ -13,7 +13,7 @@ import soundfile
 from pipeline import tables
 from pipeline.describing import records, verify
 from pipeline.reading import catalogue
-from tests.support import plans
+from tests.support import plans, planted
 
 LATER_S = 1_000  # between a record and what is newer
 
@@ -46,20 +46,8 @@ def found(plan, **arguments) -> dict[str, str]:
 def rewrite(path: Path, content: bytes, newer: bool) -> None:
     """Change a file, and date it before or after the record."""
     path.write_bytes(content)
-    now = os.stat(path).st_mtime
+    now = path.stat().st_mtime
     os.utime(path, (now, now + LATER_S if newer else now - LATER_S))
-
-
-def snapshot(folder: Path) -> dict:
-    """Everything below a folder: kind, time and contents."""
-    return {
-        path: (
-            path.lstat().st_mode,
-            path.lstat().st_mtime_ns,
-            os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "",
-        )
-        for path in sorted(folder.rglob("*"))
-    }
 
 
 def test_whole_outputs_are_not_faults(plan):
@@ -154,13 +142,7 @@ def test_repair_that_was_cut_short_is_finished(plan):
 
 def plant(results: Path, outside: Path) -> None:
     """Files of a user among the results, and things that are no files."""
-    (results / "thesis").mkdir()
-    (results / "thesis/notes.pt").write_text("notes, in Portuguese")
-    (results / "save.state").write_text("level 7")
-    (results / "mine.parquet").write_bytes(bytes(100))
-    (results / "data/tunes/pieces/mine.parquet").write_bytes(bytes(100))
-    (results / "data/tunes/pieces/1.parquet").write_bytes(b"of another run with more chunks")
-    (results / "tables/mine.md").write_text("")
+    planted.plant(results)
     (results / "tables/score_following.md").unlink()
     (results / "tables/score_following.md").symlink_to(outside / "thesis.tex")
     (results / "tables/score_following.csv").symlink_to("nowhere")
@@ -191,9 +173,9 @@ def test_nothing_but_our_own_files_is_ever_touched(plan, tmp_path, kind):
     plant(results, outside)
     (results / records.NAME).write_text(json.dumps(RECORDS[kind]))
     os.utime(results / records.NAME, (2**32, 2**32))  # newer than everything
-    before = snapshot(tmp_path)
+    before = planted.snapshot(tmp_path)
     assert list(verify.set_aside(plan, verify.faults(plan))) == []
-    assert snapshot(tmp_path) == before
+    assert planted.snapshot(tmp_path) == before
 
 
 def test_results_may_be_a_link_to_another_disk(tmp_path):

@@ -46,7 +46,7 @@ def test_folder_that_holds_other_things_is_refused(places, value, why):
     Path("link").symlink_to(places / "home/me")
     Path("loop").symlink_to("loop")
     Path("file").touch()
-    with pytest.raises(ValueError, match="^results: ") as error:
+    with pytest.raises(ValueError, match=r"^results: ") as error:
         folders.own_folder("results", value)
     assert why in str(error.value)
     assert len(str(error.value).splitlines()) == 1

@@ -84,7 +84,8 @@ def test_each_performance_is_known_by_its_paths(fonts):
          "collections.tunes: 'layout: staves' needs 'durations' and 'tempo'"),
         ({"score_following": {"collection": "tune"}},
          "score_following.collection: 'tune' is not one of tunes; did you mean 'tunes'?"),
-        ({"score_following": {"collection": "tunes"}, "collections": {"tunes": {"splits": ["test"]}}},
+        ({"score_following": {"collection": "tunes"},
+          "collections": {"tunes": {"splits": ["test"]}}},
          "score_following: needs the split train, which collections.tunes.splits leaves out;"
          " set 'score_following: null'"),
         ({"collections": {"tunes": {"chunks": 9_999}}}, "collections.tunes.chunks: 9,999 chunks"),

@@ -1,4 +1,4 @@
-"""Files that a job reads stand in its parameters: names, sizes and times, or an archive's digest."""
+"""Files that a job reads stand in its parameters: names, sizes and times, or a digest."""
 
 import os
 
