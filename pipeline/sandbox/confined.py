@@ -92,6 +92,8 @@ def _walls(folder: Path, readable: dict[Path, Path], writable: bool) -> list[str
     for path in SYSTEM:
         command += ["--ro-bind-try", path, path]
     for outer, inner in readable.items():
+        if outer == inner and outer.is_relative_to("/usr"):
+            continue
         command += ["--ro-bind", str(outer), str(inner)]
     command += ["--bind" if writable else "--ro-bind", str(folder), str(INSIDE)]
     return [*command, "--chdir", str(INSIDE), "--remount-ro", "/"]

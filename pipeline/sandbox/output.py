@@ -90,8 +90,8 @@ def unlinked(process: int) -> int:
     """Bytes on disk of the files that a process holds open though they have no name any more."""
     total = 0
     try:
-        for descriptor in os.listdir(f"/proc/{process}/fd"):
-            status = os.stat(f"/proc/{process}/fd/{descriptor}")  # noqa: PTH116
+        for descriptor in Path(f"/proc/{process}/fd").iterdir():
+            status = descriptor.stat()
             if stat.S_ISREG(status.st_mode) and not status.st_nlink:
                 total += 512 * status.st_blocks
     except OSError:  # it is over, or there is no /proc
