@@ -65,3 +65,4 @@ include: "rules/provenance.smk"
 # are minutes of work here and need no limit.
 onstart:
     workflow.scheduler.job_rate_limiter = None
+    tell_unconfined(job.rule.name for job in workflow.dag.needrun_jobs())

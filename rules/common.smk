@@ -19,6 +19,7 @@ with contextlib.redirect_stdout(sys.stderr):
     from pipeline import cli, select, tempo
     from pipeline.describing import verify
     from pipeline.reading import catalogue, sources
+    from pipeline.sandbox import lilypond
 
 # Settings are merged over the project's own config.yaml: null takes one of its entries away.
 given = copy.deepcopy(config)
@@ -204,6 +205,13 @@ def select_flags(wildcards):
         seed=config["seed"],
         unconfined=config["unconfined"],
     )
+
+
+def tell_unconfined(rules):
+    """Warn on the console, once, if jobs of these rules run scores without walls: what the jobs
+    themselves say goes to their logs."""
+    if config["unconfined"] == "warn" and {"select", "engrave"} & set(rules):
+        lilypond.confine(require=False)
 
 
 # --- engrave

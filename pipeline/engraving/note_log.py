@@ -3,6 +3,7 @@
 Times are in quarters of the played-out piece, exact. The scores of a file follow one another.
 """
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -10,6 +11,9 @@ import numpy as np
 
 DEFAULT_TEMPO = 60.0  # quarters a minute, LilyPond's own where a score names none
 GRACE = Fraction(9, 40)  # of its written length is what a grace note takes in LilyPond's MIDI
+
+LONGEST_S = 100_000  # that a piece sounds: more than a day
+_NUMBER = re.compile(r"-?[0-9]{1,19}(?:/[1-9][0-9]{0,18}|[.][0-9]{1,19})?")
 
 Moment = tuple[Fraction, Fraction]  # main and grace part, in quarters
 
@@ -35,6 +39,17 @@ class Played:
     tempi: list[tuple[Fraction, float]]
 
 
+def fraction(text: str) -> Fraction:
+    """A number as LilyPond writes it: whole, or a ratio, of 64 bits each.
+
+    Raises:
+        ValueError: for anything else, such as 1e400000000, which would fill the memory.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"'{text[:40]}' stands in what LilyPond wrote instead of a number")
+    return Fraction(text)
+
+
 def _after(moment: Moment, length: Fraction) -> Moment:
     main, grace = moment
     return (main, grace + length) if grace else (main + length, grace)
@@ -53,12 +68,16 @@ def _score(events: list[list[str]], number: int) -> Played:
     tempi: list[tuple[Fraction, float]] = []
     holding: dict[tuple[Moment | None, str, int], Note] = {}  # by end (None: any), voice, pitch
     for kind, main, grace, *fields in events:
-        moment = (4 * Fraction(main), 4 * Fraction(grace))
+        moment = (4 * fraction(main), 4 * fraction(grace))
         if kind == "tempo":
-            tempi.append((_time(moment), float(Fraction(fields[0]))))
+            tempi.append((_time(moment), float(fraction(fields[0]))))
+            if tempi[-1][1] <= 0:
+                raise ValueError(f"a tempo of {tempi[-1][1]:g} quarters a minute")
         if kind != "note" or not fields[2]:
             continue
-        voice, length, pitch, where = fields[0], 4 * Fraction(fields[1]), int(fields[2]), fields[3]
+        voice, length, pitch, where = fields[0], 4 * fraction(fields[1]), int(fields[2]), fields[3]
+        if length < 0:
+            raise ValueError(f"a note of {float(length):g} quarters")
         end = _after(moment, length)
         onset, lasts = _time(moment), _time(end) - _time(moment)
         note = holding.pop((moment, voice, pitch), None) or holding.pop((None, voice, pitch), None)
@@ -93,16 +112,23 @@ def read_log(text: str) -> Played:
             note.onset += shift
         whole.notes.extend(part.notes)
         whole.tempi.extend((max(now, quarter + shift), tempo) for quarter, tempo in part.tempi)
-        ends = [4 * Fraction(event[1]) + shift for event in events if event[0] == "end"]
+        ends = [4 * fraction(event[1]) + shift for event in events if event[0] == "end"]
         now = max([now, *ends, *(note.onset + note.duration for note in part.notes)])
     return whole
 
 
 def seconds(quarters: list[Fraction], tempi: list[tuple[Fraction, float]]) -> np.ndarray:
-    """When these quarters of the played-out piece are reached, at tempo ratio 1: (n,) float64."""
+    """When these quarters of the played-out piece are reached, at tempo ratio 1: (n,) float64.
+
+    Raises:
+        ValueError: if that is later than in any piece.
+    """
     changes = np.array([0.0, *(float(quarter) for quarter, _ in tempi)])
     lasts = 60 / np.array([DEFAULT_TEMPO, *(tempo for _, tempo in tempi)])  # seconds a quarter
     begins = np.concatenate([[0.0], np.cumsum(np.diff(changes) * lasts[:-1])])
     places = np.array([float(quarter) for quarter in quarters])
     ruling = np.searchsorted(changes, places, side="right") - 1
-    return begins[ruling] + (places - changes[ruling]) * lasts[ruling]
+    reached = begins[ruling] + (places - changes[ruling]) * lasts[ruling]
+    if len(reached) and not np.abs(reached).max() < LONGEST_S:
+        raise ValueError(f"it would sound for more than {LONGEST_S:,} s")
+    return reached

@@ -16,7 +16,7 @@ import numpy as np
 import pretty_midi
 
 from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL
-from pipeline.engraving import accidentals, link, note_log, svg
+from pipeline.engraving import accidentals, compilation, link, note_log, svg
 
 LEAST_LINKED = 0.99  # of a piece's sounding onsets; with fewer it is left out
 MOST_OFF = 0.01  # of a piece's heads may fail a check; with more it is left out
@@ -121,6 +121,7 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
 
     Raises ValueError with the reason where the piece cannot serve.
     """
+    score = compilation.as_compiled(score)
     stem = Path(score[0]["name"]).stem
     source = {file["name"]: file["text"].splitlines() for file in score}
     paths = files(folder, stem)

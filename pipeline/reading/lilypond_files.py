@@ -33,7 +33,7 @@ _VERSION = re.compile(r'\\version\s*+#?+\s*+"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))
 _SETTING_ALONE = re.compile(
     r'(\\(?:context|new)\s++\w++\s*+=\s*+#?"[^"]*+")(?=\s++\\(?:once|override|revert|set|unset)\b)'
 )
-_BRACES = re.compile(rf"{STRING}|\{{+|\}}+|(?:<<)+|(?:>>)+", re.DOTALL)
+_BRACES = re.compile(rf"{STRING}|\{{\{{*|\}}\}}*|<<(?:<<)*|>>(?:>>)*", re.DOTALL)
 _BLOCK = re.compile(r"\\(header|paper|layout|midi)\Z")
 _SIMPLE = re.compile(rf"=\s*+#*+(?:{STRING}|[\d.]++|[tf]\b)", re.DOTALL)  # `x = 1` names a value
 _NAME_ENDS = re.compile(r"[\w\"'.-]\Z")
