@@ -193,7 +193,7 @@ SHARDS = pa.schema(
         field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
     ]
 )
-_OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame", "reason")
+_OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame")
 
 
 @contextmanager
@@ -296,6 +296,8 @@ def shard_rows(batch: pa.RecordBatch, path: Path | str) -> list[dict]:
         reasons = row.get("reason") or []
         for name, value in row.items():
             whole = value is not None
+            if name == "reason":
+                continue
             if isinstance(value, list) and name in _OF_ONSETS and "reason" in row:
                 whole = len(value) == len(reasons) and all(
                     entry is not None or reason is not None
