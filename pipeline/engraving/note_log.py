@@ -17,7 +17,7 @@ MIDI_NUMBERS = range(128)
 NOTES = {"note", "chord", "drum"}  # kinds of events that sound
 SILENT_PERCENT = "percent repeats are silent: the score does not unfold them"
 
-_NUMBER = re.compile(r"-?[0-9]{1,18}(?:/[0-9]{1,18})?")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(?:/[1-9][0-9]{0,17})?")
 
 Moment = tuple[Fraction, Fraction]  # main and grace part, in quarter notes
 

@@ -126,6 +126,7 @@ def _note_rows(
     piece_id: str, sound: note_log.SoundLog, noteheads: list[svg.Notehead], rows_: list[dict]
 ) -> list[dict]:
     """Rows of NOTES; numbers the rows of the noteheads, and marks those that prolong a note."""
+    link.settle_written(sound.notes, noteheads)
     linked, reasons = link.link(sound.notes, noteheads)
     held = {(location, note.written) for note in sound.notes for location in note.held}
     for number, (row, notehead) in enumerate(zip(rows_, noteheads, strict=True)):
