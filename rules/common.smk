@@ -18,7 +18,7 @@ with contextlib.redirect_stdout(sys.stderr):
     import pipeline
     from pipeline import cli, select, tempo
     from pipeline.describing import verify
-    from pipeline.reading import catalogue, sources
+    from pipeline.reading import catalogue, fonts, sources
 
 # Settings are merged over the project's own config.yaml: null takes one of its entries away.
 given = copy.deepcopy(config)
@@ -201,6 +201,9 @@ def select_flags(wildcards):
         shares=None if settings["split"] == "source" else settings["split"],
         durations=settings.get("durations"),
         tempo=settings.get("tempo"),
+        track=settings.get("track"),
+        metre=settings.get("metre"),
+        pickup=settings.get("pickup"),
         seed=config["seed"],
         unconfined=config["unconfined"],
     )
@@ -224,7 +227,7 @@ def font_file(name, font):
     """The file of a sound font; tells at once where there is none, but for one that is fetched."""
     fetched = catalogue.archive(font["file"], config["downloads"])
     try:
-        return str(fetched or catalogue.font_path(font["file"]))
+        return str(fetched or fonts.font_path(font["file"]))
     except FileNotFoundError as error:
         raise WorkflowError(f"fonts.{name}: {error}")
 
@@ -232,7 +235,7 @@ def font_file(name, font):
 FONT_FILES = {name: font_file(name, font) for name, font in config["fonts"].items()}
 # What a job is told: an image has the packages, too, but in another place.
 FONT_NAMES = {
-    name: font["file"] if catalogue.packaged(font["file"]) else FONT_FILES[name]
+    name: font["file"] if fonts.packaged(font["file"]) else FONT_FILES[name]
     for name, font in config["fonts"].items()
 }
 ARCHIVES = [

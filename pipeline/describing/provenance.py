@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from pipeline import tables
-from pipeline.reading import catalogue, sources
+from pipeline.reading import fonts, sources
 
 PROJECT = Path(__file__).resolve().parents[2]
 _fluidsynth_version = fluidsynth.cfunc("fluid_version_str", ctypes.c_char_p)
@@ -62,7 +62,7 @@ def _used(settings: dict) -> dict[str, list[Path]]:
             source, downloads, layout, 1, lambda piece: 0
         )
     for name, font in settings["fonts"].items():
-        used[f"fonts.{name}"] = [catalogue.font_path(font["file"], downloads)]
+        used[f"fonts.{name}"] = [fonts.font_path(font["file"], downloads)]
     return used
 
 

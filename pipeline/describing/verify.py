@@ -16,7 +16,7 @@ from pathlib import Path
 import soundfile
 
 from pipeline.describing.provenance import NAME, files
-from pipeline.reading import catalogue
+from pipeline.reading import archives, catalogue
 
 RECORDS = (NAME, f"data/{NAME}")
 
@@ -107,7 +107,7 @@ def _archives(results: Path, downloads: Path) -> Iterator[Path]:
         if path is None or not path.exists() or path.stat().st_mtime <= vouched:
             continue
         try:
-            if catalogue.digest(path, entry.get("members")) != entry["digest"]:
+            if archives.contents_digest(path, entry.get("members")) != entry["digest"]:
                 yield path
         except ValueError:
             yield path

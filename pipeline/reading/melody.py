@@ -7,6 +7,7 @@ Durations and onsets are exact fractions of a quarter note.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 from pipeline import constants
 
@@ -50,6 +51,19 @@ class Spelling:
         return self.step + _ALTERATIONS[self.alteration] + marks
 
 
+class Key(NamedTuple):
+    """A key signature: sharps (flats negative), and whether the mode is minor."""
+
+    fifths: int
+    minor: bool
+
+    def lilypond(self) -> str:
+        """The key as LilyPond's command, such as `\\key d \\major`."""
+        alteration, index = divmod(self.fifths + (3 if self.minor else 0) + 1, 7)
+        mode = "\\minor" if self.minor else "\\major"
+        return f"\\key {_FIFTHS[index]}{_ALTERATIONS[alteration]} {mode}"
+
+
 @dataclass(frozen=True)
 class Element:
     """One printed note or rest; `tied` means that it is held into the next one."""
@@ -57,6 +71,7 @@ class Element:
     duration: Fraction  # quarter notes
     pitch: Spelling | None = None  # None: a rest
     tied: bool = False
+    key: Key | None = None  # a new key signature, printed before it
 
 
 @dataclass
@@ -113,7 +128,7 @@ def spell(midi: int, fifths: int) -> Spelling:
     return Spelling(step, alteration, octave)
 
 
-def written(
+def split_duration(
     duration: Fraction, position: Fraction = Fraction(0), metre: tuple[int, int] = (4, 4)
 ) -> list[Fraction]:
     """Cut a duration into ones that a single head can show, in order, to be tied.
@@ -210,7 +225,8 @@ _HEADER = f"""\\version "2.24.3"
 
 def _element(element: Element) -> str:
     name = element.pitch.lilypond() if element.pitch else "r"
-    return name + WRITTEN[element.duration] + ("~" if element.tied else "")
+    key = f"{element.key.lilypond()} " if element.key else ""
+    return key + name + WRITTEN[element.duration] + ("~" if element.tied else "")
 
 
 def _bars(bars: list[Bar], metre: list) -> str:
@@ -271,12 +287,9 @@ def lilypond(score: Melody) -> str:
 
     Deterministic: equal scores give equal text, one bar a line.
     """
-    fifths = score.fifths + (3 if score.minor else 0)
-    alteration, index = divmod(fifths + 1, 7)
-    tonic = _FIFTHS[index] + _ALTERATIONS[alteration]
-    mode = "\\minor" if score.minor else "\\major"
+    key = Key(score.fifths, score.minor).lilypond()
     return (
-        f"{_HEADER}music = {{\n  \\key {tonic} {mode}\n{_music(score)}\n"
+        f"{_HEADER}music = {{\n  {key}\n{_music(score)}\n"
         f'  \\bar "|."\n}}\ntempi = {{\n  {_tempi(score)}\n}}\n'
         "\\score {\n  \\new Staff \\music\n"
         '  \\layout { \\context { \\Score \\remove "Bar_number_engraver" } }\n}\n'

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from pipeline import tables
 from pipeline.describing import verify
-from pipeline.reading import catalogue
+from pipeline.reading import archives, catalogue
 
 ROWS = [{"piece_id": "a", "bins": 92}]
 SCHEMA = pa.schema([("piece_id", pa.string()), ("bins", pa.int32())])
@@ -103,7 +103,7 @@ def archive(tmp_path, monkeypatch):
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("a.mid", bytes(range(256)))
-    entry = {"file": "little.zip", "digest": catalogue.digest(path)}
+    entry = {"file": "little.zip", "digest": archives.contents_digest(path)}
     monkeypatch.setattr(catalogue, "catalogue", lambda: {"little": entry})
     return path
 
@@ -123,5 +123,5 @@ def test_an_archive_of_the_same_size_is_known_too(tmp_path, archive):
 def test_an_archive_that_a_record_vouches_for_is_not_read_again(tmp_path, archive, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/provenance.json").write_text('{"outputs": {}}')
-    monkeypatch.setattr(catalogue, "digest", None)
+    monkeypatch.setattr(archives, "contents_digest", None)
     assert verify.damaged(tmp_path, archive.parent) == []
