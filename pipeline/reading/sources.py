@@ -69,6 +69,8 @@ def files(
 ) -> list[list[Path]]:
     """The files that have to exist so that each chunk's pieces can be read.
 
+    Files of one's own that cannot be read do not count: their pieces are left out with a reason.
+
     Args:
         source: as in the config.
         downloads: folder of fetched files.
@@ -87,7 +89,7 @@ def files(
     path = Path(source)
     own: list[list[Path]] = [[] for _ in range(chunks)]
     for piece in pieces_of(source, downloads, layout):
-        if piece.file is not None:
+        if piece.file is not None and os.access(piece.file, os.R_OK) and piece.file.is_file():
             own[chunk_of(piece.piece_id)].append(piece.file)
     if layout == PAGES:
         return [score_sources.with_includes(mains, path) for mains in own]
