@@ -88,15 +88,19 @@ def written_notes(notes: Sequence[TimedNote]) -> list[TimedNote]:
     """
     onsets, step = _written_onsets([note.onset for note in notes])
     step = min(step, EXACT_STEP)
-    exact = all(abs(note.length - nearest(note.length, step)) < EXACT for note in notes)
+    steps = [nearest(note.length, step) for note in notes]
+    exact = all(
+        length > 0 and abs(note.length - length) < EXACT
+        for note, length in zip(notes, steps, strict=True)
+    )
     limits = [later - onset for onset, later in itertools.pairwise(onsets)]
-    articulation = _articulation(notes, limits)
+    articulation = None if exact else _articulation(notes, limits)
     gaps = [following.onset - note.offset for note, following in itertools.pairwise(notes)]
     found = []
     for note, onset, limit, gap in zip(notes, onsets, [*limits, None], [*gaps, None], strict=True):
         if gap is not None and gap < LEGATO:
             length = limit
-        elif exact and note.length > EXACT:
+        elif articulation is None:
             length = nearest(note.length, step)
         else:
             length = _written_length(note.length, articulation, limit)
