@@ -135,6 +135,10 @@ def _metre(text: str | None) -> tuple[int, int]:
     return int(beats), int(unit)
 
 
+def _unwanted(split: str | None) -> str:
+    return f"in the split {split}, which is not taken" if split else "in no split of its source"
+
+
 def select(
     source: str,
     downloads: str,
@@ -152,6 +156,7 @@ def select(
     track: int | str | None = None,
     metre: str | None = None,
     pickup: float | Literal["accents"] | None = None,
+    splits: list[str] | None = None,
 ) -> None:
     """Write the table of pieces of one chunk of a collection.
 
@@ -174,6 +179,7 @@ def select(
         metre: such as 6/8, for MIDI files that state none; None stands for 4/4.
         pickup: length of the first bar in quarter notes, for MIDI files that state none; `accents`
             finds it from the loudest notes.
+        splits: that are taken; of pieces in others only the reason is written. None takes all.
 
     Raises:
         ValueError: if a setting is missing or cannot be met, or the source cannot be read.
@@ -190,13 +196,14 @@ def select(
         raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
     settings = MelodySettings(allowed, tempo, track, _metre(metre), pickup or 0)
     licence = (catalogue.entry_of(source) or {"licence": "the user's own files"})["licence"]
-    splits = {
+    split_of = {
         piece: drawn_split(piece.piece_id, seed, shares) if shares else piece.split
         for piece in sources.pieces_of(source, downloads, layout)
         if chunk_of(piece.piece_id, chunks) == chunk
         and _draw(f"take:{seed}:{piece.piece_id}") < fraction
     }
-    chosen = [piece for piece, split in splits.items() if split]
+    wanted = splits or list(catalogue.SPLITS)
+    chosen = [piece for piece, split in split_of.items() if split in wanted]
 
     def contents() -> Iterator[dict]:
         if layout == sources.PAGES:
@@ -207,7 +214,7 @@ def select(
 
     def rows() -> Iterator[dict]:
         remaining = contents()
-        for piece, split in splits.items():
+        for piece, split in split_of.items():
             yield {
                 "piece_id": piece.piece_id,
                 "collection": collection,
@@ -215,7 +222,7 @@ def select(
                 "source": piece.source,
                 "licence": licence,
                 "chunk": chunk,
-                **(next(remaining) if split else {"reason": "in no split of its source"}),
+                **(next(remaining) if split in wanted else {"reason": _unwanted(split)}),
             }
 
     tables.write(rows(), tables.PIECES, out)

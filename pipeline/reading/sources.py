@@ -6,13 +6,12 @@ the path is a folder or a zip of MIDI files, or a text file that lists MIDI file
 folder of LilyPond and MusicXML files.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.reading import catalogue, melody_sources, score_sources
-from pipeline.reading.pieces import Piece, printable, told_apart
+from pipeline.reading.pieces import Piece, told_apart
 
 STAVES, PAGES = "staves", "pages"
 
@@ -96,43 +95,3 @@ def files(
     if path.is_dir():
         return own
     return [[path, *listed] for listed in own]  # the zip or list itself
-
-
-def newest(files: list[Path]) -> list[Path]:
-    """The file that was changed last, as a list; empty if none of them exists.
-
-    Files that Snakemake cannot have as an input do not count: see `digest`.
-    """
-    times = [
-        (status.st_mtime_ns, path)
-        for path in files
-        if _is_input_name(path) and (status := _status(path))
-    ]
-    return [path for _, path in sorted(times, key=lambda pair: pair[0])[-1:]]
-
-
-def digest(files: list[Path]) -> str:
-    """A digest of the names and sizes of files; one that does not exist has no size.
-
-    Of files that Snakemake cannot have as an input, the time of the last change counts, too.
-    """
-    known = []
-    for path in files:
-        status = _status(path)
-        time = () if _is_input_name(path) or not status else (status.st_mtime_ns,)
-        known.append((str(path), status.st_size if status else None, *time))
-    return hashlib.sha256(repr(sorted(known)).encode()).hexdigest()
-
-
-def _is_input_name(path: Path) -> bool:
-    """Whether Snakemake takes a path as it is: it reads braces as wildcards, and writes text."""
-    name = str(path)
-    return not {"{", "}"} & set(name) and printable(name) == name
-
-
-def _status(path: Path) -> os.stat_result | None:
-    """A file's status; None if it does not exist, such as a link that leads nowhere."""
-    try:
-        return path.stat()
-    except OSError:
-        return None
