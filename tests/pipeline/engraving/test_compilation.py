@@ -143,7 +143,7 @@ def test_tools_of_the_distribution_work_in_the_folder(tmp_path):
 
 
 def test_glyphs_are_the_same_whether_remembered_or_looked_up(tmp_path, monkeypatch):
-    text = melody.lilypond(midi.read(scores.midi(scores.scale(12))))
+    text = melody.lilypond(midi.read_melody(scores.midi(scores.scale(12))))
     compilation.compile_all({"a": text}, tmp_path)
     remembered = (tmp_path / "a.svg").read_bytes()
     settings = compilation.SETTINGS.read_text()
@@ -160,7 +160,7 @@ def test_glyphs_are_the_same_whether_remembered_or_looked_up(tmp_path, monkeypat
 def test_a_score_that_never_ends_is_stopped_and_takes_no_other_along(tmp_path, monkeypatch):
     monkeypatch.setattr(compilation, "SECONDS_A_TUNE", 4)
     endless = "#(let loop () (loop))"
-    good = melody.lilypond(midi.read(scores.midi(scores.scale(8))))
+    good = melody.lilypond(midi.read_melody(scores.midi(scores.scale(8))))
     failures = compilation.compile_all({"endless": endless, "good": good}, tmp_path)
     assert failures == {"endless": "LilyPond: ended after the time limit of 4 s"}
 
