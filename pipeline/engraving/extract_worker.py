@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.engraving import pages, staves
 from pipeline.engraving.extraction import SCHEMAS
 from pipeline.sandbox import worker
 
 
 def rows(request: dict, folder: Path) -> dict:
     """The rows of a request, by table, and its counts."""
-    from pipeline.engraving import pages, staves  # by `main`, which prepares the import
-
     if request["layout"] == "staves":
         return staves.rows(request["piece_id"], folder, request["name"], request["melody"])
     return pages.rows(request["piece_id"], folder, request["score"])
@@ -58,10 +57,6 @@ def _stream(batch: pa.RecordBatch) -> bytes:
 
 def main() -> None:
     """Answer questions until there are no more."""
-    # pretty_midi imports it where it can, which starts programs; nothing is played here.
-    sys.modules["fluidsynth"] = None
-    from pipeline.engraving import pages, staves  # noqa: F401 - before the first question
-
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     out.write(worker.frame(worker.READY))

@@ -33,10 +33,10 @@ MAX_PIXELS = 64_000_000  # of a page; A4 has one million
 
 
 @dataclass(frozen=True)
-class Head:
+class Notehead:
     """A notehead; lengths in staff spaces, its box's centre at (x, y)."""
 
-    where: str  # file:line:column of the note in the source
+    location: str  # file:line:column of the note in the source
     pitch: int
     steps: int  # of the scale above middle C, as the note is spelled
     system: int
@@ -94,7 +94,7 @@ class Bar:
 class Page:
     """What an SVG shows, sizes in staff spaces. `mm` is the length of one."""
 
-    heads: list[Head]
+    heads: list[Notehead]
     staves: list[Staff]
     clefs: list[Clef]
     keys: list[Key]
@@ -120,10 +120,10 @@ def _offset(element: ET.Element | None) -> tuple[float, float]:
     return x, y
 
 
-def _head(group: ET.Element) -> Head:
+def _head(group: ET.Element) -> Notehead:
     x, y = _offset(group[0])
     x0, x1, y0, y1 = _numbers(group.get("data-box"), 4)
-    return Head(
+    return Notehead(
         group.get("data-where"),
         int(group.get("data-pitch")),
         int(group.get("data-steps")),
@@ -211,8 +211,8 @@ def parse(text: str) -> ET.Element:
 def read(text: str) -> Page:
     """Find heads, staves and what tells the pitch of heads, in an SVG made with engrave.ily.
 
-    A head without a pitch (of a drum, say) is none of ours. Raises ValueError for an SVG that
-    LilyPond did not draw.
+    Noteheads without pitch (drums) are skipped. Raises ValueError for an SVG that LilyPond did not
+    draw.
     """
     root = parse(text)
     marked: dict[str, list[ET.Element]] = defaultdict(list)

@@ -1,6 +1,6 @@
-"""LilyPond files with all that they include: gather them and bring them to the current syntax.
+"""Gather a LilyPond file with all files that it includes, and convert them to the current syntax.
 
-Nothing is compiled here, and no file is edited by hand.
+Nothing is compiled here, and the user's files are not changed.
 """
 
 import os
@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from pipeline.reading import catalogue
+from pipeline.reading.listing import files_below, read_file
 from pipeline.sandbox import lilypond
 
-MAX_CHARACTERS = 20_000_000  # of a piece with its includes; the largest of Mutopia has 1.5 million
+# Of a piece with its includes, and bytes of one file; the largest of Mutopia has 1.5 million.
+MAX_CHARACTERS = 20_000_000
 FILES_A_CALL = 64  # of convert-ly, whose start takes as long as some ten files
 SECONDS_A_FILE = 20
 
@@ -78,10 +79,10 @@ def own_includes() -> frozenset[str]:
 
 
 class Folder(Mapping):
-    """The files of a folder by name relative to it, read when they are asked for.
+    """The files of a folder by name relative to it, read on access.
 
-    What a link leads to outside of the folder is not there, nor are pipes and devices. A file that
-    is longer than any score is read no further, and ValueError says that one cannot be read.
+    Files outside of the folder that a link leads to do not count. Reading raises ValueError if a
+    file cannot be read or is too large.
     """
 
     def __init__(self, root: Path):
@@ -89,7 +90,7 @@ class Folder(Mapping):
         self.resolved = cache(os.path.realpath)  # asked for a tree's few folders, not its files
 
     def _path(self, name: str) -> str | None:
-        """Where a file lies; None where it is not there or lies outside."""
+        """The path of a file; None if it does not exist or lies outside."""
         folder, base = posixpath.split(name)
         path = f"{self.resolved(f'{self.root}/{folder}')}/{base}"
         try:
@@ -107,10 +108,16 @@ class Folder(Mapping):
     def __getitem__(self, name: str) -> bytes:
         if (path := self._path(name)) is None:
             raise KeyError(name)
-        return catalogue.read_file(Path(path), 4 * MAX_CHARACTERS)
+        try:
+            content = read_file(path, MAX_CHARACTERS)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if len(content) > MAX_CHARACTERS:
+            raise ValueError(f"{name}: more than {MAX_CHARACTERS:,} bytes, more than any score has")
+        return content
 
     def __iter__(self):
-        names = catalogue.suffixed(self.root, [""])
+        names = files_below(self.root, [""])
         return (name for name in names if name in self)
 
     def __len__(self) -> int:
@@ -118,14 +125,16 @@ class Folder(Mapping):
 
 
 def _beside(name: str, folders: Iterable[str], files: Mapping[str, bytes]) -> str | None:
-    """The file that an include means in the first of some folders that has it."""
+    """The included file, in the first of some folders that has it."""
     paths = (posixpath.normpath(posixpath.join(folder, name)) for folder in folders)
     return next((path for path in paths if path in files), None)
 
 
 def _namesake(name: str, folder: str, files: Iterable[str], within: str) -> str | None:
-    """The file under the folder `within` that ends like an include, whatever the case of its
-    letters; of several the one with the longest way in common with `folder`."""
+    """The file under the folder `within` whose path ends like an include, in any case of letters.
+
+    Of several, the one whose path shares most with `folder`.
+    """
     ending = "/" + posixpath.normpath(name).replace("../", "").lower()
     found = [p for p in files if p.startswith(within) and f"/{p}".lower().endswith(ending)]
 
@@ -138,13 +147,20 @@ def _namesake(name: str, folder: str, files: Iterable[str], within: str) -> str 
 def gather(
     main: str, files: Mapping[str, bytes], own: Iterable[str], within: str | None = None
 ) -> dict[str, str]:
-    """A file and all that it includes, directly or not: name in the tree by name for the compile.
+    """Find all files that a file includes, directly or not: name in the tree, by name for LilyPond.
 
-    `main` is a key of `files` (content by name relative to the root of the tree). An include is
-    looked for beside the file that names it, then in the folder of `main`, then, where `within` is
-    given, anywhere under that folder; it takes the name under which LilyPond looks for it first.
-    Names in `own` that are not beside come with LilyPond. Raises ValueError where a file is missing
-    or lies outside the tree.
+    An include is looked for beside the file that names it, then in the folder of `main`, then, if
+    `within` is given, anywhere below that folder; it takes the name under which LilyPond looks for
+    it first. Includes that are not beside and whose name is in `own` come with LilyPond.
+
+    Args:
+        main: the file to compile, a key of `files`.
+        files: content by name relative to the root of the tree.
+        own: names of the include files that come with LilyPond.
+        within: a folder of the tree.
+
+    Raises:
+        ValueError: if a file is missing, cannot be read, or lies outside of the tree.
     """
     found: dict[str, str] = {}
     waiting = deque([(main, main)])
@@ -173,25 +189,26 @@ def gather(
 
 
 def included(name: str, files: Mapping[str, bytes]) -> set[str]:
-    """The files that a file of a tree names for inclusion, itself not counted.
-
-    None if the file cannot be read: that is told when it is selected.
-    """
+    """The files that a file of a tree includes, itself not counted; none if it cannot be read."""
     folders = [posixpath.dirname(name)]
     try:
-        text = decode(files[name])
+        content = files[name]
     except (KeyError, ValueError):
         return set()
-    found = {_beside(include, folders, files) for include in includes(text)}
+    found = {_beside(include, folders, files) for include in includes(decode(content))}
     return found - {None, name}
 
 
-def read(
+def texts_of(
     main: str, files: Mapping[str, bytes], own: Iterable[str], within: str | None = None
 ) -> dict[str, str]:
-    """The texts of a file and its includes (see `gather`), by name relative to their common folder.
+    """The texts of a file and its includes, by name relative to their common folder.
 
-    Raises ValueError where something is missing, where they are too long or hold no music.
+    Arguments are those of `gather`.
+
+    Raises:
+        ValueError: if a file is missing or cannot be read, or the texts are too long or hold no
+            music.
     """
     found = gather(main, files, own, within)
     texts = {name: decode(files[place]) for name, place in found.items()}
@@ -204,7 +221,7 @@ def read(
 
 
 def has_music(text: str) -> bool:
-    """Whether a file holds a score, or music that is not merely given a name."""
+    """Whether a file has a score block, or music that is not only assigned to a variable."""
     text = code(text)
     if re.search(r"\\score(?![A-Za-z])", text):
         return True
@@ -231,17 +248,23 @@ def _named_or_block(before: str) -> bool:
 
 
 def version(text: str) -> str | None:
-    """The version of LilyPond that a file was written for, with three numbers."""
+    """The version of LilyPond that a file states, with three numbers; None if it states none."""
     match = _VERSION.search(code(text))
     return match and ".".join(number or "0" for number in match.groups())
 
 
 def convert(pieces: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Bring the files of many pieces (text by name, the compiled one first) to the current syntax.
+    """Convert the files of many pieces to the current LilyPond syntax with convert-ly.
 
-    A file without a version has that of its piece. What convert-ly cannot read, and a piece that
-    names no version at all, stays as it is: LilyPond tells what is wrong with it. A setting that
-    stands as a context's only music, for which convert-ly has no rule, is put beside it.
+    A file without a version takes that of its piece. A file that convert-ly cannot read, and a
+    piece that states no version, stay as they are: LilyPond then reports what is wrong. A setting
+    that is a context's only music, for which convert-ly has no rule, is moved behind the context.
+
+    Args:
+        pieces: for each piece its texts by name, the compiled one first.
+
+    Returns:
+        The same with converted texts.
     """
     converted: dict[tuple[str, str | None], str] = {}  # by text and version
     ages = []
@@ -271,7 +294,7 @@ def convert(pieces: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _named(text: str) -> str | None:
-    """The version that convert-ly finds in a file by itself."""
+    """The version that convert-ly itself finds in a file."""
     match = re.search(r'\\version *"(\d+\.\d+\.\d+)"', text)
     return match and match[1]
 
@@ -290,8 +313,11 @@ def _stops(said: str) -> dict[int, str]:
 
 
 def _converted(texts: list[str], age: str) -> list[str]:
-    """Texts of one version (empty: as they say) in the current syntax, as they are where
-    convert-ly fails. A rule that it has to leave to a human reader is passed over."""
+    """Convert texts of one version (empty: the one that each states) in one call of convert-ly.
+
+    A text on which it fails stays as it is. If it stops at a rule that needs a human, the text is
+    converted from that rule on.
+    """
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number}.ly") for number in range(len(texts))]
         for path, text in zip(paths, texts, strict=True):

@@ -25,7 +25,7 @@ def extracted(extractor, text: str, name: str = "x.ly", **includes: str):
     folder.mkdir()
     score = [{"name": name, "text": VERSION + text}]
     score += [{"name": include, "text": content} for include, content in includes.items()]
-    assert compilation.compile_score(score, folder) is None
+    assert compilation.compile_score(score, folder)[0] is None
     return extraction.extract(
         extractor, piece_id="p", layout="pages", folder=folder.name, score=score
     )
@@ -86,7 +86,7 @@ def test_what_a_score_writes_itself_is_refused_with_a_reason(extractor, text, re
 
 
 def test_a_row_that_does_not_fit_its_column_has_a_reason(tmp_path, monkeypatch):
-    tune = midi.read(scores.midi(scores.scale(8)))
+    tune = midi.read_melody(scores.midi(scores.scale(8)))
     assert compilation.compile_all({"t": melody.lilypond(tune)}, tmp_path) == {}
     notes = [{**n, "onset": float(n["onset"]), "duration": float(n["duration"])}
              for n in melody.sounding_notes(tune)]  # fmt: skip
