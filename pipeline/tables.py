@@ -89,14 +89,14 @@ NOTEHEADS = pa.schema(
     [
         _PIECE,
         field("notehead_id", pa.int32(), "running number in the piece, in order of moment"),
-        field("image", pa.int32(), "image that shows the head"),
-        field("system", pa.int32(), "system that the head stands in"),
+        field("image", pa.int32(), "image that shows the notehead"),
+        field("system", pa.int32(), "system of the notehead"),
         field("staff", pa.int32(), "staff of the system, 0 at the top"),
-        field("x", pa.float32(), "centre of the head, origin at the image's left edge", "px"),
-        field("y", pa.float32(), "centre of the head, origin at the image's top edge", "px"),
-        field("width", pa.float32(), "of the head", "px"),
-        field("height", pa.float32(), "of the head", "px"),
-        field("pitch", pa.int16(), "MIDI number"),
+        field("x", pa.float32(), "centre of the notehead, origin at the image's left edge", "px"),
+        field("y", pa.float32(), "centre of the notehead, origin at the image's top edge", "px"),
+        field("width", pa.float32(), "of the notehead", "px"),
+        field("height", pa.float32(), "of the notehead", "px"),
+        field("pitch", pa.int16(), "MIDI number of the written pitch"),
         field("moment", pa.float64(), "in the printed score, repeats not played", "quarter notes"),
         field("grace", pa.bool_(), "a grace note"),
         field("tied", pa.bool_(), "continues a note that already sounds"),
@@ -111,9 +111,9 @@ NOTES = pa.schema(
         field("onset_s", pa.float64(), "at tempo ratio 1", "s"),
         field("duration", pa.float64(), "ties joined", "quarter notes"),
         field("duration_s", pa.float64(), "at tempo ratio 1", "s"),
-        field("pitch", pa.int16(), "MIDI number"),
-        field("notehead_id", pa.int32(), "printed head of the onset; null where there is none"),
-        field("reason", pa.string(), "why a note has no head; null where it has one"),
+        field("pitch", pa.int16(), "MIDI number of the sounding pitch"),
+        field("notehead_id", pa.int32(), "notehead printed at the onset; null if there is none"),
+        field("reason", pa.string(), "why a note has no notehead; null if it has one"),
     ]
 )
 
@@ -124,19 +124,31 @@ ENGRAVED = pa.schema(
         field("systems", pa.int32(), "systems"),
         field("noteheads", pa.int32(), "printed noteheads"),
         field("notes", pa.int32(), "sounding notes"),
-        field("linked", pa.int32(), "of them, those that have a head"),
+        field("linked", pa.int32(), "sounding notes that have a notehead"),
         field("onsets", pa.int32(), "times at which notes begin"),
-        field("linked_onsets", pa.int32(), "of them, those of which a note has a head"),
-        field("midi_notes", pa.int32(), "strokes of keys in LilyPond's own MIDI files"),
+        field("linked_onsets", pa.int32(), "onsets with a note that has a notehead"),
+        field("midi_notes", pa.int32(), "notes in LilyPond's own MIDI files, drums aside"),
         field("midi_frames", pa.int32(), "frames that they begin in, 20 a second, as MSMD counts"),
-        field("off_height", pa.int32(), "heads that fit neither clef and pitch nor the source"),
-        field("off_ink", pa.int32(), "heads without a head's ink under them"),
+        field("off_midi", pa.int32(), "notes that differ from LilyPond's MIDI in onset or pitch"),
+        field(
+            "off_height",
+            pa.int32(),
+            "noteheads whose vertical position does not match their pitch, nor the source names it",
+        ),
+        field("off_ink", pa.int32(), "noteheads without a notehead's ink in their box"),
         field(
             "off_accidental",
             pa.int32(),
-            "heads whose pitch follows neither from accidentals and key nor from the source",
+            "noteheads whose pitch follows from neither accidentals, key nor the source",
         ),
-        field("reason", pa.string(), "why nothing was engraved; null where it was"),
+        field("chord_notes", pa.int32(), "notes of chord names, printed and not among the notes"),
+        field("drum_strokes", pa.int32(), "drum strokes, printed and not among the notes"),
+        field(
+            "warnings",
+            pa.list_(pa.string()),
+            "what LilyPond complained of although it engraved the piece",
+        ),
+        field("reason", pa.string(), "why nothing was engraved; null if it was"),
     ]
 )
 
@@ -194,6 +206,7 @@ SHARDS = pa.schema(
         field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
     ]
 )
+_OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame")
 
 
 @contextmanager
@@ -278,3 +291,38 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
         if kind != column.type:
             raise ValueError(f"{path}: column '{column.name}' is {kind}, not {column.type}")
     return pq.read_table(path, columns=columns)
+
+
+def shard_rows(batch: pa.RecordBatch, path: Path | str) -> list[dict]:
+    """The rows of some columns of SHARDS, without the spectrogram.
+
+    Args:
+        batch: rows as they were read.
+        path: the file that they were read from.
+
+    Raises:
+        ValueError: names the file and the piece of a row that lacks a value which only an onset
+            with a reason may lack, or whose onsets have lists of different lengths.
+    """
+    names = batch.schema.names
+    rows = batch.select([name for name in names if name != "spectrogram"]).to_pylist()
+    if "spectrogram" in names:
+        for row, values in zip(rows, batch.column("spectrogram"), strict=True):
+            if values.values is None or values.values.null_count:
+                raise ValueError(f"{path}: {row.get('piece_id')}: 'spectrogram' lacks values")
+    for row in rows:
+        reasons = row.get("reason") or []
+        for name, value in row.items():
+            whole = value is not None
+            if name == "reason":
+                continue
+            if isinstance(value, list) and name in _OF_ONSETS and "reason" in row:
+                whole = len(value) == len(reasons) and all(
+                    entry is not None or reason is not None
+                    for entry, reason in zip(value, reasons, strict=True)
+                )
+            elif isinstance(value, list) and name not in _OF_ONSETS:
+                whole = None not in value
+            if not whole:
+                raise ValueError(f"{path}: {row.get('piece_id')}: '{name}' lacks values")
+    return rows

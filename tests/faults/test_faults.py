@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.reading import catalogue
+from pipeline.reading.archives import contents_digest
+from pipeline.reading.fetching import MIRROR
+from pipeline.reading.fonts import font_path
 from tests.support.runs import differing, outputs
 from tests.workflow.test_retrieval import SETTINGS, TRAINING, write_scores
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, write_config, write_tunes
@@ -42,7 +44,7 @@ def prepare(folder: Path, **changes) -> Path:
     write_scores(folder)
     font = folder / "grand.sf2"
     if not font.exists():
-        shutil.copy(catalogue.font_path("pretty_midi:TimGM6mb.sf2"), font)
+        shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), font)
     settings = {
         "collections__piano__split": "source",
         "retrieval": TRAINING | SETTINGS | {"models": ["BL2-SC+AT"], "protocols": ["fixed"]},
@@ -175,12 +177,12 @@ def fetched(folder: Path) -> dict[str, str]:
         for path in sorted((folder / "tunes").rglob("*.mid")):
             file.write(path, Path("Little", *path.relative_to(folder / "tunes").parts))
     entry = {"title": "a few tunes", "file": archive.name, "url": "file:///nowhere/Little.zip"}
-    entry |= {"digest": catalogue.digest(archive), "licence": "CC0", "layout": "staves"}
+    entry |= {"digest": contents_digest(archive), "licence": "CC0", "layout": "staves"}
     (folder / "catalogue.yaml").write_text(yaml.safe_dump({"little": entry}))
     return {
         "PYTHONPATH": str(INJECTED),
         "CATALOGUE": str(folder / "catalogue.yaml"),
-        catalogue.MIRROR: str(archive.parent),
+        MIRROR: str(archive.parent),
     }
 
 
