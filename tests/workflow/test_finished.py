@@ -182,7 +182,7 @@ def test_a_list_that_names_a_missing_file_stops_at_once(tmp_path):
     (tmp_path / "list.txt").write_text("tunes/train/tune0.mid\ntunes/gone.mid\n")
     done = run(tmp_path, "data")
     assert done.returncode != 0
-    sentence = "collections.tunes.source: list.txt names tunes/gone.mid, which is not there"
+    sentence = "collections.tunes.source: list.txt lists files that do not exist: line 2"
     assert sentence in done.stdout and "Traceback" not in done.stdout
     assert not (tmp_path / "results").exists()
 
