@@ -32,13 +32,13 @@ test: setup-dev browser ## run the tests
 	@pytest
 
 test-faults: setup-dev ## kill, fill up and cut short whatever the workflow makes (15 to 40 minutes)
-	@pytest tests/faults
+	@pytest -m faults
 
 test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, 30 to 70 minutes)
-	@pytest -s tests/cluster
+	@pytest -s -m cluster
 
 test-image: setup-dev image-tools ## build the image and run it (root, 10 GB of disk, some 15 minutes)
-	@pytest -s tests/image
+	@pytest -s -m image
 
 lint: setup-dev ## check style, of Python and of the workflow
 	@ruff check .
