@@ -3,12 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from numbers import Integral
 from pathlib import Path
 
 from pipeline import tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET
 from pipeline.describing import counts, croissant
+from pipeline.describing.markdown import table
 from pipeline.reading import catalogue
 
 TOP = 10  # composers and licences that are named, the others are only counted
@@ -34,19 +34,6 @@ EXAMPLES = f"""An onset is an example where its excerpt ({EXCERPT_FRAMES} frames
 {FRAMES_AFTER_ONSET} of them after the onset) lies within the recording and within this pass over
 its staff, and where it is the last onset that the excerpt hears. The others stay in the shards
 with the reason."""
-
-
-def table(head: Iterable[str], rows: Iterable[tuple]) -> str:
-    """A table in Markdown; numbers with commas, fractions with one digit."""
-
-    def cell(value) -> str:
-        if isinstance(value, Integral):
-            return f"{value:,}"
-        return f"{value:,.1f}" if isinstance(value, float) else str(value).replace("|", "\\|")
-
-    head = list(head)
-    lines = [head, ["---"] * len(head), *([cell(value) for value in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _counted(title: str, number: str, counter: Counter) -> str:

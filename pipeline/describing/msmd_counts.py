@@ -11,8 +11,8 @@ import pandas as pd
 import yaml
 
 from pipeline import constants, tables
-from pipeline.card import table
 from pipeline.describing import counts
+from pipeline.describing.markdown import table
 
 SPLITS = ("train", "valid", "test")  # those of MSMD; its other candidates are `extra`
 ROUNDING = "rounding: the same, counted at the ticks of the MIDI file"
