@@ -117,7 +117,9 @@ def as_command(function: Callable) -> Callable:
     signature = inspect.signature(function)
     hints = typing.get_type_hints(function, include_extras=True)
     parameters: list[inspect.Parameter] = []
-    absent = {}  # what is given to the function if the command line does not name it
+    absent: dict[
+        str, None
+    ] = {}  # what is given to the function if the command line does not name it
     for parameter in signature.parameters.values():
         hint = hints.get(parameter.name, str)
         if parameter.kind is parameter.VAR_KEYWORD or _only_code(hint):

@@ -17,7 +17,7 @@ import pipeline.engrave
 import pipeline.select
 from pipeline import strips, synthesize
 from pipeline.constants import AUDIO_RATE_HZ
-from pipeline.reading import catalogue, score_files, sources
+from pipeline.reading import catalogue, score_files
 
 FONT = "pretty_midi:TimGM6mb.sf2"
 NULLABLE = {pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}  # a notehead may be missing
@@ -72,10 +72,10 @@ def engrave(
         _gather(score, source, suffix)
         _select(source, made / "pieces.parquet")
         files = {table: made / f"{table}.parquet" for table in (*TABLES, "engraved")}
-        pipeline.engrave.engrave(made / "pieces.parquet", sources.PAGES, repeats, "warn", **files)
+        pipeline.engrave.engrave(made / "pieces.parquet", "pages", repeats, "warn", **files)
         _check(files["engraved"])
         images, systems, noteheads, notes = (_frame(files[table]) for table in TABLES)
-        pages = [Image.open(io.BytesIO(png)) for png in images["png"]]
+        pages: list[Image.Image] = [Image.open(io.BytesIO(png)) for png in images["png"]]
         return Score(pages, systems, noteheads, notes)
 
 
@@ -104,7 +104,7 @@ def _select(source: Path, out: Path) -> None:
         source=str(source),
         downloads="",
         collection="",
-        layout=sources.PAGES,
+        layout="pages",
         chunk=0,
         chunks=1,
         fraction=1.0,

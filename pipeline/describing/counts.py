@@ -59,7 +59,10 @@ def scores(
     split_of: dict[str, str], pieces: list[Path], engraved: list[Path], notes: list[Path]
 ) -> Scores:
     """Count the scores of those pieces that `split_of` gives a split."""
-    composers, licences, headless, numbers = (defaultdict(Counter) for _ in range(4))
+    composers: By = defaultdict(Counter)
+    licences: By = defaultdict(Counter)
+    headless: By = defaultdict(Counter)
+    numbers: By = defaultdict(Counter)
 
     def grouped(paths, schema, columns):
         for frame in _frames(paths, schema, ["piece_id", *columns]):
@@ -77,7 +80,8 @@ def scores(
         notes, tables.NOTES, ["onset_s", "duration_s", "notehead_id", "reason"]
     ):
         ends = (rows["onset_s"] + rows["duration_s"]).groupby(rows["piece_id"]).max()
-        numbers[split]["hours"] += float(ends.sum()) / SECONDS_PER_HOUR
+        hours = float(ends.sum()) / SECONDS_PER_HOUR
+        numbers[split]["hours"] += hours  # type: ignore[assignment]  # not a whole number
         numbers[split]["aligned"] += int(rows["notehead_id"].notna().sum())
         headless[split].update(map(kind, rows["reason"].dropna()))
     for split, of_split in composers.items():
@@ -94,7 +98,8 @@ def performances(
     for frame in _frames(performances, tables.PERFORMANCES, ["piece_id", "duration_s"]):
         seconds = frame["duration_s"].groupby(frame["piece_id"].map(split_of)).sum()
         for split, total in seconds.items():
-            numbers[split]["hours_played"] += float(total) / SECONDS_PER_HOUR
+            hours = float(total) / SECONDS_PER_HOUR
+            numbers[split]["hours_played"] += hours  # type: ignore[assignment]  # as above
     for path in shards:
         table = tables.read(path, tables.SHARDS, ["split", "frame", "reason"])
         for split in pc.unique(table["split"]).to_pylist():
