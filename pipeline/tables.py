@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROOM_BYTES = 1 << 20  # with less left on it, a disk counts as full
+UNFINISHED = "partimento-unfinished-"  # marks our own temporary folders: nobody else's are deleted
 
 
 def field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
@@ -200,14 +201,21 @@ def replacing(path: Path | str):
     """Yield a temporary path beside `path` that takes its name once the block has succeeded.
 
     A killed or failed writer leaves nothing under the final name, and what a killed one left
-    beside it is swept away by the next. Works for files and folders. Raises OSError that names the
-    file where the disk is full.
+    beside it is swept away by the next. Works for files and folders.
+
+    Raises:
+        FileExistsError: if `path` is a folder that holds something; it is left as it is.
+        OSError: that names the file, if the disk is full.
     """
     path = Path(path)
+    if path.is_dir() and any(path.iterdir()):
+        raise FileExistsError(f"{path}: is a folder that holds files already; nothing of it is "
+                              "replaced: name another, or move it away")  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    begun = f".{path.name}.{UNFINISHED}"
+    for left in path.parent.glob(f"{glob.escape(begun)}*"):
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=begun, dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         try:
             yield temporary
@@ -217,9 +225,7 @@ def replacing(path: Path | str):
                     f"{path}: no space left for it ({cause}); make room and run again"
                 ) from error
             raise
-        if temporary.is_dir():  # a folder can only take the place of nothing
-            shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
+        temporary.replace(path)  # a folder can only take the place of an empty one
 
 
 def _want_of_space(error: Exception, folder: Path) -> BaseException | None:
