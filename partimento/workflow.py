@@ -1,10 +1,12 @@
-"""Run the workflow: Snakemake, with the settings of this project."""
+"""Run the workflow, with Snakemake and the settings of this project, and check its results."""
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import yaml
 from cyclopts import Parameter
 
 import pipeline
@@ -23,6 +25,7 @@ def run(
 ) -> None:
     """Run the workflow with Snakemake; re-running is incremental.
 
+    Corrupt and truncated results and downloads are set aside first (see `verify`) and made again.
     Settings are laid over the defaults in the order given, a `config.yaml` of this folder first.
 
     Args:
@@ -36,6 +39,8 @@ def run(
         SystemExit: With the exit code of Snakemake, if it fails.
     """
     options = [*settings(config or []), "--snakefile", str(ROOT / "Snakefile")]
+    if not dry_run:
+        _set_aside(config or [])
     elsewhere = any(word.split("=")[0] in ELSEWHERE for word in arguments)
     if not elsewhere:
         options += ["--workflow-profile", str(ROOT / "profiles/default")]
@@ -60,3 +65,30 @@ def settings(config: list[str]) -> list[str]:
             raise ValueError(f"{file}: no such file of settings; targets come before --config")
     options = ["--configfile", *files] if files else []
     return [*options, "--config", *values] if values else options
+
+
+def verify(*, config: list[Path] | None = None, repair: bool = False) -> None:
+    """Look for corrupt, truncated and incomplete files among results and downloads.
+
+    Args:
+        config: YAML files of settings, as for `run`.
+        repair: Rename what was found to NAME.damaged, so that the next run makes it again. Nothing
+            is deleted.
+
+    Raises:
+        SystemExit: With exit code 1 if something was found and not set aside.
+    """
+    from pipeline.describing import verify  # slow to import, and most runs of a command need it not
+
+    verify.verify(config, repair)
+
+
+def _set_aside(config: list[str]) -> None:
+    """Have `verify` set aside what is corrupt, with settings as `run` takes them."""
+    files = [Path(entry) for entry in config if "=" not in entry]
+    values = dict(entry.split("=", 1) for entry in config if "=" in entry)
+    with tempfile.TemporaryDirectory() as folder:
+        if values:
+            files.append(Path(folder, "values.yaml"))
+            files[-1].write_text(yaml.safe_dump({k: yaml.safe_load(v) for k, v in values.items()}))
+        verify(config=files, repair=True)

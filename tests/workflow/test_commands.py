@@ -20,7 +20,7 @@ def commands(tmp_path_factory) -> dict[str, list[str]]:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
-    found = re.findall(r"python -m (?:pipeline|models|partimento) (.*?)(?: 2>|[;}]|$)",
+    found = re.findall(r"python -m (?:pipeline|models|partimento) (.*?)(?: 2>| &&|; \}|$)",
                        done.stdout, flags=re.MULTILINE)  # fmt: skip
     words = [shlex.split(line) for line in found]
     return {" ".join(line[: 1 + (line[0] in ("retrieval", "score_following"))]): line
