@@ -250,7 +250,7 @@ def synthesize(
         tempo_ratio: A number, 2 is twice as fast; or a range like 0.9-1.1, from which each piece's
             ratio is drawn by seed.
         seed: Of the drawn tempo ratios.
-        loudness_db: Loudness that every recording is brought to (dBFS); by default FluidSynth's own.
+        loudness_db: Loudness of every recording (dBFS); by default FluidSynth's own.
         audio: Folder to write the recordings to.
         out: Parquet table to write.
 

@@ -100,7 +100,7 @@ def test_the_ink_of_a_head_has_its_centre_at_the_coordinates(tmp_path):
     page = svg.read(drawn)
     scale = 40.0
     for head in page.heads[::7]:
-        mark = f'data-where="{head.where}"'
+        mark = f'data-where="{head.location}"'
         only = drawn.replace(mark, f'{mark} color="red"')
         assert only != drawn
         side = 4 * scale
@@ -179,7 +179,7 @@ def test_onsets_in_seconds_follow_the_tempo_map(engraved):
 def test_a_note_far_outside_the_image_carries_the_reason(tmp_path):
     high = midi.read(scores.midi([(0, 4, 108), (4, 8, 72)]))
     notes = run({"high": high}, tmp_path)["notes"]
-    assert notes[0]["reason"] == "its head stands outside the staff image"
+    assert notes[0]["reason"] == "its notehead stands outside the staff image"
     assert notes[0]["notehead_id"] is None
     assert notes[1]["reason"] is None
 
