@@ -5,13 +5,13 @@ answer at once.
 """
 
 import collections.abc
-import dataclasses
 import inspect
 import json
 import pkgutil
 import sys
 import typing
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -127,8 +127,17 @@ def as_command(function: Callable) -> Callable:
         kind = parameter.kind
         if kind is not parameter.VAR_POSITIONAL:
             kind = parameter.KEYWORD_ONLY if parameters else parameter.POSITIONAL_OR_KEYWORD
-        if hint in (dict, dict | None):
-            hint = Annotated[hint, Parameter(converter=_loaded, accepts_keys=False, n_tokens=1)]
+        if _untyped(hint):
+            hint = Annotated[
+                hint,
+                Parameter(
+                    converter=_loaded,
+                    accepts_keys=False,
+                    n_tokens=1,
+                    consume_multiple=False,
+                    json_list=False,
+                ),
+            ]
         parameter = parameter.replace(kind=kind, annotation=hint)
         if parameter.default is parameter.empty and type(None) in _kinds(hint):
             absent[parameter.name] = None
@@ -144,9 +153,15 @@ def as_command(function: Callable) -> Callable:
     return command
 
 
-def _loaded(_, tokens: Sequence[Token]) -> dict:
-    """Convert JSON to a mapping whose values may be anything."""
-    return json.loads(tokens[0].value)
+def _untyped(hint) -> bool:
+    """Whether an argument is, or holds, a mapping or a list of whatever there may be."""
+    return hint in (dict, list) or any(map(_untyped, typing.get_args(hint)))
+
+
+def _loaded(_, tokens: Sequence[Token]):
+    """Convert a mapping or a list in JSON; anything else is a word."""
+    value = tokens[0].value
+    return json.loads(value) if value[:1] in ("{", "[") else value
 
 
 def _kinds(hint) -> list:
@@ -164,12 +179,12 @@ def with_files(words: list[str], function: Callable) -> list[str]:
     """Replace the name of each file of settings by its contents, as JSON.
 
     Files of settings are JSON or YAML; arguments that are a mapping or a dataclass take them.
-    Raises ValueError if there is no such file or it is not a mapping.
+    Raises ValueError if there is no such file or there are no settings in it.
     """
     takes = {
         f"--{name}".replace("_", "-")
         for name, hint in function.__annotations__.items()
-        if any(kind is dict or dataclasses.is_dataclass(kind) for kind in _kinds(hint))
+        if _untyped(hint) or any(kind is dict or is_dataclass(kind) for kind in _kinds(hint))
     }
     found = []
     for before, word in zip(["", *words], words, strict=False):
@@ -191,6 +206,6 @@ def _json(path: Path) -> str:
     except yaml.YAMLError as error:
         why = " ".join(str(error).split())
         raise ValueError(f"{path}: neither JSON nor YAML ({why})") from None
-    if not isinstance(settings, dict):
+    if not isinstance(settings, dict | list):
         raise ValueError(f"{path}: a file of settings has a name and a value on each line")
     return json.dumps(settings)

@@ -48,6 +48,8 @@ def train(
     splits: list[str] | None = None,
     shares: dict[str, float] | None,
     everything: dict | None = None,
+    looks: list[dict] | None = None,
+    parts: str | list = "all",
     network: Callable[[], object] = dict,
 ) -> None:
     """Train a network.
@@ -59,6 +61,8 @@ def train(
         splits: Names of splits.
         shares: Of the splits.
         everything: Of a config.
+        looks: Of a config.
+        parts: Of a config.
         network: For tests.
     """
     GIVEN.update(locals())
@@ -145,11 +149,20 @@ def test_a_mapping_without_types_keeps_those_of_the_file(tmp_path):
     }  # fmt: skip
 
 
+def test_a_list_without_types_is_json_or_a_word(tmp_path):
+    file = tmp_path / "looks.yaml"
+    file.write_text("[{staff_mm: 7, font: null}, {}]")
+    words = ["train", "a", "--out", "w", *SETTINGS, "--looks", str(file)]
+    assert given(*words)["looks"] == [{"staff_mm": 7, "font": None}, {}]
+    assert given(*words, "--parts", "first")["parts"] == "first"
+    assert given(*words, "--parts", '["Piano", 2]')["parts"] == ["Piano", 2]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (None, "no such file of settings"),
-        ("- a list", "a name and a value on each line"),
+        ("words", "a name and a value on each line"),
         ("{", "neither JSON nor YAML"),
         ("epoch: 4", 'Unknown field "epoch"'),
         ("epochs: many", 'unable to convert "many" into int'),
