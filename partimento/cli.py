@@ -22,6 +22,7 @@ from partimento.commands import COMMANDS, DATA, LEARNING, PARENTS, PEOPLE
 
 SETTINGS_FILES = {".json", ".yaml", ".yml"}
 ABOUT = "Turn scores into exactly aligned audio and sheet music, and find the score of a recording."
+SETTINGS = "--settings FILE reads settings from JSON or YAML; single ones lie on top."
 EPILOGUE = (
     "A list takes several values (--pieces a b c). @FILE stands for the lines of a file, and"
     " @/dev/stdin for those of the standard input. Settings are given one by one"
@@ -80,7 +81,8 @@ def application(words: list[str]) -> tuple[App, dict[str, Callable]]:
         parent, _, own = name.rpartition(" ")
         if words[: len(name.split())] == name.split():
             functions[name] = as_command(pkgutil.resolve_name(command.target))
-            app = App(own, default_command=functions[name], version_flags=[], help_epilogue="")
+            about = SETTINGS if "settings" in functions[name].__annotations__ else ""
+            app = App(own, default_command=functions[name], version_flags=[], help_epilogue=about)
         else:
             app = App(own, help=command.help, version_flags=[], group=groups[command.group])
         app.sort_key = number

@@ -59,20 +59,18 @@ COMMANDS = {
     ),
     "retrieval tables": Command(LEARNING, f"{RETRIEVAL}.report:tables", "Write the tables."),
     "retrieval curves": Command(LEARNING, f"{RETRIEVAL}.curves:curves", "Draw the curves."),
-    "retrieval example": Command(LEARNING, f"{RETRIEVAL}.figures:example", "Draw one query."),
+    "retrieval example": Command(LEARNING, f"{RETRIEVAL}.example_figure:example", "Draw a query."),
     "retrieval attention": Command(
-        LEARNING, f"{RETRIEVAL}.figures:attention", "Draw what the networks attend to."
+        LEARNING, f"{RETRIEVAL}.attention_figures:attention", "Draw what the networks attend to."
     ),
     "score-following train": Command(LEARNING, f"{FOLLOWING}.train:train", "Train the network."),
+    "score-following predict": Command(
+        LEARNING, f"{FOLLOWING}.predict:predict", "Predict the position of every onset."
+    ),
     "score-following evaluate": Command(
-        LEARNING, f"{FOLLOWING}.evaluate:evaluate", "Predict the position of every onset."
+        LEARNING, f"{FOLLOWING}.evaluate:evaluate", "Compute the metrics of the predictions."
     ),
-    "score-following measure": Command(
-        LEARNING, f"{FOLLOWING}.evaluate:measure", "Compute the metrics of the predictions."
-    ),
-    "score-following table": Command(
-        LEARNING, f"{FOLLOWING}.report:score_following_table", "Write the table."
-    ),
+    "score-following table": Command(LEARNING, f"{FOLLOWING}.report:table", "Write the table."),
     "score-following errors": Command(
         LEARNING, f"{FOLLOWING}.figures:errors", "Draw how far off the predictions are."
     ),
