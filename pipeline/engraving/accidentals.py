@@ -64,7 +64,10 @@ Explained = Literal["print", "source"] | None
 
 
 def text_at(location: str, source: dict[str, list[str]]) -> str:
-    """The source from a location (file:line:column) to the end of its line."""
+    """The source from a location (file:line:column) to the end of its line; music that Scheme makes
+    may have no location."""
+    if not location:
+        return ""
     name, line, column = location.rsplit(":", 2)
     lines = source.get(name, [])
     return lines[int(line) - 1][int(column) :] if int(line) <= len(lines) else ""

@@ -37,7 +37,7 @@ def settle_written(notes: list[Note], noteheads: list[svg.Notehead]) -> None:
         played[note.location].add(note.written)
     for note in notes:
         pitches = printed.get(note.location, set())
-        if len(pitches) == len(played[note.location]) == 1:
+        if note.location and len(pitches) == len(played[note.location]) == 1:
             (note.written,) = pitches
 
 

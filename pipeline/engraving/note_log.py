@@ -15,7 +15,7 @@ DEFAULT_TEMPO = 60.0  # quarter notes a minute, LilyPond's own if a score names 
 GRACE = Fraction(9, 40)  # fraction of its written length that a grace note takes in LilyPond's MIDI
 MIDI_NUMBERS = range(128)
 NOTES = {"note", "chord", "drum"}  # kinds of events that sound
-SILENT_PERCENT = "percent repeats are silent: the score does not unfold them"
+SILENT_PERCENT = "percent repeats are silent: they are not unfolded"
 
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:/[1-9][0-9]{0,17})?")
 

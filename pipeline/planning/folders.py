@@ -1,8 +1,10 @@
 """Which folders a run may take for its results and downloads: only one of its own."""
 
 import contextlib
+import re
 from pathlib import Path, PurePosixPath
 
+_PATTERN = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")  # wildcards and path variables of Snakemake
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -33,10 +35,14 @@ def own_folder(key: str, value: str) -> str:
         raise ValueError(f"{key}: is empty; {remedy}")
     if value.startswith("~"):
         raise ValueError(f"{key}: '{value}' is not expanded here; write the folder out in full")
-    if bad := next((char for char in value if char in "{}" or not char.isprintable()), None):
-        raise ValueError(f"{key}: {value!r} has {bad!r} in its name, which Snakemake reads as a"
-                         f" pattern or cannot write; {remedy}")  # fmt: skip
     path = str(PurePosixPath(value))
+    if path[0] in "-@":  # else a command would take it for an option, or for a file of arguments
+        path = str(Path.cwd() / path)
+    if not path.isprintable():
+        raise ValueError(f"{key}: {value!r} has characters that cannot be printed; {remedy}")
+    if pattern := _PATTERN.search(path):
+        raise ValueError(f"{key}: {value!r} has {pattern[0]!r} in its name, which Snakemake reads"
+                         f" as a pattern; {remedy}")  # fmt: skip
     try:
         resolved = Path(path).resolve()
     except (OSError, RuntimeError) as error:  # links that lead to themselves
@@ -48,4 +54,4 @@ def own_folder(key: str, value: str) -> str:
             raise ValueError(f"{key}: '{value}' holds {what}, {other}; {remedy}")
     if resolved.exists() and not resolved.is_dir():
         raise ValueError(f"{key}: '{value}' is a file, not a folder; {remedy}")
-    return str(Path.cwd() / path) if path[0] in "-@" else path
+    return path

@@ -209,3 +209,15 @@ def test_a_row_that_does_not_fit_its_column_fails_its_piece_alone(tmp_path, monk
     assert "1048576" in odd["reason"] and odd["noteheads"] is None
     assert even["reason"] is None
     assert {row["piece_id"] for row in found["noteheads"]} == {"even"}
+
+
+def test_a_complaint_of_lilypond_stands_beside_the_kept_piece(tmp_path):
+    score = "\\score {{ {{ c'4 d' {} e' }} \\layout {{ }} \\midi {{ }} }}"
+    path = pieces({"odd": score.format("\\foo"), "even": score.format("")}, tmp_path / "p.parquet")
+    paths = {name: tmp_path / f"{name}.parquet" for name in OUTPUTS}
+    engrave.engrave(path, "pages", "unfold", "warn", **paths)
+    odd, even = tables.read(paths["engraved"], tables.ENGRAVED).to_pylist()
+    assert odd["reason"] is None and odd["notes"] == 3
+    assert odd["warnings"][0] == "unknown escaped string: `\\foo' (score.ly:1:19)"
+    assert any(warning.startswith("fatal error") for warning in odd["warnings"])
+    assert even["warnings"] == []

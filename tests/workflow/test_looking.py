@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     """A folder in which tables were cut short, others are the user's, and the record is crafted."""
     outside = tmp_path_factory.mktemp("looking")
     folder = outside / "run"
-    folder.mkdir()
+    (folder / ".snakemake").mkdir(parents=True)
     write_tune(folder)
     results = folder / "results"
     planted.plant(results)

@@ -13,7 +13,7 @@ from pipeline.reading import catalogue
 from tests.support import scores
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, snakemake
 
-ODD = 'it\'s "odd" [x] & * ; <y> $(touch pwned) `touch pwned` é #%!'
+ODD = 'it\'s "odd" [x] & * ; a<b $(touch pwned) `touch pwned` é #%!'
 
 
 def write(folder, results: str) -> None:
@@ -88,7 +88,7 @@ def test_make_finds_the_results(finished):
     assert not (folder / "pwned").exists()
 
 
-@pytest.mark.parametrize("name", ["a{b}", "{collection}", "a\nb"])
+@pytest.mark.parametrize("name", ["a{b}", "{collection}", "<y>"])
 def test_a_name_that_snakemake_reads_as_a_pattern_is_refused(tmp_path, name):
     write(tmp_path, name)
     run = snakemake(tmp_path, "-n")

@@ -81,8 +81,15 @@ def test_a_failure_has_a_telling_reason(tmp_path, text, reason):
     assert compiled(text + "\n", tmp_path).startswith(reason)
 
 
-def test_what_lilypond_complains_of_while_it_writes_pages_is_no_failure(tmp_path):
+def test_what_lilypond_complains_of_while_it_writes_pages_is_told_and_is_no_failure(tmp_path):
     assert compiled("#(car 5)\n" + PIECE, tmp_path) is None
+    files = [
+        {"name": "main.ly", "text": VERSION + '\\include "parts/a.ily"\n' + PIECE},
+        {"name": "parts/a.ily", "text": "unused = { \\foo c'4 }\n"},
+    ]
+    failure, complaints = compilation.compile_score(files, tmp_path)
+    assert failure is None
+    assert "unknown escaped string: `\\foo' (parts/a.ily:1:12)" in complaints
 
 
 def test_a_page_cut_short_is_no_fault_of_the_score_where_the_disk_is_full(tmp_path, monkeypatch):

@@ -178,7 +178,7 @@ def test_chord_names_are_printed_and_counted_and_are_no_notes(tmp_path):
 def test_percent_repeats_that_a_score_does_not_unfold_are_told(tmp_path):
     found = engraved(STAFF.format(r"\repeat percent 2 { c''4 d'' } e''2"), tmp_path)
     assert [note["onset"] for note in found["notes"]] == [0, 1, 4]
-    assert found["warnings"] == ["percent repeats are silent: the score does not unfold them"]
+    assert found["warnings"] == ["percent repeats are silent: they are not unfolded"]
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,10 @@ def places(tmp_path, monkeypatch):
         ("file", "is a file, not a folder"),
         ("~/results", "is not expanded here"),
         ("a{b}", "has '{' in its name"),
-        ("a\nb", "in its name"),
-        ("a\0b", "in its name"),
+        ("a<results>b", "has '<results>' in its name"),
+        ("-{a}", "has '{' in its name"),
+        ("a\nb", "has characters that cannot be printed"),
+        ("a\0b", "has characters that cannot be printed"),
     ],
 )
 def test_folder_that_holds_other_things_is_refused(places, value, why):
