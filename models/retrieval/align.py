@@ -59,7 +59,9 @@ ALIGNED = pa.schema(
         tables.field("onsets", pa.int32(), "in the piece"),
         tables.field("outside", pa.int32(), "of them, those beyond the ends of the path"),
         tables.field("mean_px", pa.float64(), "mean distance of true and estimated position", "px"),
-        tables.field("median_px", pa.float64(), "median distance of true and estimated position", "px"),
+        tables.field(
+            "median_px", pa.float64(), "median distance of true and estimated position", "px"
+        ),
         tables.field("mean_percent", pa.float64(), "of the width of a page", "%"),
         tables.field("median_percent", pa.float64(), "of the width of a page", "%"),
         tables.field("within", pa.float64(), "fraction of the onsets at most 25 px off"),
@@ -186,9 +188,7 @@ def published_metrics(distance: np.ndarray, outside: np.ndarray) -> dict:
 
 
 # --- the experiment --------------------------------------------------------------------------
-def align(
-    weights: Path, shards: list[Path], out: Path, *, precision: str = "bf16-mixed"
-) -> None:
+def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf16-mixed") -> None:
     """Align every recording to its score strip with DTW and compute the errors of its onsets.
 
     The baseline `line` is a straight line from the strip's first pixel at the recording's first

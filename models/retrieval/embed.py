@@ -171,9 +171,13 @@ def _embed_tempo(
     for protocol, part in pairs.sort_values("pair").groupby("protocol"):
         examples = _find(data, part, np.float32(tempo_ratio))
         name = f"{network.name}, tempo {tempo_ratio:g}, {protocol}"
-        hashes = _embed_new_snippets(network, fabric, data, examples, CROPPINGS[protocol], sheets, name)
+        hashes = _embed_new_snippets(
+            network, fabric, data, examples, CROPPINGS[protocol], sheets, name
+        )
         excerpts = (data.excerpt_batch(part, network.context) for part in _in_parts(examples))
-        audio, entropy = audio_with_entropy(network, fabric, excerpts, f"{name}: excerpts", len(examples))
+        audio, entropy = audio_with_entropy(
+            network, fabric, excerpts, f"{name}: excerpts", len(examples)
+        )
         columns = {column: part[column].to_numpy() for column in PAIRS.names}
         columns |= {
             "snippet": hashes,
@@ -204,9 +208,7 @@ def _embed_new_snippets(
     distinct, first = np.unique(hashes, return_index=True)
     new = np.array([key not in sheets for key in distinct.tolist()])
     batches = snippets(examples[first[new]])
-    embedded = run_batches(
-        network.sheet, batches, fabric, f"{name}: snippets", int(new.sum())
-    )
+    embedded = run_batches(network.sheet, batches, fabric, f"{name}: snippets", int(new.sum()))
     sheets.update(zip(distinct[new].tolist(), embedded, strict=True))
     return hashes
 

@@ -198,7 +198,9 @@ def _embedded(
     excerpts = {
         "entries": in_batches(lambda part: data.excerpt_batch(part, context), inside),
         "queries": in_batches(
-            lambda *part: data.excerpts_at(*part, context), np.repeat(performance, QUERY_WINDOWS), frames
+            lambda *part: data.excerpts_at(*part, context),
+            np.repeat(performance, QUERY_WINDOWS),
+            frames,
         ),
     }
     totals = {"entries": len(inside), "queries": len(x)}
@@ -209,5 +211,7 @@ def _embedded(
         }
         for kind, total in totals.items()
     }
-    queries = {side: v.reshape(len(kept), QUERY_WINDOWS, -1) for side, v in vectors["queries"].items()}
+    queries = {
+        side: v.reshape(len(kept), QUERY_WINDOWS, -1) for side, v in vectors["queries"].items()
+    }
     return vectors["entries"], queries

@@ -175,7 +175,8 @@ def _report_missing(pools: dict[float, pd.DataFrame]) -> None:
         more = ", ..." if len(missing) > PIECES_NAMED else ""
         named = ", ".join(missing[:PIECES_NAMED]) + more
         print(
-            f"no pairs of pieces that are missing at some tempo: {len(missing)} ({named})", file=sys.stderr
+            f"no pairs of pieces that are missing at some tempo: {len(missing)} ({named})",
+            file=sys.stderr,
         )
 
 

@@ -53,9 +53,7 @@ def refine(
     """
     fabric, network = load_network(weights, precision)
     _, metadata = read_weights(weights)
-    batches = training_batches(
-        shards_train, network.context, BATCH, seed, augmentation, memory_mb
-    )
+    batches = training_batches(shards_train, network.context, BATCH, seed, augmentation, memory_mb)
     samples = samples or batches.usable()
     moments = cca.Moments()
     progress = tqdm(total=samples, unit=" pairs", desc="projection", mininterval=PROGRESS_S)

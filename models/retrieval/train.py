@@ -41,7 +41,9 @@ HISTORY = pa.schema(
         tables.field("train_loss", pa.float64(), "mean of the epoch"),
         tables.field("valid_loss", pa.float64(), "all validation pairs as one batch"),
         tables.field("valid_mrr", pa.float64(), "mean reciprocal rank, sheet to audio"),
-        tables.field("valid_r1", pa.float64(), "fraction of snippets that rank their excerpt first"),
+        tables.field(
+            "valid_r1", pa.float64(), "fraction of snippets that rank their excerpt first"
+        ),
         tables.field("best", pa.bool_(), "no epoch before had a higher valid_mrr"),
         tables.field("peak_mb", pa.float64(), "most main memory of the process so far", "MB"),
     ]

@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from models.fast_layers import Dropout, normalised_convolution
 from models.weights import load_into, read_weights, write_weights
-
 from pipeline.constants import (
     BUCKET_PX,
     BUCKETS,
@@ -54,9 +53,7 @@ class FirstConvolution(Convolution):
     """Convolution, batch normalisation and ReLU of the input."""
 
     def forward(self, values: Tensor) -> Tensor:
-        return self.activation(
-            normalised_convolution(values, self.convolution, self.normalisation)
-        )
+        return self.activation(normalised_convolution(values, self.convolution, self.normalisation))
 
 
 class Dense(nn.Sequential):

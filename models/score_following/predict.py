@@ -38,10 +38,13 @@ PREDICTIONS = pa.schema(
         tables.field("x_max", pa.float32(), "centre of the most probable bucket", "px"),
         tables.field("x_int", pa.float32(), "weighted with its neighbours (eq. 3)", "px"),
         tables.field("x_linear", pa.float32(), "baseline: fraction of the recording's time", "px"),
-        tables.field("x_timed", pa.float32(), "oracle: fraction of the true time of the staff", "px"),
+        tables.field(
+            "x_timed", pa.float32(), "oracle: fraction of the true time of the staff", "px"
+        ),
         tables.field("x_frequent", pa.float32(), "baseline: most frequent training bucket", "px"),
     ]
 )
+
 
 def predict(
     weights: Path,
