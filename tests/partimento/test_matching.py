@@ -24,7 +24,7 @@ def weights(tmp_path, monkeypatch):
 def test_windows_of_a_recording_are_embedded_at_their_seconds(tmp_path, weights):
     recording = played(tmp_path / "up.wav", [0, 12, 23, 12, 0])
     seconds, vectors = partimento.embed_recording(recording, weights=weights)
-    assert np.diff(seconds) == pytest.approx(0.5, abs=0.06)
+    assert np.diff(seconds) == pytest.approx(0.55, abs=0.06)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
     low, high = (vectors[np.abs(seconds - middle).argmin(), 0] for middle in (1.5, 2.5))
     assert low > high, "the higher the tone, the further it turns"
