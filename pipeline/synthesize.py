@@ -102,12 +102,12 @@ def _events(notes: list[Note], tempo_ratio: float) -> list[tuple[int, bool, int]
         start = round(note.onset_s * blocks_per_s)
         end = max(round((note.onset_s + note.duration_s) * blocks_per_s), start + 1)
         ends[note.pitch][start] = max(end, ends[note.pitch].get(start, 0))
-    events = []
+    events: list[tuple[int, bool, int]] = []
     for pitch, strokes in ends.items():
         starts = sorted(strokes)
         for start, following in zip(starts, [*starts[1:], math.inf], strict=True):
             events.append((start, True, pitch))
-            events.append((min(strokes[start], following), False, pitch))
+            events.append((int(min(strokes[start], following)), False, pitch))
     return sorted(events)
 
 
