@@ -46,7 +46,7 @@ def rows(part: Part) -> Iterator[dict]:
         columns = tables.SHARDS.names
         for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns, row_groups=part[1]):
             spectrograms = batch.column("spectrogram")
-            others = batch.drop_columns(["spectrogram"]).to_pylist()
+            others = tables.shard_rows(batch, part[0])
             for index, row in enumerate(others):
                 yield row | {"spectrogram": spectrograms[index].values.to_numpy()}
 

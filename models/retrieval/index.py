@@ -1,6 +1,5 @@
 """A collection made searchable: every printed place of it, embedded once."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from lightning.fabric import Fabric
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from models.dataset import ROWS_AT_ONCE
@@ -25,6 +23,7 @@ from pipeline.constants import (
     STRIP_HEIGHT_PX,
     WHITE,
 )
+from pipeline.images import grey
 from pipeline.strips import snippet
 
 DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "retrieval.safetensors"
@@ -98,7 +97,7 @@ def _rows(shards: list[Path], columns: list[str]) -> Iterator[dict]:
         tables.read(path, tables.SHARDS, columns=[])
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
-                for row in batch.to_pylist():
+                for row in tables.shard_rows(batch, path):
                     yield row | {"path": path}
 
 
@@ -136,11 +135,7 @@ def _strip(images: list[bytes]) -> np.ndarray:
         raise ValueError(
             f"{len(images)} images instead of one strip; these are no shards of strips"
         )
-    try:
-        with Image.open(io.BytesIO(images[0])) as picture:
-            strip = np.array(picture.convert("L"))
-    except UnidentifiedImageError:
-        raise ValueError("the strip is no image; make the shard again") from None
+    strip = grey(images[0])
     if len(strip) != STRIP_HEIGHT_PX:
         raise ValueError(f"the strip is {len(strip)} px high, not {STRIP_HEIGHT_PX}")
     return strip

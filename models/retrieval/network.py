@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from models.fast_layers import BatchNorm
 from models.retrieval.cca import CCA
+from models.weights import check_header
 from pipeline import tables
 from pipeline.constants import (
     CONTEXTS,
@@ -228,9 +229,13 @@ def load(path: Path | str) -> Network:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+            name = metadata.get("model", "")
+            check_header(file, name, lambda: Network(name, _channels(metadata)))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file ({error}); train it again") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     try:
         network = Network(metadata.get("model", ""), _channels(metadata))
     except ValueError as error:

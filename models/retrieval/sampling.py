@@ -5,7 +5,6 @@ of sheet and the excerpt of audio about an onset are cut when they are asked for
 """
 
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import get_args
 
 import numpy as np
 import torch
-from PIL import Image
 
 from models import dataset
 from pipeline.constants import (
@@ -26,6 +24,7 @@ from pipeline.constants import (
     STRIP_HEIGHT_PX,
     WHITE,
 )
+from pipeline.images import grey
 from pipeline.strips import Cropping
 
 SPECTROGRAM_TYPE = np.float16  # half the memory; exact to 1/1000 of log10(1+|X|)
@@ -381,11 +380,7 @@ class _Reader:
 
 def _strip(png: bytes) -> np.ndarray:
     """A strip's pixels, (200, width) uint8. Raises ValueError for anything else."""
-    try:
-        with Image.open(io.BytesIO(png)) as picture:
-            strip = np.array(picture.convert("L"))
-    except (OSError, SyntaxError) as error:  # of Pillow, for what is no PNG or a broken one
-        raise ValueError(f"the strip cannot be decoded ({error})") from None
+    strip = grey(png)
     if len(strip) != STRIP_HEIGHT_PX:
         raise ValueError(f"the strip is {len(strip)} px high, not {STRIP_HEIGHT_PX}")
     return strip

@@ -1,6 +1,5 @@
 """The figures: errors and example (Figures 4 and 5 of Dorfer et al. 2016), training, staves."""
 
-import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import torch
-from PIL import Image
 
 from models import plotting
 from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
@@ -25,6 +23,7 @@ from pipeline.constants import (
     SCORE_FOLLOWING,
     STAFF_WIDTH_PX,
 )
+from pipeline.images import grey
 
 TEST = "test"
 
@@ -281,8 +280,7 @@ def _read(paths, columns: list[str], only: pd.DataFrame | None = None) -> pd.Dat
 
 
 def _draw_heads(axes, staff, heads: pd.DataFrame) -> None:
-    with Image.open(io.BytesIO(staff.png)) as picture:
-        show(axes, np.array(picture.convert("L")), cmap="gray", vmin=0, vmax=255)
+    show(axes, grey(staff.png), cmap="gray", vmin=0, vmax=255)
     tied = heads.tied.to_numpy(bool)
     for which, colour, label in ((~tied, ORANGE, "sounds"), (tied, BLUE, "tied")):
         place = {"marker": "+", "s": 28, "linewidths": 0.9, "label": label}

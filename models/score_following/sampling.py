@@ -5,13 +5,11 @@ arrays that hold each image once, however often its piece is performed.
 """
 
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from models import dataset, streaming
 from pipeline.constants import (
@@ -22,6 +20,7 @@ from pipeline.constants import (
     STAFF_HEIGHT_PX,
     STAFF_WIDTH_PX,
 )
+from pipeline.images import grey
 
 WHITE = 255  # of a staff image
 SPECTROGRAM_TYPE = np.float16  # half the memory; exact to 1/1000 of log10(1+|X|)
@@ -190,13 +189,13 @@ class _Reader:
         ends = (row["left"][image], row["right"][image])
         key = (piece, hashlib.sha256(png).digest(), *ends)
         if key not in self.staves:
-            with Image.open(io.BytesIO(png)) as picture:
-                if picture.size != (STAFF_WIDTH_PX, STAFF_HEIGHT_PX):
-                    raise ValueError(
-                        f"staff image {image} is {picture.width} x {picture.height} px, "
-                        f"not {STAFF_WIDTH_PX} x {STAFF_HEIGHT_PX}"
-                    )
-                self.images.append(np.array(picture.convert("L")))
+            pixels = grey(png)
+            if pixels.shape != (STAFF_HEIGHT_PX, STAFF_WIDTH_PX):
+                raise ValueError(
+                    f"staff image {image} is {pixels.shape[1]} x {pixels.shape[0]} px, "
+                    f"not {STAFF_WIDTH_PX} x {STAFF_HEIGHT_PX}"
+                )
+            self.images.append(pixels)
             self.staves[key] = len(self.staves)
         return self.staves[key]
 

@@ -8,6 +8,7 @@ import posixpath
 import re
 import stat
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -20,21 +21,23 @@ MAX_CHARACTERS = 20_000_000
 FILES_A_CALL = 64  # of convert-ly, whose start takes as long as some ten files
 SECONDS_A_FILE = 20
 
-_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|%\{.*?(?:%\}|\Z)|%[^\n]*', re.DOTALL)
-_INCLUDE = re.compile(r'\\include\s*#?\s*"([^"]+)"')
-_VERSION = re.compile(r'\\version\s*#?\s*"(\d+)\.(\d+)(?:\.(\d+))?')
-# A file by its number, and the last rule tried where convert-ly gives it up.
-_STOPPED = re.compile(
-    r"Processing `(\d+)\.ly'(?:(?!Processing `).)*?([\d.]+), *\n(?:(?!Processing `).)*?Stopping at",
-    re.DOTALL,
-)
+# Every expression takes time in proportion to the text, whatever the text is: what may repeat never
+# gives back what it took (*+, ++), and a string that is not closed is read once, to the end.
+STRING = r'"(?:[^"\\]++|\\.)*+"'
+_UNCLOSED = r'"(?:[^"\\]++|\\.)*+\\?\Z'
+_COMMENT = r"%\{.*?(?:%\}|\Z)|%[^\n]*"
+_PARTS = re.compile(f"({STRING})|({_UNCLOSED})|{_COMMENT}", re.DOTALL)
+_COMMENTS = re.compile(_COMMENT, re.DOTALL)
+_INCLUDE = re.compile(r'\\include\s*+#?+\s*+"([^"]++)"')
+_VERSION = re.compile(r'\\version\s*+#?+\s*+"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?')
 # A setting was music that a context could be given; convert-ly has no rule for it.
 _SETTING_ALONE = re.compile(
-    r'(\\(?:context|new)\s+\w+\s*=\s*#?"[^"]*")(?=\s+\\(?:once|override|revert|set|unset)\b)'
+    r'(\\(?:context|new)\s++\w++\s*+=\s*+#?"[^"]*+")(?=\s++\\(?:once|override|revert|set|unset)\b)'
 )
-_BLOCK = re.compile(r"\\(header|paper|layout|midi)\s*$")
-_SIMPLE = re.compile(r'=\s*#*(?:"(?:[^"\\]|\\.)*"|[\d.]+|[tf]\b)')  # what `x = 1` gives a name to
-_ASSIGNED = re.compile(r"[\w\"'.-]+\s*=[^=]*$")
+_BRACES = re.compile(rf"{STRING}|\{{\{{*|\}}\}}*|<<(?:<<)*|>>(?:>>)*", re.DOTALL)
+_BLOCK = re.compile(r"\\(header|paper|layout|midi)\Z")
+_SIMPLE = re.compile(rf"=\s*+#*+(?:{STRING}|[\d.]++|[tf]\b)", re.DOTALL)  # `x = 1` names a value
+_NAME_ENDS = re.compile(r"[\w\"'.-]\Z")
 
 
 def decode(content: bytes) -> str:
@@ -47,8 +50,20 @@ def decode(content: bytes) -> str:
 
 
 def code(text: str) -> str:
-    """A file without its comments."""
-    return _COMMENT.sub(lambda match: match[1] or " ", text)
+    """A file without its comments. Quotes that open a string which is never closed become '."""
+
+    def kept(match: re.Match) -> str:
+        if match[2]:
+            return _COMMENTS.sub(" ", match[2]).replace('"', "'")
+        return match[1] or " "
+
+    return _PARTS.sub(kept, text)
+
+
+def strings(text: str) -> list[str]:
+    """What stands between quotes in a text, in order."""
+    found = re.finditer(f"({STRING})|{_UNCLOSED}", text, re.DOTALL)
+    return [match[1][1:-1] for match in found if match[1]]
 
 
 def includes(text: str) -> list[str]:
@@ -148,14 +163,14 @@ def gather(
         ValueError: if a file is missing, cannot be read, or lies outside of the tree.
     """
     found: dict[str, str] = {}
-    waiting = [(main, main)]
+    waiting = deque([(main, main)])
     while waiting:
-        name, place = waiting.pop(0)
+        name, place = waiting.popleft()
         if name in found:
             continue
         found[name] = place
         inner = []
-        for include in includes(decode(files[place])):
+        for include in dict.fromkeys(includes(decode(files[place]))):
             target = posixpath.normpath(posixpath.join(posixpath.dirname(name), include))
             if posixpath.isabs(target) or target.split("/")[0] == "..":
                 raise ValueError(f"{place} includes {include}, which lies outside its source")
@@ -169,7 +184,7 @@ def gather(
                     raise ValueError(f"{place} includes {include}, which is not there")
             if path is not None:
                 inner.append((target, path))
-        waiting = inner + waiting
+        waiting.extendleft(reversed(inner))
     return found
 
 
@@ -211,15 +226,25 @@ def has_music(text: str) -> bool:
     if re.search(r"\\score(?![A-Za-z])", text):
         return True
     depth, start = 0, 0
-    for brace in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}]|<<|>>', text):
-        if brace[0] in ("{", "<<"):
-            before = _SIMPLE.sub("", text[start : brace.start()])
-            if not depth and not _BLOCK.search(before) and not _ASSIGNED.search(before):
+    for braces in _BRACES.finditer(text):
+        if braces[0][0] in "{<":
+            if not depth and not _named_or_block(text[start : braces.start()]):
                 return True
-            depth += 1
-        elif brace[0] in ("}", ">>"):
-            depth, start = max(0, depth - 1), brace.end()
+            depth += _count(braces[0])
+        elif braces[0][0] in "}>":
+            depth, start = max(0, depth - _count(braces[0])), braces.end()
     return False
+
+
+def _count(braces: str) -> int:
+    return len(braces) if braces[0] in "{}" else len(braces) // 2
+
+
+def _named_or_block(before: str) -> bool:
+    """Whether what follows is given a name, or is a block that holds no music."""
+    before = _SIMPLE.sub("", before)
+    name, assigned, _ = before.rpartition("=")
+    return bool(_BLOCK.search(before.rstrip()) or (assigned and _NAME_ENDS.search(name.rstrip())))
 
 
 def version(text: str) -> str | None:
@@ -274,6 +299,19 @@ def _named(text: str) -> str | None:
     return match and match[1]
 
 
+def _stops(said: str) -> dict[int, str]:
+    """Files by number that convert-ly gave up, each with the last rule that it tried."""
+    stops = {}
+    for part in said.split("Processing `")[1:]:
+        number = re.match(r"(\d{1,9})\.ly'", part)
+        tried, stopped, _ = part.partition("Stopping at")
+        rules = [line.rstrip(" ")[-20:] for line in tried.split("\n")[:-1]]
+        rule = next(filter(None, (re.search(r"([\d.]+),\Z", line) for line in rules)), None)
+        if number and stopped and rule:
+            stops[int(number[1])] = rule[1]
+    return stops
+
+
 def _converted(texts: list[str], age: str) -> list[str]:
     """Convert texts of one version (empty: the one that each states) in one call of convert-ly.
 
@@ -293,7 +331,7 @@ def _converted(texts: list[str], age: str) -> list[str]:
         # convert-ly keeps a backup of what it has converted; the rest may have ended it
         done = [Path(f"{path}~").exists() for path in paths]
         new = [path.read_text() for path in paths]
-    stops = {int(number): rule for number, rule in _STOPPED.findall(said)}
+    stops = _stops(said)
     result = []
     for number, before in enumerate(texts):
         if not done[number]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from pipeline.reading.lilypond_files import code
+from pipeline.reading.lilypond_files import STRING, code, strings
 
 
 def header_fields(texts: Iterable[str]) -> dict[str, str | None]:
@@ -18,11 +18,11 @@ def header_fields(texts: Iterable[str]) -> dict[str, str | None]:
 
 def _field(text: str, *names: str) -> str | None:
     """The first of some header fields that is not empty; markup is reduced to its strings."""
-    for name in names:
-        for match in re.finditer(rf'(?<![\w-]){name}\s*=\s*#?("(?:[^"\\]|\\.)*"|\\markup.*)', text):
-            strings = re.findall(r'"((?:[^"\\]|\\.)*)"', match[1])
-            found = " ".join(" ".join(strings).replace('\\"', '"').replace("\\", "").split())
-            if found:
+    for name in filter(text.__contains__, names):
+        field = rf"(?<![\w-]){name}\s*+=\s*+#?+({STRING}|\\markup[^\n]*+)"
+        for match in re.finditer(field, text, re.DOTALL):
+            found = " ".join(strings(match[1])).replace('\\"', '"').replace("\\", "")
+            if found := " ".join(found.split()):
                 return found
     return None
 

@@ -8,7 +8,7 @@ import resvg_py
 from PIL import Image
 
 from pipeline import constants, engrave, tables
-from pipeline.engraving import compilation, staves, svg
+from pipeline.engraving import compilation, svg
 from pipeline.reading import melody, midi, music21_tunes
 from tests.pipeline.reading.test_music21_tunes import JIG
 from tests.support import scores
@@ -204,22 +204,6 @@ def test_notes_that_differ_from_the_selected_melody_are_caught(tmp_path):
     engrave.engrave(path, "staves", "unfold", "warn", **paths)
     (outcome,) = tables.read(paths["engraved"], tables.ENGRAVED).to_pylist()
     assert "note 2 sounds as (1.0, 0.5, 65) but was selected as (1.0, 0.5, 64)" in outcome["reason"]
-
-
-def test_a_row_that_does_not_fit_its_column_fails_its_piece_alone(tmp_path, monkeypatch):
-    def rows(piece_id, *arguments, honest=staves.rows):
-        found = honest(piece_id, *arguments)
-        if piece_id == "odd":
-            found["noteheads"][0]["pitch"] = 2**20
-        return found
-
-    monkeypatch.setattr(staves, "rows", rows)
-    tune = midi.read_melody(scores.midi(scores.scale(8)))
-    found = run({"odd": tune, "even": tune}, tmp_path)
-    odd, even = found["engraved"]
-    assert "1048576" in odd["reason"] and odd["noteheads"] is None
-    assert even["reason"] is None
-    assert {row["piece_id"] for row in found["noteheads"]} == {"even"}
 
 
 def test_a_complaint_of_lilypond_stands_beside_the_kept_piece(tmp_path):
