@@ -51,7 +51,7 @@ def engraved(tmp_path_factory):
         "broken": "\\score { c' ",
         "tied": tied,
         "keys": midi.read_melody(
-            scores.midi(scores.scale(9, 1), metres=[(0, 1, 4), (1, 4, 4)], keys=[(5, "Db")])
+            scores.midi(scores.scale(9, 1), metres=[(0, 1, 4), (1, 4, 4)], keys=[(5, "F")])
         ),
         "jig": music21_tunes.melody_of_part(
             music21_tunes.parse_work(folder / "jig.abc"), "jig", 90.0
