@@ -139,7 +139,7 @@ def test_silent_windows_have_no_vote(tmp_path, index, weights, capsys):
     soundfile.write(recording, np.append(np.zeros(60 * rate), soundfile.read(tone)[0]), rate)
     query.query(recording, index=index, weights=weights)
     said = capsys.readouterr().out
-    assert f"listened at {7} places" in said  # 1.05 s from either end of 4 s, and half a window
+    assert f"listened to {7} windows" in said  # 1.05 s from either end of 4 s, and half a window
     frames, excerpts = inference.recording_windows(recording, 42, None)
     assert (frames >= 60 * 20 - 21).all() and excerpts.shape == (len(frames), 1, 92, 42)
 

@@ -6,6 +6,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from models import device
 from models.retrieval import refine, sampling
 from models.retrieval.batches import Batches
 from models.retrieval.network import Network, load, save
