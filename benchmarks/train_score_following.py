@@ -1,4 +1,4 @@
-"""A training step of ours beside a plain one: `python -m benchmarks.train`.
+"""A training step of ours beside a plain one: `python -m benchmarks.train_score_following`.
 
 The plain loop is the same network as Table 1 reads, in float32, with an image pass for each note.
 Ours shares the pass of a staff among its notes and computes in bfloat16, as the config has it.
@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from models.device import keep_memory
 from models.score_following.network import Network, soft_targets
-from models.training import keep_memory
 
 NOTES, NOTES_PER_STAFF = 100, 5
 ROUNDS = 5  # the fastest counts, the others were disturbed

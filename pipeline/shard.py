@@ -166,10 +166,19 @@ def shard(
     layout: Literal["staves", "pages"],
     out: dict[str, Path],
 ) -> None:
-    """Join the tables of one chunk and one set of performances; `out` has a file for each split.
+    """Join the tables of a chunk and one set of performances into shards, which training reads.
 
-    `layout` says what the images show: single staves, or pages that are cut into one strip. Pieces
-    without a system are passed over. Systems too tall for a strip are cut, and reported.
+    Pieces without a system are skipped. Systems too tall for a strip are cut, and reported.
+
+    Args:
+        pieces: Parquet table of PIECES.
+        images: Parquet table of IMAGES.
+        systems: Parquet table of SYSTEMS.
+        noteheads: Parquet table of NOTEHEADS.
+        notes: Parquet table of NOTES.
+        features: Parquet table of FEATURES.
+        layout: What the images show: single staves, or pages, which are cut into one strip.
+        out: Parquet files to write, by split (--out.train FILE --out.valid FILE ...).
     """
     known = tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pylist()
     split_of = {row["piece_id"]: row["split"] for row in known}

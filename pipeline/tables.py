@@ -280,6 +280,8 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
     """
     try:
         found = pq.read_schema(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path}: not a Parquet file ({error}); delete it and run again") from None
     for column in schema:

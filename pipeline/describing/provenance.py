@@ -105,9 +105,13 @@ def _jobs(root: Path) -> dict[str, dict[str, float]]:
 def provenance(
     settings: dict, folders: list[str], out: Path, beside: list[Path] | None = None
 ) -> None:
-    """Write what the files in some `folders` of the results, `settings["results"]`, come from.
+    """Record what the files in some folders of the results come from.
 
-    Of files that others like it, `beside`, list, the digests are taken from there.
+    Args:
+        settings: All settings of the run; `results` names the folder of the results.
+        folders: Folders below the results, whose files are listed with size and digest.
+        out: JSON file to write.
+        beside: Existing records whose digests are reused.
     """
     root = Path(settings["results"])
     outputs = {}

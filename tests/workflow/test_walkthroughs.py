@@ -67,6 +67,7 @@ def follow(section: str, folder: Path) -> str:
             (folder / named[1]).write_text(text)
             continue
         text = text.replace("snakemake --cores all", " ".join(command()))
+        text = re.sub(r"\bpartimento (?=index|query)", f"{sys.executable} -m partimento ", text)
         own = (folder / "Snakefile").exists()
         if own:  # a workflow that has ours inside
             text = text.replace(str(ROOT / "Snakefile"), "Snakefile")
