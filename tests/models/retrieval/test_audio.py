@@ -182,7 +182,7 @@ def test_a_file_that_was_cut_off_is_named(tmp_path, suffix):
     if suffix == ".wav":  # libsndfile believes the file's size more than its header
         assert len(audio.spectrogram(path)) == pytest.approx(SECONDS * 10, abs=2)
         return
-    with pytest.raises(ValueError, match=rf"cut{suffix}: .*copy it anew"):
+    with pytest.raises(ValueError, match=rf"cut{suffix}: .*copy it again"):
         audio.spectrogram(path)
 
 
@@ -191,7 +191,7 @@ def test_a_file_that_shrinks_is_named(tmp_path):
     path = recording(tmp_path / "shrinks.wav", 22_050)
     with audio.open_recording(path) as sound:
         os.truncate(path, path.stat().st_size // 2)
-        with pytest.raises(ValueError, match=r"ends after [56].\d s .* promises 11.9 s"):
+        with pytest.raises(ValueError, match=r"ends after [56].\d s .* declares 11.9 s"):
             audio.read_frames(sound, 0, audio.count_frames(sound))
 
 

@@ -232,12 +232,10 @@ def test_tempi_that_do_not_fit_are_refused(weights, files, tmp_path):
     pairs = choose(files, tmp_path / "pairs")
     with pytest.raises(ValueError, match=r"pairs of tempo 1, and shards are given for 0.5"):
         run(weights(), {"0.5": files["0.5"]}, pairs, tmp_path)
-    with pytest.raises(ValueError, match=r"tempo 0.5: the shards lack"):
-        run(weights(), {"0.5": files["1.0"], "1.0": files["0.5"]}, pairs, tmp_path)
     (path,) = files["1.0"]
     rows = [row | {"tempo_ratio": 2.0} for row in pq.ParquetFile(path).read().to_pylist()]
     write_shard(path, rows)  # the same frames under another tempo
-    with pytest.raises(ValueError, match=r"tempo 1.0: the shards lack 9 of 9"):
+    with pytest.raises(ValueError, match=r"pairs of tempo 1, and shards are given for 0.5, 2"):
         run(weights(), files, pairs, tmp_path)
 
 

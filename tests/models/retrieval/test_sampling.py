@@ -157,10 +157,10 @@ def test_the_fingerprint_tells_examples_apart(shard, changes):
         ({"images": [png(np.zeros((199, 1260), np.uint8))]}, "199 px high, not 200"),
         ({"images": [b"no picture"]}, "cannot be decoded"),
         ({"images": [performance("odd")["images"][0][:900]]}, "cannot be decoded"),
-        ({"images": []}, "0 images where one strip"),
-        ({"images": [png(noise(1260))] * 2}, "2 images where one strip"),
+        ({"images": []}, "0 images instead of one strip"),
+        ({"images": [png(noise(1260))] * 2}, "2 images instead of one strip"),
         ({"right": [1259.0]}, "the strip has 1260 px"),
-        ({"piece_id": "good", "images": [png(noise(1260))]}, "another strip"),
+        ({"piece_id": "good", "images": [png(noise(1260))]}, "a different strip"),
     ],
 )
 def test_other_shards_are_refused_with_file_and_piece(tmp_path, changes, message):
