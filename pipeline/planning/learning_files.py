@@ -22,11 +22,11 @@ def suffixed(folder: str, names: list[str], suffixes: tuple[str, ...]) -> list[s
 def _score_following() -> list[str]:
     figures = ["staves", *(f"score_following_{name}" for name in ("history", "errors", "example"))]
     return [
-        "models/score_following.pt",
-        "models/score_following.pt.state",
+        "models/score_following.safetensors",
+        "models/score_following.safetensors.state",
         "models/score_following_history.parquet",
         "predictions/score_following.parquet",
-        "predictions/score_following_measures.parquet",
+        "predictions/score_following_metrics.parquet",
         *suffixed("tables", ["score_following"], TABLES),
         *suffixed("figures", figures, FIGURES),
     ]
@@ -34,7 +34,7 @@ def _score_following() -> list[str]:
 
 def _retrieval(models: list[str]) -> list[str]:
     weights = (".safetensors", ".safetensors.state", "-refined.safetensors", "_history.parquet")
-    predictions = [*models, "pairs", "measures", "identified", "aligned"]
+    predictions = [*models, "pairs", "metrics", "identified", "aligned"]
     tables = ["retrieval", "tempo_robustness", "identification", "alignment"]
     figures = ["retrieval_history", "retrieval_tempo", "retrieval_example"]
     if any(model.endswith("AT") for model in models):

@@ -1,9 +1,9 @@
 # Settings and names that the rules of score following share.
 FOLLOWING_FILES += [
-    f"{RESULTS}/models/score_following.pt",
+    f"{RESULTS}/models/score_following.safetensors",
     f"{RESULTS}/models/score_following_history.parquet",
     f"{RESULTS}/predictions/score_following.parquet",
-    f"{RESULTS}/predictions/score_following_measures.parquet",
+    f"{RESULTS}/predictions/score_following_metrics.parquet",
     *written(["score_following"]),
     *figures(
         [
@@ -13,19 +13,6 @@ FOLLOWING_FILES += [
             "score_following_example",
         ]
     ),
-]
-TRAINING = [
-    "epochs",
-    "epoch_samples",
-    "notes_per_staff",
-    "batch",
-    "rate",
-    "rate_decay",
-    "rate_epochs",
-    "momentum",
-    "weight_decay",
-    "precision",
-    "valid_samples",
 ]
 
 

@@ -3,7 +3,7 @@
 
 rule table:
     input:
-        f"{RESULTS}/predictions/score_following_measures.parquet",
+        f"{RESULTS}/predictions/score_following_metrics.parquet",
     output:
         report(
             f"{RESULTS}/tables/score_following.html",
@@ -18,7 +18,7 @@ rule table:
     params:
         stem=stem,
     shell:
-        "python -m models score_following table --measures {input} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following table --metrics {input:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule errors:
@@ -38,13 +38,13 @@ rule errors:
     params:
         stem=stem,
     shell:
-        "python -m models score_following errors --predictions {input} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following errors --predictions {input:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule example:
     input:
         predictions=f"{RESULTS}/predictions/score_following.parquet",
-        weights=f"{RESULTS}/models/score_following.pt",
+        weights=f"{RESULTS}/models/score_following.safetensors",
         test=following_shards("test"),
     output:
         report(
@@ -61,10 +61,9 @@ rule example:
         mem_mb=memory(3000),  # the weights and one excerpt
     params:
         stem=stem,
-        shards=lambda wildcards, input: flags(shards=list(input.test)),
     shell:
-        "python -m models score_following example --predictions {input.predictions} {params.shards}"
-        " --weights {input.weights} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following example --predictions {input.predictions:q}"
+        " --shards {input.test:q} --weights {input.weights:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule history:
@@ -84,7 +83,7 @@ rule history:
     params:
         stem=stem,
     shell:
-        "python -m models score_following history --table {input} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following history --table {input:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule staves:
@@ -112,8 +111,6 @@ rule staves:
         "../../envs/learning.yaml"
     params:
         stem=stem,
-        flags=lambda wildcards, input: flags(
-            images=list(input.images), noteheads=list(input.noteheads)
-        ),
     shell:
-        "python -m models score_following staves {params.flags} --out_stem {params.stem} 2> {log}"
+        "python -m models score_following staves --images {input.images:q}"
+        " --noteheads {input.noteheads:q} --out_stem {params.stem:q} 2> {log:q}"

@@ -1,4 +1,5 @@
-# Train the network of Dorfer et al. 2016 on the shards. A run that is killed goes on where it was.
+# Train the network of Dorfer et al. 2016. A run that is killed continues from its checkpoint.
+import json
 
 
 rule train:
@@ -6,7 +7,7 @@ rule train:
         train=following_shards("train"),
         valid=following_shards("valid"),
     output:
-        weights=f"{RESULTS}/models/score_following.pt",
+        weights=f"{RESULTS}/models/score_following.safetensors",
         history=f"{RESULTS}/models/score_following_history.parquet",
     log:
         f"{RESULTS}/logs/train.log",
@@ -18,16 +19,13 @@ rule train:
     resources:
         # 75 million weights with gradient and momentum, activations; the shards decoded
         mem_mb=memory(4000, 4, config["memory_mb"]),
-        runtime=minutes(720),  # goes on from its checkpoint where that is not enough
+        runtime=minutes(720),  # continues from its checkpoint if that is not enough
     params:
-        flags=flags(
-            seed=config["seed"],
-            memory_mb=config["memory_mb"],
-            **{name: FOLLOWING[name] for name in TRAINING},
-        ),
-        shards=lambda wildcards, input: flags(
-            shards_train=list(input.train), shards_valid=list(input.valid)
-        ),
+        settings=lambda wildcards: json.dumps(FOLLOWING["training"]),
+        seed=config["seed"],
+        memory_mb=option("memory_mb", config["memory_mb"]),
     shell:
-        "python -m models score_following train {params.shards} {params.flags} --weights {output.weights}"
-        " --history {output.history} 2>&1 | tee {log}"
+        "python -m models score_following train --shards_train {input.train:q}"
+        " --shards_valid {input.valid:q} --settings {params.settings:q} --seed {params.seed:q}"
+        " {params.memory_mb:q} --weights {output.weights:q} --history {output.history:q}"
+        " 2>&1 | tee {log:q}"
