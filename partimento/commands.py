@@ -27,6 +27,9 @@ COMMANDS = {
     "verify": Command(
         PEOPLE, "partimento.workflow:verify", "Find truncated or corrupt results and downloads."
     ),
+    "settings": Command(
+        PEOPLE, "pipeline.planning.settings:show", "Print one setting that a run would have."
+    ),
     "fetch": Command(
         DATA, "pipeline.reading.catalogue:fetch", "Download an archive and check its contents."
     ),
