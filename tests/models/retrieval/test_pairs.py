@@ -31,7 +31,8 @@ def choose(tmp_path):
 
     def chooses(shards, contexts=CONTEXTS, **arguments) -> list[dict]:
         out = tmp_path / "pairs.parquet"
-        pairs.choose(shards, out, contexts, **arguments)
+        paths = [path for paths in shards.values() for path in paths]
+        pairs.choose(paths, out, contexts, **arguments)
         return tables.read(out, pairs.PAIRS).to_pylist()
 
     return chooses
@@ -243,9 +244,7 @@ def test_shards_without_a_performance_are_refused(choose, tmp_path):
 
 def test_an_unknown_protocol_is_refused(choose, tmp_path):
     rows = {"1.0": [performance("a")]}
-    refused(
-        choose, tmp_path, "protocol is 2016; it is one of fixed, 2019", rows, protocols=["2016"]
-    )
+    refused(choose, tmp_path, "protocol 2016; it is one of fixed, 2019", rows, protocols=["2016"])
 
 
 def test_a_table_of_another_kind_is_refused(choose, tmp_path):

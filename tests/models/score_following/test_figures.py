@@ -122,9 +122,7 @@ def test_find_example_of_a_prediction(tmp_path):
 def test_example_is_drawn(predictions, tmp_path):
     shard = write_shard(tmp_path / "shard.parquet", [performance("tune", split="test")])
     save(narrow(), tmp_path / "weights.safetensors")
-    figures.example(
-        predictions, [shard], tmp_path / "weights.safetensors", tmp_path / "example"
-    )
+    figures.example(predictions, [shard], tmp_path / "weights.safetensors", tmp_path / "example")
     assert_drawn(tmp_path / "example")
 
 

@@ -16,7 +16,13 @@ from models.score_following.reading import read_examples
 from pipeline.constants import BUCKETS
 from tests.support.staves import narrow, performance, write_shard
 
-SETTINGS = {"epochs": 3, "batch_size": 8, "epoch_samples": 24, "precision": "32-true", "valid_samples": 10}
+SETTINGS = {
+    "epochs": 3,
+    "batch_size": 8,
+    "epoch_samples": 24,
+    "precision": "32-true",
+    "valid_samples": 10,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +141,9 @@ def test_a_batch_may_show_a_single_staff(run):
 
 
 def test_the_rate_falls_every_so_many_epochs(run):
-    _, history = run(epochs=5, learning_rate=0.1, learning_rate_decay=10, learning_rate_decay_epochs=2)
+    _, history = run(
+        epochs=5, learning_rate=0.1, learning_rate_decay=10, learning_rate_decay_epochs=2
+    )
     assert history["learning_rate"].to_pylist() == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
 
 
