@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from pipeline import tables, tempo
 from pipeline.constants import AUDIO_RATE_HZ, GAIN, TAIL_S, VELOCITY
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 
 BLOCK_SAMPLES = 64  # FluidSynth acts on events between blocks of this size
 MAX_DURATION_S = 3_600.0  # a longer performance is taken for a damaged score
@@ -261,7 +261,7 @@ def synthesize(
     tempo.span(tempo_ratio)
     chosen = _pieces(notes, pieces, splits)
     with (
-        Instrument(catalogue.font_path(font_file), bank, preset) as instrument,
+        Instrument(font_path(font_file), bank, preset) as instrument,
         tables.replacing(audio) as folder,
     ):
         folder.mkdir()

@@ -159,17 +159,22 @@ def load(path: Path | str) -> Network:
         ValueError: if the file is of another kind, network or spectrogram.
         OSError: if it cannot be read.
     """
-    tensors, metadata = read_weights(path)
+    tensors, metadata = read_weights(path, _described)
+    network = _described(metadata)
+    load_into(network, path, tensors, metadata, _identity(network))
+    return network.eval()
+
+
+def _described(metadata: dict[str, str]) -> Network:
+    """Build the network that the metadata of a weights file name."""
     try:
         sheet, audio, (dense,) = (
             tuple(map(int, metadata[name].split()))
             for name in ("sheet_channels", "audio_channels", "dense_units")
         )
-        network = Network(sheet, audio, dense)
+        return Network(sheet, audio, dense)
     except (KeyError, ValueError) as error:
-        raise ValueError(f"{path}: no widths of a network of score following ({error})") from error
-    load_into(network, path, tensors, metadata, _identity(network))
-    return network.eval()
+        raise ValueError(f"no widths of a network of score following ({error})") from error
 
 
 def _identity(network: Network) -> dict[str, str]:

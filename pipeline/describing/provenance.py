@@ -19,7 +19,7 @@ from tqdm import tqdm
 from pipeline import tables
 from pipeline.describing import records
 from pipeline.planning.plan import Plan
-from pipeline.reading import catalogue, sources
+from pipeline.reading import fonts, sources
 
 PROJECT = Path(__file__).resolve().parents[2]
 _fluidsynth_version = fluidsynth.cfunc("fluid_version_str", ctypes.c_char_p)
@@ -59,7 +59,7 @@ def _used(settings: dict) -> dict[str, list[Path]]:
         )
     for name in Plan(settings).fonts():
         file = settings["fonts"][name]["file"]
-        used[f"fonts.{name}"] = [catalogue.font_path(file, downloads)]
+        used[f"fonts.{name}"] = [fonts.font_path(file, downloads)]
     return used
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 from tests.support import scores
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, snakemake
 
@@ -24,7 +24,7 @@ def write(folder, results: str) -> None:
         (tunes / f"{name}.mid").write_bytes(scores.midi(scores.scale(16)))
     fonts = folder / f"-fonts {ODD}"
     fonts.mkdir()
-    shutil.copy(catalogue.font_path("pretty_midi:TimGM6mb.sf2"), fonts / "a {b}.sf2")
+    shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), fonts / "a {b}.sf2")
     tune = {"source": f"tunes {ODD}", "fraction": 1.0, "chunks": 1, "split": "source"}
     settings = {
         "results": results,
@@ -57,7 +57,7 @@ def test_any_name_is_a_plain_name(finished):
     folder, results = finished
     pieces = pd.read_parquet(results / "data/tunes/pieces/0.parquet")
     assert pieces.reason.isna().all()
-    assert sorted(pieces.piece_id) == ["train__-rf <b> & c", "train__it's {a} tune"]
+    assert sorted(pieces.piece_id) == ["train__-rf _b_ & c-eb6716cd", "train__it's {a} tune"]
     shard = pd.read_parquet(results / "data/tunes/shards/train/TimGM6mb-1.0-0.parquet")
     assert len(shard) == 2
     assert not [path for path in folder.rglob("*") if path.name == "pwned"]

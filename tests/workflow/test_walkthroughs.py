@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 from tests.support import piano, scores
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, jobs
 
@@ -87,7 +87,7 @@ def times(folder: Path, pattern: str) -> dict[Path, float]:
 
 def test_a_new_sound_font(folder):
     (folder / "fonts").mkdir()
-    shutil.copy(catalogue.font_path("pretty_midi:TimGM6mb.sf2"), folder / "fonts/steinway.sf2")
+    shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), folder / "fonts/steinway.sf2")
     before = times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb*")
     follow("A new sound font", folder)
     assert (folder / "results/data/piano/shards/train/steinway-1.0-0.parquet").exists()
