@@ -20,7 +20,7 @@ def check_header(file, name: str, build: Callable[[], nn.Module]) -> None:
     try:
         with torch.device("meta"):
             expected = {key: list(value.shape) for key, value in build().state_dict().items()}
-    except (RuntimeError, OverflowError, ZeroDivisionError) as error:
+    except (RuntimeError, TypeError, OverflowError, ZeroDivisionError) as error:
         raise ValueError("its header describes no network; train it again") from error
     found = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
     if found != expected:
