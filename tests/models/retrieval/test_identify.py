@@ -180,7 +180,7 @@ def falling(share):
 
 def identified(tmp_path, rows, **arguments) -> pd.DataFrame:
     shard = write_shard(tmp_path / "shard.parquet", rows)
-    arguments = {"precision": "32-true", "accelerator": "cpu"} | arguments
+    arguments = {"precision": "32-true"} | arguments
     identify.identify("weights", [shard], tmp_path / "identified.parquet", **arguments)
     return tables.read(tmp_path / "identified.parquet", IDENTIFIED).to_pandas()
 

@@ -153,7 +153,7 @@ def test_onsets_with_a_reason_are_left_out(choose, tmp_path):
     assert left == [note for note in usual if note != ("tune", 20)]
 
 
-def test_pieces_that_some_tempo_lacks_are_told(choose, files, tmp_path, capsys):
+def test_pieces_missing_at_some_tempo_are_reported(choose, files, tmp_path, capsys):
     choose(files)
     assert capsys.readouterr().err == ""
     fewer = {"0.75": files["0.75"], "1.0": files["1.0"][:1]}  # tune0, tune2 and tune4
@@ -161,7 +161,7 @@ def test_pieces_that_some_tempo_lacks_are_told(choose, files, tmp_path, capsys):
     assert {piece for piece, _ in notes(found)} == {"tune0", "tune2", "tune4"}
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "lacks: 2 (tune1, tune3)" in said
+    assert "missing at some tempo: 2 (tune1, tune3)" in said
     assert {piece for piece, _ in notes(at(choose(fewer, protocols=["2019"]), 0.75, 84))} == {
         f"tune{n}" for n in range(5)
     }
