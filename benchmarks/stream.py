@@ -31,7 +31,7 @@ def trained(data: Path, epochs: int, pairs: int, seed: int, memory_mb: int | Non
         history = Path(folder, "history.parquet")
         limit = [] if memory_mb is None else ["--memory_mb", str(memory_mb)]
         subprocess.run(
-            [sys.executable, "-m", "models", "retrieval", "train", "--model", "BL2-SC",
+            [sys.executable, "-m", "partimento", "retrieval", "train", "--model", "BL2-SC",
              "--shards_train", json.dumps(split["train"]),
              "--shards_valid", json.dumps(split["valid"]),
              "--settings.epochs", str(epochs), "--settings.epoch_samples", str(pairs),

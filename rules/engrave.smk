@@ -24,7 +24,7 @@ rule engrave:
         repeats=of_collection("repeats"),
         unconfined=config["unconfined"],
     shell:
-        "python -m pipeline engrave --pieces {input:q} --layout {params.layout:q}"
+        "python -m partimento engrave --pieces {input:q} --layout {params.layout:q}"
         " --repeats {params.repeats:q} --unconfined {params.unconfined:q} --images {output.images:q}"
         " --systems {output.systems:q} --noteheads {output.noteheads:q} --notes {output.notes:q}"
         " --engraved {output.engraved:q} 2> {log:q}"

@@ -34,7 +34,7 @@ rule select:
             wildcards.collection, int(wildcards.chunk)
         ),
     shell:
-        "python -m pipeline select --collection {wildcards.collection:q} --chunk {wildcards.chunk:q}"
+        "python -m partimento select --collection {wildcards.collection:q} --chunk {wildcards.chunk:q}"
         " --chunks {params.chunks:q} --source={params.source:q} --downloads {params.downloads:q}"
         " --layout {params.layout:q} --fraction {params.fraction:q} {params.shares:q}"
         " --splits {params.splits:q} {params.durations:q} {params.tempo:q} {params.track:q}"

@@ -12,7 +12,6 @@ FLOORS = [
         "pipeline.tempo",
         "pipeline.strips",
         "pipeline.images",
-        "pipeline.cli",
     ],
     ["pipeline.sandbox"],
     ["pipeline.reading"],
@@ -32,8 +31,7 @@ FLOORS = [
     ["partimento"],
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-# Empty packages, and entrances that only name commands.
-APART = {"pipeline", "pipeline.__main__", "models.__main__"}
+APART = {"pipeline"}  # an empty package
 IMPORTS = {module: targets - APART for module, targets in imports().items() if module not in APART}
 
 

@@ -18,7 +18,7 @@ rule retrieval_pairs:
         protocols=RETRIEVAL["evaluation"]["protocols"],
         contexts=RETRIEVAL_CONTEXTS,
     shell:
-        "python -m models retrieval choose --shards {input:q} --contexts {params.contexts:q}"
+        "python -m partimento retrieval choose --shards {input:q} --contexts {params.contexts:q}"
         " --count {params.pairs:q} --protocols {params.protocols:q} --out {output:q} 2> {log:q}"
 
 
@@ -43,7 +43,7 @@ rule retrieval_embed:
     params:
         precision=RETRIEVAL["training"]["precision"],
     shell:
-        "python -m models retrieval embed --weights {input.weights:q} --shards {input.shards:q}"
+        "python -m partimento retrieval embed --weights {input.weights:q} --shards {input.shards:q}"
         " --pairs {input.pairs:q} --precision {params.precision:q} --out {output:q} 2> {log:q}"
 
 
@@ -71,7 +71,7 @@ rule retrieval_evaluate:
     params:
         seed=config["seed"],
     shell:
-        "python -m models retrieval evaluate --embeddings {input.embeddings:q}"
+        "python -m partimento retrieval evaluate --embeddings {input.embeddings:q}"
         " --weights {input.weights:q} --refined {input.refined:q} --seed {params.seed:q}"
         " --out {output:q} 2> {log:q}"
 
@@ -96,8 +96,8 @@ rule retrieval_pieces:
     params:
         precision=RETRIEVAL["training"]["precision"],
     shell:
-        "{{ python -m models retrieval identify --weights {input.weights:q}"
+        "{{ python -m partimento retrieval identify --weights {input.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.identified:q} &&"
-        " python -m models retrieval align --weights {input.weights:q}"
+        " python -m partimento retrieval align --weights {input.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.aligned:q}; }}"
         " 2> {log:q}"

@@ -27,7 +27,7 @@ rule retrieval_tables:
     params:
         out=folder,
     shell:
-        "python -m models retrieval tables --metrics {input.metrics:q}"
+        "python -m partimento retrieval tables --metrics {input.metrics:q}"
         " --identified {input.identified:q} --aligned {input.aligned:q} --out {params.out:q} 2> {log:q}"
 
 
@@ -45,7 +45,7 @@ rule retrieval_curves:
         out=folder,
         models=MODELS,
     shell:
-        "python -m models retrieval curves --metrics {input.metrics:q} --models {params.models:q}"
+        "python -m partimento retrieval curves --metrics {input.metrics:q} --models {params.models:q}"
         " --histories {input.histories:q} --out {params.out:q} 2> {log:q}"
 
 
@@ -65,7 +65,7 @@ rule retrieval_example:
     params:
         out=folder,
     shell:
-        "python -m models retrieval example --weights {input.weights:q} --shards {input.shards:q}"
+        "python -m partimento retrieval example --weights {input.weights:q} --shards {input.shards:q}"
         " --embeddings {input.embeddings:q} --out {params.out:q} 2> {log:q}"
 
 
@@ -88,5 +88,5 @@ if ATTENDING:
             out=folder,
             seed=config["seed"],
         shell:
-            "python -m models retrieval attention --weights {input.weights:q} --shards {input.shards:q}"
+            "python -m partimento retrieval attention --weights {input.weights:q} --shards {input.shards:q}"
             " --embeddings {input.embeddings:q} --seed {params.seed:q} --out {params.out:q} 2> {log:q}"

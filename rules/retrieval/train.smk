@@ -26,7 +26,7 @@ rule retrieval_train:
         seed=config["seed"],
         memory_mb=option("memory_mb", config["memory_mb"]),
     shell:
-        "python -m models retrieval train --shards_train {input.train:q}"
+        "python -m partimento retrieval train --shards_train {input.train:q}"
         " --shards_valid {input.valid:q} --model {wildcards.model:q} --settings {params.settings:q}"
         " --seed {params.seed:q} {params.memory_mb:q} --weights {output.weights:q}"
         " --history {output.history:q} 2>&1 | tee {log:q}"
@@ -55,6 +55,6 @@ rule retrieval_refine:
         augmentation=lambda wildcards: json.dumps(RETRIEVAL["training"]["augmentation"]),
         memory_mb=option("memory_mb", config["memory_mb"]),
     shell:
-        "python -m models retrieval refine --weights {input.weights:q} --shards_train {input.train:q}"
+        "python -m partimento retrieval refine --weights {input.weights:q} --shards_train {input.train:q}"
         " --samples {params.samples:q} --seed {params.seed:q} --precision {params.precision:q}"
         " --augmentation {params.augmentation:q} {params.memory_mb:q} --out {output:q} 2> {log:q}"

@@ -23,7 +23,7 @@ rule predict:
         precision=FOLLOWING["training"]["precision"],
         train_samples=option("train_samples", FOLLOWING["evaluation"]["train_samples"]),
     shell:
-        "python -m models score_following predict --weights {input.weights:q}"
+        "python -m partimento score_following predict --weights {input.weights:q}"
         " --shards_train {input.train:q} --shards_valid {input.valid:q} --shards_test {input.test:q}"
         " --precision {params.precision:q} {params.train_samples:q} --out {output:q} 2> {log:q}"
 
@@ -40,5 +40,5 @@ rule evaluate:
     params:
         seed=config["seed"],
     shell:
-        "python -m models score_following evaluate --predictions {input:q} --seed {params.seed:q}"
+        "python -m partimento score_following evaluate --predictions {input:q} --seed {params.seed:q}"
         " --out {output:q} 2> {log:q}"

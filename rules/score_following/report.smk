@@ -18,7 +18,7 @@ rule table:
     params:
         stem=stem,
     shell:
-        "python -m models score_following table --metrics {input:q} --out_stem {params.stem:q} 2> {log:q}"
+        "python -m partimento score_following table --metrics {input:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule errors:
@@ -38,7 +38,7 @@ rule errors:
     params:
         stem=stem,
     shell:
-        "python -m models score_following errors --predictions {input:q} --out_stem {params.stem:q} 2> {log:q}"
+        "python -m partimento score_following errors --predictions {input:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule example:
@@ -62,7 +62,7 @@ rule example:
     params:
         stem=stem,
     shell:
-        "python -m models score_following example --predictions {input.predictions:q}"
+        "python -m partimento score_following example --predictions {input.predictions:q}"
         " --shards {input.test:q} --weights {input.weights:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
@@ -83,7 +83,7 @@ rule history:
     params:
         stem=stem,
     shell:
-        "python -m models score_following history --table {input:q} --out_stem {params.stem:q} 2> {log:q}"
+        "python -m partimento score_following history --table {input:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule staves:
@@ -112,5 +112,5 @@ rule staves:
     params:
         stem=stem,
     shell:
-        "python -m models score_following staves --images {input.images:q}"
+        "python -m partimento score_following staves --images {input.images:q}"
         " --noteheads {input.noteheads:q} --out_stem {params.stem:q} 2> {log:q}"

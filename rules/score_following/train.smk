@@ -25,7 +25,7 @@ rule train:
         seed=config["seed"],
         memory_mb=option("memory_mb", config["memory_mb"]),
     shell:
-        "python -m models score_following train --shards_train {input.train:q}"
+        "python -m partimento score_following train --shards_train {input.train:q}"
         " --shards_valid {input.valid:q} --settings {params.settings:q} --seed {params.seed:q}"
         " {params.memory_mb:q} --weights {output.weights:q} --history {output.history:q}"
         " 2>&1 | tee {log:q}"

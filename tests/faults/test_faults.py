@@ -72,7 +72,7 @@ def repair(folder: Path, **environment: str) -> str:
     """Set aside what is corrupt, as `make run` does before Snakemake; returns what it said."""
     path = os.pathsep.join([environment.pop("PYTHONPATH", ""), str(ROOT)]).lstrip(os.pathsep)
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "verify", "--repair"], cwd=folder, text=True,
+        [sys.executable, "-m", "partimento", "verify", "--repair"], cwd=folder, text=True,
         env=ENVIRONMENT | environment | {"PYTHONPATH": path}, timeout=120,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

@@ -8,20 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from models.__main__ import COMMANDS
+from partimento.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 
 
-def functions(commands: dict) -> list[str]:
-    """Names of all functions, of groups too."""
-    names = []
-    for command in commands.values():
-        names += [command] if isinstance(command, str) else functions(command)
-    return names
-
-
-@pytest.mark.parametrize("name", functions(COMMANDS))
+@pytest.mark.parametrize(
+    "name", [c.target for c in COMMANDS.values() if c.target.startswith("models.")]
+)
 def test_every_argument_is_documented(name):
     function = pkgutil.resolve_name(name)
     documented = inspect.getdoc(function)
@@ -34,7 +28,7 @@ def test_every_argument_is_documented(name):
 
 def test_help_of_a_training_fits_a_page():
     run = subprocess.run(
-        [sys.executable, "-m", "models", "retrieval", "train", "--help"],
+        [sys.executable, "-m", "partimento", "retrieval", "train", "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,

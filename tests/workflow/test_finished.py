@@ -33,7 +33,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
 
 def verify(folder: Path, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "pipeline", "verify", "--repair"], cwd=folder, text=True,
+        [sys.executable, "-m", "partimento", "verify", "--repair"], cwd=folder, text=True,
         env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)} | environment, timeout=60,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
@@ -135,7 +135,7 @@ def test_a_table_that_is_cut_short_is_made_again_and_kept_aside(folder, finished
     table = folder / "results/data/tunes/notes/0.parquet"
     os.truncate(table, 100)
     said = run(folder, "--forcerun", "card", "--", "data").stdout  # a plain run only tells
-    assert "notes/0.parquet: truncated or corrupt; 'python -m pipeline verify --repair'" in said
+    assert "notes/0.parquet: truncated or corrupt; 'python -m partimento verify --repair'" in said
     assert "0.parquet is set aside as 0.parquet.damaged" in verify(folder).stdout
     assert planned(folder)["engrave"] == 1
     assert run(folder, "data").returncode == 0

@@ -77,7 +77,7 @@ def test_a_look_changes_nothing(folder, arguments):
 def test_verify_finds_what_was_cut_short_and_changes_nothing(folder):
     before = planted.snapshot(folder)
     done = subprocess.run(
-        [command()[0], "-m", "pipeline", "verify"], cwd=folder / "run", env=ENVIRONMENT,
+        [command()[0], "-m", "partimento", "verify"], cwd=folder / "run", env=ENVIRONMENT,
         text=True, timeout=120, capture_output=True,
     )  # fmt: skip
     assert done.returncode == 1

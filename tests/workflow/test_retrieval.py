@@ -77,7 +77,7 @@ def test_another_model_trains_that_one_alone(finished):
 def models(*arguments: str, folder) -> subprocess.CompletedProcess:
     """Run a command of the learning half."""
     return subprocess.run(
-        [sys.executable, "-m", "models", *arguments],
+        [sys.executable, "-m", "partimento", *arguments],
         cwd=folder,
         env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
         capture_output=True,

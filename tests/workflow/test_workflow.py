@@ -228,7 +228,7 @@ def test_a_run_that_is_killed_ends_like_one_that_was_not(finished, tmp_path):
 def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
     """A limit on the size of files fails a write just as a full disk does."""
     run = subprocess.run(
-        [sys.executable, "-m", "pipeline", "engrave",
+        [sys.executable, "-m", "partimento", "engrave",
          "--pieces", str(finished / "results/data/tunes/pieces/0.parquet"),
          "--layout", "staves", "--repeats", "unfold", "--unconfined", "warn",
          *(word for name in ("images", "systems", "noteheads", "notes", "engraved")

@@ -1,19 +1,19 @@
 """Seeking a recording in an index, with a network that knows the tones."""
 
 import itertools
-import sys
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from cyclopts import CycloptsError
 from PIL import Image
 
 from models.retrieval import audio, inference, network, query
 from models.retrieval.index import index as make_index
 from models.retrieval.inference import window_centres
 from models.retrieval.query import distinct_matches, piece_scores
-from pipeline import cli
+from partimento import cli
 from tests.support.performances import performance
 from tests.support.staves import write_shard
 from tests.support.tones import GAP_PX, NARROW, PIECES, played, printed
@@ -202,14 +202,10 @@ def test_silence_is_named(tmp_path, index, weights):
         query.query(recording, index=index, weights=weights, at=1.0)
 
 
-def test_the_command_takes_the_recording_by_hand(tmp_path, index, weights, capsys, monkeypatch):
+def test_the_command_takes_the_recording_without_a_flag(tmp_path, index, weights, capsys):
     played(tmp_path / "tune.wav", PIECES["up"])
-    commands = {"query": "models.retrieval.query:query"}
-    call = ["models", "query", "tune.wav", "--index", "index.parquet", "--at", "0.5", "--top", "1"]
-    monkeypatch.setattr(sys, "argv", [*call, "--weights", str(weights)])
-    cli.run(commands, by_hand=("query",))
+    words = ["query", "tune.wav", "--index", "index.parquet", "--at", "0.5", "--top", "1"]
+    cli.run([*words, "--weights", str(weights)])
     assert heard(capsys)[0][-1] == "up"
-    monkeypatch.setattr(sys, "argv", call[:3])
-    with pytest.raises(SystemExit):
-        cli.run(commands, by_hand=("query",))
-    assert "index" in capsys.readouterr().err
+    with pytest.raises(CycloptsError, match="--index requires an argument"):
+        cli.run(words[:2])
