@@ -136,5 +136,5 @@ def test_learns_in_steps_in_which_the_papers_network_does_not(toy):
     ours, papers = PT(**SMALL), Network((8, 8, 16, 16), (8, 8, 16, 16), 64)
     adamw = torch.optim.AdamW(ours.parameters(), lr=3e-3)
     sgd = torch.optim.SGD(papers.parameters(), lr=0.05, momentum=0.9, nesterov=True)
-    assert unseen_hits(ours, adamw, toy, 60) > 0.7
-    assert unseen_hits(papers, sgd, toy, 60) < 0.4
+    assert unseen_hits(ours, adamw, toy, 60) > 0.5
+    assert unseen_hits(papers, sgd, toy, 60) < 0.2
