@@ -10,12 +10,13 @@ import pyarrow.dataset as ds
 import torch
 
 from models import plotting
-from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
 from models.dataset import decode_png
+from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
 from models.score_following.metrics import buckets_of
-from models.score_following.network import load, soft_targets
+from models.score_following.network import soft_targets
 from models.score_following.reading import read_examples
 from models.score_following.sampling import Examples
+from models.score_following.weights import load
 from pipeline import tables
 from pipeline.constants import (
     BUCKET_PX,
@@ -250,9 +251,7 @@ def history(table: Path, out_stem: Path) -> None:
 
 
 # --- engraving -------------------------------------------------------------------------------
-def staves(
-    images: list[Path], noteheads: list[Path], out_stem: Path, n: int = 4
-) -> None:
+def staves(images: list[Path], noteheads: list[Path], out_stem: Path, n: int = 4) -> None:
     """Draw staff images of a few pieces with the centre of every notehead marked.
 
     A notehead tied to a note that already sounds has its own colour.

@@ -17,9 +17,11 @@ from models import dataset
 from models.dataset import evenly_spaced, onset_positions
 from models.device import inference_device
 from models.score_following.baselines import linear, most_frequent, timed
-from models.score_following.network import Network, load, predict_interpolated, predict_max
+from models.score_following.matching import PT
+from models.score_following.network import Network, predict_interpolated, predict_max
 from models.score_following.reading import read_examples
 from models.score_following.sampling import Examples
+from models.score_following.weights import load
 from models.training import PROGRESS_S
 from pipeline import tables
 from pipeline.constants import BUCKETS
@@ -38,10 +40,13 @@ PREDICTIONS = pa.schema(
         tables.field("x_max", pa.float32(), "centre of the most probable bucket", "px"),
         tables.field("x_int", pa.float32(), "weighted with its neighbours (eq. 3)", "px"),
         tables.field("x_linear", pa.float32(), "baseline: fraction of the recording's time", "px"),
-        tables.field("x_timed", pa.float32(), "oracle: fraction of the true time of the staff", "px"),
+        tables.field(
+            "x_timed", pa.float32(), "oracle: fraction of the true time of the staff", "px"
+        ),
         tables.field("x_frequent", pa.float32(), "baseline: most frequent training bucket", "px"),
     ]
 )
+
 
 def predict(
     weights: Path,
@@ -100,7 +105,7 @@ def _chosen(
 
 @torch.inference_mode()
 def predict_buckets(
-    fabric: Fabric, network: Network, data: Examples, chosen: np.ndarray
+    fabric: Fabric, network: Network | PT, data: Examples, chosen: np.ndarray
 ) -> torch.Tensor:
     """Probabilities of the 40 buckets for some notes.
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from models.score_following import figures
-from models.score_following.network import save
 from models.score_following.reading import read_examples
+from models.score_following.weights import save
 from pipeline import tables
 from pipeline.constants import BUCKET_PX, BUCKETS, STAFF_HEIGHT_PX, STAFF_WIDTH_PX
 from tests.support.staves import narrow, performance, png, write_shard
@@ -122,9 +122,7 @@ def test_find_example_of_a_prediction(tmp_path):
 def test_example_is_drawn(predictions, tmp_path):
     shard = write_shard(tmp_path / "shard.parquet", [performance("tune", split="test")])
     save(narrow(), tmp_path / "weights.safetensors")
-    figures.example(
-        predictions, [shard], tmp_path / "weights.safetensors", tmp_path / "example"
-    )
+    figures.example(predictions, [shard], tmp_path / "weights.safetensors", tmp_path / "example")
     assert_drawn(tmp_path / "example")
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from models.score_following import predict
-from models.score_following.network import load
 from models.score_following.reading import read_examples
+from models.score_following.weights import load
 from pipeline.constants import BUCKET_PX
 
 

@@ -11,21 +11,22 @@ import torch
 from safetensors.torch import load_file
 
 from models.score_following import train
-from models.score_following.network import Network, load
+from models.score_following.network import Network
 from models.score_following.reading import read_examples
+from models.score_following.weights import load
 from pipeline.constants import BUCKETS
 from tests.support.staves import narrow, performance, write_shard
 
-SETTINGS = {"epochs": 3, "batch_size": 8, "epoch_samples": 24, "precision": "32-true", "valid_samples": 10}
+SETTINGS = {
+    "epochs": 3,
+    "batch_size": 8,
+    "epoch_samples": 24,
+    "precision": "32-true",
+    "valid_samples": 10,
+}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small gain nothing from more, and wait for each other on a busy machine."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
+pytestmark = pytest.mark.usefixtures("few_threads")
 
 
 @pytest.fixture
@@ -135,7 +136,9 @@ def test_a_batch_may_show_a_single_staff(run):
 
 
 def test_the_rate_falls_every_so_many_epochs(run):
-    _, history = run(epochs=5, learning_rate=0.1, learning_rate_decay=10, learning_rate_decay_epochs=2)
+    _, history = run(
+        epochs=5, learning_rate=0.1, learning_rate_decay=10, learning_rate_decay_epochs=2
+    )
     assert history["learning_rate"].to_pylist() == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
 
 
