@@ -18,7 +18,7 @@ from pipeline.constants import BUCKETS
 from tests.support.staves import inputs, performance, write_shard
 
 PARAMETERS = 1_022_544
-SMALL = {"channels": (8, 8, 8, 16, 16), "width": 32}
+SMALL = {"channels": (4, 4, 8, 8, 16), "width": 32}
 
 
 def test_has_about_a_million_parameters():
@@ -127,8 +127,8 @@ def unseen_hits(network, optimiser, toy, steps: int) -> float:
 def test_learns_in_steps_in_which_the_papers_network_does_not(toy):
     """Matching finds notes of unseen staves; one vector a staff stays near chance."""
     torch.manual_seed(0)
-    ours, papers = PT(**SMALL), Network((8, 8, 16, 16), (8, 8, 16, 16), 64)
-    adamw = torch.optim.AdamW(ours.parameters(), lr=3e-3)
+    ours, papers = PT(**SMALL), Network((4, 4, 8, 8), (4, 4, 8, 8), 64)
+    adamw = torch.optim.AdamW(ours.parameters(), lr=4e-3)
     sgd = torch.optim.SGD(papers.parameters(), lr=0.05, momentum=0.9, nesterov=True)
-    assert unseen_hits(ours, adamw, toy, 60) > 0.5
-    assert unseen_hits(papers, sgd, toy, 60) < 0.2
+    assert unseen_hits(ours, adamw, toy, steps=40) > 0.4
+    assert unseen_hits(papers, sgd, toy, steps=40) < 0.15
