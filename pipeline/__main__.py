@@ -14,7 +14,9 @@ if __name__ == "__main__":
             "card": "pipeline.card:card",
             "msmd_counts": "pipeline.describing.msmd_counts:msmd_counts",
             "provenance": "pipeline.describing.provenance:provenance",
+            "verify": "pipeline.describing.verify:verify",
+            "settings": "pipeline.planning.settings:show",
             "inspect": "pipeline.describing.inspect:inspect",
         },
-        by_hand=("inspect",),
+        by_hand=("inspect", "settings"),
     )

@@ -54,10 +54,12 @@ def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str
 
 def _page_rows(piece: dict, settings: Path) -> dict | str:
     with tempfile.TemporaryDirectory(prefix="engrave-") as name:
-        if failure := compilation.compile_score(piece["score"], Path(name), settings):
+        failure, warnings = compilation.compile_score(piece["score"], Path(name), settings)
+        if failure:
             return failure
         try:
-            return pages.rows(piece["piece_id"], Path(name), piece["score"])
+            rows = pages.rows(piece["piece_id"], Path(name), piece["score"])
+            return rows | {"warnings": warnings + rows["warnings"]}
         except OSError:
             raise
         except ValueError as error:
@@ -113,7 +115,7 @@ def engrave(
             outcome["reason"] = re.sub(r"\s+", " ", found)
         else:
             packed[piece_id] = found
-            outcome |= {k: len(v) if isinstance(v, list) else v for k, v in rows.items()}
+            outcome |= {k: len(v) if k in SCHEMAS else v for k, v in rows.items()}
 
     def in_order(kind: str) -> Iterator[dict]:
         for piece in kept:

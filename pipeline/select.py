@@ -104,6 +104,10 @@ def whole_scores(chosen: list[catalogue.Item]) -> Iterator[dict]:
             yield {"reason": reasons[item.piece_id]}
 
 
+def _unwanted(split: str | None) -> str:
+    return f"in the split {split}, which is not taken" if split else "in no split of its source"
+
+
 def select(
     source: str,
     downloads: str,
@@ -118,6 +122,7 @@ def select(
     out: Path,
     durations: list[float] | None = None,
     tempo: float | None = None,
+    splits: list[str] | None = None,
 ) -> None:
     """Write the table of pieces of one chunk of a collection.
 
@@ -125,8 +130,9 @@ def select(
     `fraction` is the share of the source's pieces that is looked at, drawn by id and seed.
     `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
     piece without one is left out. For melodies, `durations` are the lengths a printed note may have
-    (quarters), and `tempo` (quarters a minute) serves works that name none. Where convert-ly and
-    musicxml2ly cannot be confined, `unconfined` warns or raises OSError.
+    (quarters), and `tempo` (quarters a minute) serves works that name none. Of pieces in other
+    splits than `splits` only the reason is written; all are taken if it is None. Where convert-ly
+    and musicxml2ly cannot be confined, `unconfined` warns or raises OSError.
     """
     if layout == sources.PAGES:
         lilypond.confine(unconfined == "refuse")
@@ -138,13 +144,14 @@ def select(
     if odd := sorted(allowed - melody.WRITTEN.keys()):
         raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
     licence = (catalogue.entry_of(source) or {"licence": "the user's own files"})["licence"]
-    splits = {
+    split_of = {
         item: drawn_split(item.piece_id, seed, shares) if shares else item.split
         for item in sources.items(source, downloads, layout)
         if chunk_of(item.piece_id, chunks) == chunk
         and _draw(f"take:{seed}:{item.piece_id}") < fraction
     }
-    chosen = [item for item, split in splits.items() if split]
+    wanted = splits or list(catalogue.SPLITS)
+    chosen = [item for item, split in split_of.items() if split in wanted]
 
     def found() -> Iterator[dict]:
         if layout == sources.PAGES:
@@ -155,7 +162,7 @@ def select(
 
     def rows() -> Iterator[dict]:
         contents = found()
-        for item, split in splits.items():
+        for item, split in split_of.items():
             yield {
                 "piece_id": item.piece_id,
                 "collection": collection,
@@ -163,7 +170,7 @@ def select(
                 "source": item.source,
                 "licence": licence,
                 "chunk": chunk,
-                **(next(contents) if split else {"reason": "in no split of its source"}),
+                **(next(contents) if split in wanted else {"reason": _unwanted(split)}),
             }
 
     tables.write(rows(), tables.PIECES, out)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROOM_BYTES = 1 << 20  # with less left on it, a disk counts as full
+UNFINISHED = "partimento-unfinished-"  # marks our own temporary folders: nobody else's are deleted
 
 
 def field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
@@ -88,14 +89,14 @@ NOTEHEADS = pa.schema(
     [
         _PIECE,
         field("notehead_id", pa.int32(), "running number in the piece, in order of moment"),
-        field("image", pa.int32(), "image that shows the head"),
-        field("system", pa.int32(), "system that the head stands in"),
+        field("image", pa.int32(), "image that shows the notehead"),
+        field("system", pa.int32(), "system of the notehead"),
         field("staff", pa.int32(), "staff of the system, 0 at the top"),
-        field("x", pa.float32(), "centre of the head, origin at the image's left edge", "px"),
-        field("y", pa.float32(), "centre of the head, origin at the image's top edge", "px"),
-        field("width", pa.float32(), "of the head", "px"),
-        field("height", pa.float32(), "of the head", "px"),
-        field("pitch", pa.int16(), "MIDI number"),
+        field("x", pa.float32(), "centre of the notehead, origin at the image's left edge", "px"),
+        field("y", pa.float32(), "centre of the notehead, origin at the image's top edge", "px"),
+        field("width", pa.float32(), "of the notehead", "px"),
+        field("height", pa.float32(), "of the notehead", "px"),
+        field("pitch", pa.int16(), "MIDI number of the written pitch"),
         field("moment", pa.float64(), "in the printed score, repeats not played", "quarter notes"),
         field("grace", pa.bool_(), "a grace note"),
         field("tied", pa.bool_(), "continues a note that already sounds"),
@@ -110,9 +111,9 @@ NOTES = pa.schema(
         field("onset_s", pa.float64(), "at tempo ratio 1", "s"),
         field("duration", pa.float64(), "ties joined", "quarter notes"),
         field("duration_s", pa.float64(), "at tempo ratio 1", "s"),
-        field("pitch", pa.int16(), "MIDI number"),
-        field("notehead_id", pa.int32(), "printed head of the onset; null where there is none"),
-        field("reason", pa.string(), "why a note has no head; null where it has one"),
+        field("pitch", pa.int16(), "MIDI number of the sounding pitch"),
+        field("notehead_id", pa.int32(), "notehead printed at the onset; null if there is none"),
+        field("reason", pa.string(), "why a note has no notehead; null if it has one"),
     ]
 )
 
@@ -123,19 +124,31 @@ ENGRAVED = pa.schema(
         field("systems", pa.int32(), "systems"),
         field("noteheads", pa.int32(), "printed noteheads"),
         field("notes", pa.int32(), "sounding notes"),
-        field("linked", pa.int32(), "of them, those that have a head"),
+        field("linked", pa.int32(), "sounding notes that have a notehead"),
         field("onsets", pa.int32(), "times at which notes begin"),
-        field("linked_onsets", pa.int32(), "of them, those of which a note has a head"),
-        field("midi_notes", pa.int32(), "strokes of keys in LilyPond's own MIDI files"),
+        field("linked_onsets", pa.int32(), "onsets with a note that has a notehead"),
+        field("midi_notes", pa.int32(), "notes in LilyPond's own MIDI files, drums aside"),
         field("midi_frames", pa.int32(), "frames that they begin in, 20 a second, as MSMD counts"),
-        field("off_height", pa.int32(), "heads that fit neither clef and pitch nor the source"),
-        field("off_ink", pa.int32(), "heads without a head's ink under them"),
+        field("off_midi", pa.int32(), "notes that differ from LilyPond's MIDI in onset or pitch"),
+        field(
+            "off_height",
+            pa.int32(),
+            "noteheads whose vertical position does not match their pitch, nor the source names it",
+        ),
+        field("off_ink", pa.int32(), "noteheads without a notehead's ink in their box"),
         field(
             "off_accidental",
             pa.int32(),
-            "heads whose pitch follows neither from accidentals and key nor from the source",
+            "noteheads whose pitch follows from neither accidentals, key nor the source",
         ),
-        field("reason", pa.string(), "why nothing was engraved; null where it was"),
+        field("chord_notes", pa.int32(), "notes of chord names, printed and not among the notes"),
+        field("drum_strokes", pa.int32(), "drum strokes, printed and not among the notes"),
+        field(
+            "warnings",
+            pa.list_(pa.string()),
+            "what LilyPond complained of although it engraved the piece",
+        ),
+        field("reason", pa.string(), "why nothing was engraved; null if it was"),
     ]
 )
 
@@ -200,14 +213,21 @@ def replacing(path: Path | str):
     """Yield a temporary path beside `path` that takes its name once the block has succeeded.
 
     A killed or failed writer leaves nothing under the final name, and what a killed one left
-    beside it is swept away by the next. Works for files and folders. Raises OSError that names the
-    file where the disk is full.
+    beside it is swept away by the next. Works for files and folders.
+
+    Raises:
+        FileExistsError: if `path` is a folder that holds something; it is left as it is.
+        OSError: that names the file, if the disk is full.
     """
     path = Path(path)
+    if path.is_dir() and any(path.iterdir()):
+        raise FileExistsError(f"{path}: is a folder that holds files already; nothing of it is "
+                              "replaced: name another, or move it away")  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    begun = f".{path.name}.{UNFINISHED}"
+    for left in path.parent.glob(f"{glob.escape(begun)}*"):
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=begun, dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         try:
             yield temporary
@@ -217,9 +237,7 @@ def replacing(path: Path | str):
                     f"{path}: no space left for it ({cause}); make room and run again"
                 ) from error
             raise
-        if temporary.is_dir():  # a folder can only take the place of nothing
-            shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
+        temporary.replace(path)  # a folder can only take the place of an empty one
 
 
 def _want_of_space(error: Exception, folder: Path) -> BaseException | None:

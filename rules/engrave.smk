@@ -20,8 +20,11 @@ rule engrave:
         mem_mb=memory(2500),  # LilyPond needs 300 for a tune, up to 1,500 for a book; Python the rest
         runtime=minutes(120),  # 10 min for 29 piano pieces, the longest took 3
     params:
-        flags=engrave_flags,
+        layout=of_collection("layout"),
+        repeats=of_collection("repeats"),
+        unconfined=config["unconfined"],
     shell:
-        "python -m pipeline engrave --pieces {input} {params.flags} --images {output.images}"
-        " --systems {output.systems} --noteheads {output.noteheads} --notes {output.notes}"
-        " --engraved {output.engraved} 2> {log}"
+        "python -m pipeline engrave --pieces {input:q} --layout {params.layout:q}"
+        " --repeats {params.repeats:q} --unconfined {params.unconfined:q} --images {output.images:q}"
+        " --systems {output.systems:q} --noteheads {output.noteheads:q} --notes {output.notes:q}"
+        " --engraved {output.engraved:q} 2> {log:q}"

@@ -81,4 +81,4 @@ def test_data_half_is_free_of_torch():
 
 def test_the_two_halves_cover_all_but_the_workflow():
     halves = {name for path in ENVIRONMENTS for name in pins(direct(path))}
-    assert REQUIRED.keys() - halves == {"snakemake", "pygments"}
+    assert REQUIRED.keys() - halves == {"snakemake", "jsonschema", "pygments"}

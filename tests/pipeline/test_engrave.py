@@ -100,7 +100,7 @@ def test_the_ink_of_a_head_has_its_centre_at_the_coordinates(tmp_path):
     page = svg.read(drawn)
     scale = 40.0
     for head in page.heads[::7]:
-        mark = f'data-where="{head.where}"'
+        mark = f'data-where="{head.location}"'
         only = drawn.replace(mark, f'{mark} color="red"')
         assert only != drawn
         side = 4 * scale
@@ -179,7 +179,7 @@ def test_onsets_in_seconds_follow_the_tempo_map(engraved):
 def test_a_note_far_outside_the_image_carries_the_reason(tmp_path):
     high = midi.read(scores.midi([(0, 4, 108), (4, 8, 72)]))
     notes = run({"high": high}, tmp_path)["notes"]
-    assert notes[0]["reason"] == "its head stands outside the staff image"
+    assert notes[0]["reason"] == "its notehead stands outside the staff image"
     assert notes[0]["notehead_id"] is None
     assert notes[1]["reason"] is None
 
@@ -209,3 +209,15 @@ def test_a_row_that_does_not_fit_its_column_fails_its_piece_alone(tmp_path, monk
     assert "1048576" in odd["reason"] and odd["noteheads"] is None
     assert even["reason"] is None
     assert {row["piece_id"] for row in found["noteheads"]} == {"even"}
+
+
+def test_a_complaint_of_lilypond_stands_beside_the_kept_piece(tmp_path):
+    score = "\\score {{ {{ c'4 d' {} e' }} \\layout {{ }} \\midi {{ }} }}"
+    path = pieces({"odd": score.format("\\foo"), "even": score.format("")}, tmp_path / "p.parquet")
+    paths = {name: tmp_path / f"{name}.parquet" for name in OUTPUTS}
+    engrave.engrave(path, "pages", "unfold", "warn", **paths)
+    odd, even = tables.read(paths["engraved"], tables.ENGRAVED).to_pylist()
+    assert odd["reason"] is None and odd["notes"] == 3
+    assert odd["warnings"][0] == "unknown escaped string: `\\foo' (score.ly:1:19)"
+    assert any(warning.startswith("fatal error") for warning in odd["warnings"])
+    assert even["warnings"] == []

@@ -36,7 +36,7 @@ def write_config(folder: Path, **changes) -> None:
         },
         "max_failures": 0.4,  # one of the three scores cannot be engraved
         "score_following": {
-            "epochs": 1, "epoch_samples": 60, "chunk": 20, "valid_samples": 20,
+            "epochs": 1, "epoch_samples": 60, "batch": 20, "valid_samples": 20,
             "evaluate_train_samples": 40,
         },
         "retrieval": None,  # has a test file of its own
