@@ -56,9 +56,7 @@ def evaluate(predictions: Path, out: Path, *, seed: int = 0, resamples: int = RE
             ("chance", chance, chance),
         ):
             piece = part["piece_id"].to_numpy()
-            table = metrics(
-                positions["x"], x_max, x_int, piece, seed=seed, resamples=resamples
-            )
+            table = metrics(positions["x"], x_max, x_int, piece, seed=seed, resamples=resamples)
             parts.append(table.assign(split=split, predictor=predictor))
     if not parts:
         raise ValueError(f"{predictions}: no predictions")

@@ -47,7 +47,9 @@ class _Reader:
         self.performances: list[tuple[int, str, float]] = []  # start, font, tempo_ratio
         self.examples: list[dict[str, np.ndarray]] = []
         # Untouched pages of zeros cost no memory, so an upper bound will do.
-        bound = sum(dataset.count_values(part, "spectrogram") // SCORE_FOLLOWING.bins for part in parts)
+        bound = sum(
+            dataset.count_values(part, "spectrogram") // SCORE_FOLLOWING.bins for part in parts
+        )
         gaps = EXCERPT_FRAMES * (1 + sum(map(dataset.count_rows, parts)))
         self.spectrogram = np.zeros((bound + gaps, SCORE_FOLLOWING.bins), SPECTROGRAM_TYPE)
         self.end = EXCERPT_FRAMES  # first free row; zeros lie between recordings

@@ -24,7 +24,7 @@ from tests.workflow.test_workflow import ENVIRONMENT, command, write_config, wri
 INJECTED = Path(__file__).parent / "injected"
 STAGES = {
     "select", "engrave", "synthesize", "spectrogram", "shard", "card", "provenance",
-    "score_following-train", "score_following-evaluate", "score_following-measure",
+    "score_following-train", "score_following-predict", "score_following-evaluate",
     "score_following-table", "score_following-errors", "score_following-example",
     "score_following-history", "score_following-staves",
     "retrieval-train", "retrieval-refine", "retrieval-choose", "retrieval-embed",
@@ -44,7 +44,7 @@ def prepare(folder: Path, **changes) -> Path:
         shutil.copy(catalogue.font_path("pretty_midi:TimGM6mb.sf2"), font)
     settings = {
         "collections__piano__split": "source",
-        "retrieval": TRAINING | SETTINGS | {"models": ["BL2-SC+AT"], "protocols": ["fixed"]},
+        "retrieval": TRAINING | SETTINGS | {"models": ["BL2-SC+AT"], "evaluation": {"protocols": ["fixed"]}},
         "fonts": {
             "TimGM6mb": {"file": "grand.sf2"},
             "electric": None,

@@ -36,8 +36,10 @@ def write_config(folder: Path, **changes) -> None:
         },
         "max_failures": 0.4,  # one of the three scores cannot be engraved
         "score_following": {
-            "epochs": 1, "epoch_samples": 60, "batch": 20, "valid_samples": 20,
-            "evaluate_train_samples": 40,
+            "training": {
+                "epochs": 1, "epoch_samples": 60, "batch_size": 20, "valid_samples": 20,
+            },
+            "evaluation": {"train_samples": 40},
         },
         "retrieval": None,  # has a test file of its own
         "fonts": {"electric": None, "bright": None},
