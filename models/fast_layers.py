@@ -12,6 +12,7 @@ from torch.nn import functional
 
 LANES = 32  # numbers of 16 bits in a register of 512
 RANDOM_BITS = 16  # of a dropout mask, a value
+FEW_ROWS = 32  # of a product that takes as long as its weights take to be read
 
 
 class Dropout(nn.Module):
@@ -32,6 +33,24 @@ class Dropout(nn.Module):
         bits = words.view(torch.int16)[: values.numel()].as_strided(values.shape, values.stride())
         kept = (bits >= self.dropped - 2 ** (RANDOM_BITS - 1)).to(values.dtype)
         return values * kept.mul_(1 / (1 - probability))
+
+
+# --- dense layer of few rows ---------------------------------------------------------------------
+def product_of_few_rows(values: Tensor, layer: nn.Linear) -> Tensor:
+    """A dense layer, in the precision of its weights if its input has few rows.
+
+    Such a product takes as long as its weights take to be read. Autocast would first write a copy
+    of them in bfloat16, and their gradient in bfloat16 before the one in float32. More rows, and
+    other devices than a processor, take torch's way.
+
+    Args:
+        values: (rows, inputs).
+        layer: its weights are (outputs, inputs).
+    """
+    if values.device.type != "cpu" or len(values) > FEW_ROWS:
+        return layer(values)
+    with torch.autocast(values.device.type, enabled=False):
+        return layer(values.to(layer.weight.dtype))
 
 
 # --- normalised convolution of the input -------------------------------------------------------

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.fast_layers import Dropout, normalised_convolution
+from models.fast_layers import Dropout, normalised_convolution, product_of_few_rows
 from pipeline.constants import (
     BUCKET_PX,
     BUCKETS,
@@ -62,6 +62,10 @@ class Dense(nn.Sequential):
         self.normalisation = nn.BatchNorm1d(outputs)
         self.activation = nn.ReLU(inplace=True)
         self.dropout = Dropout(DENSE_DROPOUT)
+
+    def forward(self, values: Tensor) -> Tensor:
+        values = product_of_few_rows(values, self.dense)
+        return self.dropout(self.activation(self.normalisation(values)))
 
 
 class Network(nn.Module):

@@ -11,7 +11,10 @@ NETWORK_FIGURES = ("errors", "example")  # of each network of score following
 def of(settings: dict) -> list[str]:
     """All files of score following and retrieval that a run with these settings keeps."""
     following, retrieval = settings["score_following"], settings["retrieval"]
-    return (_score_following(following["networks"]) if following else []) + (_retrieval(retrieval["models"]) if retrieval else [])
+    return [
+        *(_score_following(following["networks"]) if following else []),
+        *(_retrieval(retrieval["models"]) if retrieval else []),
+    ]
 
 
 def suffixed(folder: str, names: list[str], suffixes: tuple[str, ...]) -> list[str]:

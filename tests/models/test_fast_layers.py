@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.fast_layers import BatchNorm, Dropout, _Normalise
+from models.fast_layers import BatchNorm, Dropout, _Normalise, product_of_few_rows
 
 SETTINGS = {"eps": 1e-4, "momentum": 0.1}
 CHANNELS_LAST = torch.channels_last
@@ -118,3 +118,21 @@ def test_dropout_has_a_gradient_where_it_keeps():
     dropped = Dropout(0.3)(values)
     dropped.sum().backward()
     torch.testing.assert_close(values.grad, dropped.detach())
+
+
+@pytest.mark.parametrize(("rows", "precision"), [(3, torch.float32), (33, torch.bfloat16)])
+def test_a_product_of_few_rows_has_the_precision_of_its_weights(rows, precision):
+    torch.manual_seed(0)
+    layer, values = nn.Linear(50, 7, bias=False), torch.randn(rows, 50).bfloat16()
+    values.requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = product_of_few_rows(values, layer)
+    assert outputs.dtype == precision
+    expected = values.float() @ layer.weight.T
+    exact = precision == torch.float32
+    tolerance = {"rtol": 1e-5, "atol": 1e-5} if exact else {"rtol": 0.02, "atol": 0.02}
+    torch.testing.assert_close(outputs.float(), expected, **tolerance)
+    found = torch.autograd.grad(outputs.float().square().sum(), layer.weight)
+    wanted = torch.autograd.grad(expected.square().sum(), layer.weight)
+    if exact:
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
