@@ -37,17 +37,18 @@ test: setup-dev browser ## run the tests
 	@pytest
 
 test-faults: setup-dev ## kill, fill up and cut short whatever the workflow makes (15 to 40 minutes)
-	@pytest tests/faults
+	@pytest -m faults
 
 test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, 30 to 70 minutes)
-	@pytest -s tests/cluster
+	@pytest -s -m cluster
 
 test-image: setup-dev image-tools ## build the image and run it (root, 10 GB of disk, some 15 minutes)
-	@pytest -s tests/image
+	@pytest -s -m image
 
-lint: setup-dev ## check style, of Python and of the workflow
+lint: setup-dev ## check style and types, of Python and of the workflow
 	@ruff check .
 	@ruff format --check .
+	@mypy
 	@snakefmt --check Snakefile rules workflow
 	@snakemake --lint
 
@@ -60,7 +61,7 @@ lock: setup-dev ## write the exact versions of all packages anew
 	@python envs/lock.py
 
 clean: ## delete all results and caches; .venv and downloads stay
-	rm -rf results .snakemake .pytest_cache .ruff_cache
+	rm -rf results .snakemake .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 help: ## list the targets

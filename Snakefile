@@ -75,6 +75,10 @@ onstart:
     if hasattr(getattr(workflow, "scheduler", None), "job_rate_limiter"):
         workflow.scheduler.job_rate_limiter = None
     if workflow.is_main_process:
+        lilypond.tell_unconfined(
+            config["unconfined"],
+            {job.rule.name for job in workflow.dag.needrun_jobs()},
+        )
         for fault in verify.faults(PLAN, digests=False):
             print(
                 f"{fault.path}: {fault.reason}; 'python -m pipeline verify --repair' sets it aside,"

@@ -1,6 +1,5 @@
-"""Parquet shards: their rows a few at a time, their onsets, and the images in them."""
+"""Parquet shards: their rows a few at a time, and their onsets."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from PIL import Image
 
 from pipeline import tables
 
@@ -35,7 +33,7 @@ def shard_rows(part: Part) -> Iterator[dict]:
         columns = tables.SHARDS.names
         for batch in file.iter_batches(ROWS_PER_READ, columns=columns, row_groups=part[1]):
             spectrograms = batch.column("spectrogram")
-            others = batch.drop_columns(["spectrogram"]).to_pylist()
+            others = tables.shard_rows(batch, part[0])
             for index, row in enumerate(others):
                 yield row | {"spectrogram": spectrograms[index].values.to_numpy()}
 
@@ -49,20 +47,7 @@ def shard_columns(path: Path | str, columns: list[str]) -> Iterator[dict]:
     whole(path)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(ROWS_PER_READ, columns=columns):
-            yield from batch.to_pylist()
-
-
-def decode_png(png: bytes) -> np.ndarray:
-    """Pixels of an image in a shard: (height, width) uint8, white 255.
-
-    Raises:
-        ValueError: if it cannot be decoded.
-    """
-    try:
-        with Image.open(io.BytesIO(png)) as picture:
-            return np.array(picture.convert("L"))
-    except (OSError, SyntaxError) as error:  # Pillow's, for other bytes than an image's
-        raise ValueError(f"the image cannot be decoded ({error})") from None
+            yield from tables.shard_rows(batch, path)
 
 
 def onset_positions(path: Path | str) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
@@ -19,8 +21,36 @@ def write_weights(network: nn.Module, path: Path | str, metadata: dict[str, str]
         temporary.write_bytes(_sorted_header(written))
 
 
-def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_weights(
+    path: Path | str, build: Callable[[dict[str, str]], nn.Module]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read the tensors and the metadata of a weights file.
+
+    The header is compared with the network before memory is taken for the tensors.
+
+    Args:
+        path: what `write_weights` wrote.
+        build: makes, of the metadata, the network that the tensors are for. It is called where
+            tensors take no memory.
+
+    Raises:
+        ValueError: if it is not a safetensors file, or not one of that network.
+        OSError: if it cannot be read.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            _check_header(file, lambda: build(metadata))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, metadata
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file ({error}); train it again") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read_metadata(path: Path | str) -> dict[str, str]:
+    """Read the metadata of a weights file, and no tensors.
 
     Raises:
         ValueError: if it is not a safetensors file.
@@ -28,10 +58,31 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+            return file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file ({error}); train it again") from error
+
+
+def _check_header(file, build: Callable[[], nn.Module]) -> None:
+    """Check that an opened safetensors file holds the tensors of a network.
+
+    Raises:
+        ValueError: if there is no such network, or its tensors have other names or shapes.
+    """
+    try:
+        with torch.device("meta"):
+            network = build()
+            expected = {name: list(value.shape) for name, value in network.state_dict().items()}
+    except (RuntimeError, OverflowError, ZeroDivisionError) as error:
+        raise ValueError("its header describes no network; train it again") from error
+    actual = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    if actual != expected:
+        names = sorted(actual | expected)
+        odd = next(name for name in names if actual.get(name) != expected.get(name))
+        raise ValueError(
+            f"does not fit the network: '{odd}' is {actual.get(odd)}, not {expected.get(odd)}; "
+            "train it again"
+        )
 
 
 def load_into(

@@ -5,7 +5,7 @@ from pipeline.cli import run
 if __name__ == "__main__":
     run(
         {
-            "fetch": "pipeline.reading.catalogue:fetch",
+            "fetch": "pipeline.reading.fetching:fetch",
             "select": "pipeline.select:select",
             "engrave": "pipeline.engrave:engrave",
             "synthesize": "pipeline.synthesize:synthesize",

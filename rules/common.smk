@@ -15,6 +15,7 @@ from pipeline.planning.arguments import flags, folder, option, stem, text
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes
 from pipeline.reading import catalogue
+from pipeline.sandbox import lilypond
 
 try:
     config, notes = settings.complete(

@@ -25,6 +25,9 @@ rule select:
         splits=lambda wildcards: PLAN.splits(wildcards.collection),
         durations=if_given("durations"),
         tempo=if_given("tempo"),
+        track=if_given("track"),
+        metre=if_given("metre"),
+        pickup=if_given("pickup"),
         seed=config["seed"],
         unconfined=config["unconfined"],
         state=lambda wildcards: PLAN.source_state(
@@ -35,4 +38,4 @@ rule select:
         " --chunks {params.chunks:q} --source={params.source:q} --downloads {params.downloads:q}"
         " --layout {params.layout:q} --fraction {params.fraction:q} {params.shares:q}"
         " --splits {params.splits:q} {params.durations:q} {params.tempo:q}"
-        " --seed {params.seed:q} --unconfined {params.unconfined:q} --out {output:q} 2> {log:q}"
+        " {params.track:q} {params.metre:q} {params.pickup:q} --seed {params.seed:q} --unconfined {params.unconfined:q} --out {output:q} 2> {log:q}"

@@ -238,13 +238,15 @@ def load(path: Path | str) -> Network:
         ValueError: if the file is of another kind, model or spectrogram.
         OSError: if it cannot be read.
     """
-    tensors, metadata = read_weights(path)
-    try:
-        network = Network(metadata.get("model", ""), _channels(metadata))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    tensors, metadata = read_weights(path, _described)
+    network = _described(metadata)
     load_into(network, path, tensors, metadata, _identity(network))
     return network.eval()
+
+
+def _described(metadata: dict[str, str]) -> Network:
+    """Build the network that the metadata of a weights file name."""
+    return Network(metadata.get("model", ""), _channels(metadata))
 
 
 def _identity(network: Network) -> dict[str, str]:

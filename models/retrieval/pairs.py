@@ -145,7 +145,7 @@ def _performances(path: Path) -> Iterator[dict]:
         columns = [*_PER_ROW, *_PER_ONSET, "spectrogram"]
         for batch in file.iter_batches(ROWS_PER_READ, columns=columns):
             lengths = batch.column("spectrogram").value_lengths().to_pylist()
-            rows = batch.drop_columns(["spectrogram"]).to_pylist()
+            rows = tables.shard_rows(batch, path)
             for row, values in zip(rows, lengths, strict=True):
                 try:
                     check_settings(row["fps"], row["bins"])

@@ -12,6 +12,7 @@ import numpy as np
 from models import dataset
 from models.retrieval.sampling import MARGIN_PX, SILENCE_FRAMES, SPECTROGRAM_TYPE, Examples
 from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX, WHITE
+from pipeline.images import grey
 
 _PER_EXAMPLE = ("note_id", "frame", "x")
 
@@ -142,7 +143,7 @@ def decode_strip(png: bytes) -> np.ndarray:
         ValueError: if it cannot be decoded or has another height.
     """
     try:
-        strip = dataset.decode_png(png)
+        strip = grey(png)
     except ValueError as error:
         raise ValueError(f"the strip: {error}") from None
     if len(strip) != STRIP_HEIGHT_PX:

@@ -18,7 +18,7 @@ from models.retrieval.network import save
 from models.retrieval.sampling import Augmentation
 from models.retrieval.schedule import AUGMENTATION
 from models.training import PROGRESS_S
-from models.weights import read_weights
+from models.weights import read_metadata
 
 BATCH = 100  # examples in one forward pass
 
@@ -52,7 +52,7 @@ def refine(
         FloatingPointError: if embeddings are not finite.
     """
     fabric, network = load_network(weights, precision)
-    _, metadata = read_weights(weights)
+    metadata = read_metadata(weights)
     batches = training_batches(shards_train, network.context, BATCH, seed, augmentation, memory_mb)
     samples = samples or batches.usable()
     moments = cca.Moments()

@@ -10,7 +10,6 @@ import pyarrow.dataset as ds
 import torch
 
 from models import plotting
-from models.dataset import decode_png
 from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
 from models.score_following.metrics import buckets_of
 from models.score_following.network import soft_targets
@@ -27,6 +26,7 @@ from pipeline.constants import (
     STAFF_WIDTH_PX,
     WHITE,
 )
+from pipeline.images import grey
 
 TEST = "test"
 NETWORK_COLOURS = {"paper": BLUE, "PT": ORANGE}
@@ -301,7 +301,7 @@ def _columns(
 
 
 def _draw_noteheads(axes, staff, heads: pd.DataFrame) -> None:
-    show(axes, decode_png(staff.png), cmap="gray", vmin=0, vmax=WHITE)
+    show(axes, grey(staff.png), cmap="gray", vmin=0, vmax=WHITE)
     tied = heads.tied.to_numpy(bool)
     for which, colour, label in ((~tied, ORANGE, "sounds"), (tied, BLUE, "tied")):
         mark = {"marker": "+", "s": 28, "linewidths": 0.9, "label": label}

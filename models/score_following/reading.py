@@ -12,6 +12,7 @@ import numpy as np
 from models import dataset
 from models.score_following.sampling import SPECTROGRAM_TYPE, Examples
 from pipeline.constants import EXCERPT_FRAMES, SCORE_FOLLOWING, STAFF_HEIGHT_PX, STAFF_WIDTH_PX
+from pipeline.images import grey
 
 _PER_EXAMPLE = ("note_id", "frame", "image", "x", "first_frame", "last_frame")
 
@@ -116,7 +117,7 @@ class _Reader:
         ends = (row["left"][image], row["right"][image])
         key = (piece, hashlib.sha256(png).digest(), *ends)
         if key not in self.staves:
-            pixels = dataset.decode_png(png)
+            pixels = grey(png)
             height, width = pixels.shape
             if (width, height) != (STAFF_WIDTH_PX, STAFF_HEIGHT_PX):
                 raise ValueError(

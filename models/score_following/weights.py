@@ -32,13 +32,18 @@ def load(path: Path | str) -> Network | PT:
         ValueError: if the file is of another kind, network or spectrogram.
         OSError: if it cannot be read.
     """
-    tensors, metadata = read_weights(path)
-    try:
-        network = NETWORKS[metadata["network"]](**json.loads(metadata["widths"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: names no network of score following; train it again") from error
+    tensors, metadata = read_weights(path, _described)
+    network = _described(metadata)
     load_into(network, path, tensors, metadata, _identity(network))
     return network.eval()
+
+
+def _described(metadata: dict[str, str]) -> Network | PT:
+    """Build the network that the metadata of a weights file name."""
+    try:
+        return NETWORKS[metadata["network"]](**json.loads(metadata["widths"]))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError("names no network of score following; train it again") from error
 
 
 def _identity(network: Network | PT) -> dict[str, str]:

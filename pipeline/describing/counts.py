@@ -70,7 +70,11 @@ def scores(
     split_of: dict[str, str], pieces: list[Path], engraved: list[Path], notes: list[Path]
 ) -> Scores:
     """Count the scores of the pieces in `split_of` (split by piece id)."""
-    composers, licences, unlinked, complaints, numbers = (defaultdict(Counter) for _ in range(5))
+    composers: By = defaultdict(Counter)
+    licences: By = defaultdict(Counter)
+    unlinked: By = defaultdict(Counter)
+    complaints: By = defaultdict(Counter)
+    numbers: By = defaultdict(Counter)
 
     def grouped(paths, schema, columns):
         for frame in _frames(paths, schema, ["piece_id", *columns]):
@@ -90,7 +94,8 @@ def scores(
         notes, tables.NOTES, ["onset_s", "duration_s", "notehead_id", "reason"]
     ):
         ends = (rows["onset_s"] + rows["duration_s"]).groupby(rows["piece_id"]).max()
-        numbers[split]["hours"] += float(ends.sum()) / SECONDS_PER_HOUR
+        hours = float(ends.sum()) / SECONDS_PER_HOUR
+        numbers[split]["hours"] += hours  # type: ignore[assignment]  # not a whole number
         numbers[split]["aligned"] += int(rows["notehead_id"].notna().sum())
         unlinked[split].update(map(kind, rows["reason"].dropna()))
     for split, of_split in composers.items():
@@ -108,7 +113,8 @@ def performances(
     for frame in _frames(performances, tables.PERFORMANCES, ["piece_id", "duration_s"]):
         seconds = frame["duration_s"].groupby(frame["piece_id"].map(split_of)).sum()
         for split, total in seconds.items():
-            numbers[split]["hours_played"] += float(total) / SECONDS_PER_HOUR
+            hours = float(total) / SECONDS_PER_HOUR
+            numbers[split]["hours_played"] += hours  # type: ignore[assignment]  # as above
     for path in shards:
         table = tables.read(path, tables.SHARDS, ["split", "frame", "reason"])
         for split in pc.unique(table["split"]).to_pylist():

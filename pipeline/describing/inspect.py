@@ -18,7 +18,7 @@ import soundfile
 
 from pipeline import synthesize, tables
 from pipeline.constants import AUDIO_RATE_HZ
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 
 TEMPLATE = Path(__file__).with_name("inspect.html")
 RESULTS = Path("results")
@@ -123,7 +123,7 @@ def _sound(
         )
     tempo_ratio = 1.0 if tempo_ratio is None else tempo_ratio
     played = [synthesize.Note(n["onset_s"], n["duration_s"], n["pitch"]) for n in notes]
-    path = catalogue.font_path(font_file or FONT_FILE)
+    path = font_path(font_file or FONT_FILE)
     with synthesize.Instrument(path) as instrument:
         try:
             samples = synthesize.render(played, instrument, tempo_ratio)

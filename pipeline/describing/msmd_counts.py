@@ -54,7 +54,7 @@ def compare(
     }
     rows = pd.DataFrame({"split": split_of}).join(onsets(notes))
     rows.insert(1, "msmd", rows.index.map(published))
-    midi = {}
+    midi: dict[str, int] = {}
     for path in engraved:
         table_ = tables.read(path, tables.ENGRAVED, ["piece_id", "midi_frames"]).to_pydict()
         midi |= zip(table_["piece_id"], table_["midi_frames"], strict=True)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from pipeline import tables
 from pipeline.describing import records
 from pipeline.planning.plan import Plan
-from pipeline.reading import catalogue, sources
+from pipeline.reading import fonts, sources
 
 PROJECT = Path(__file__).resolve().parents[2]
 _fluidsynth_version = fluidsynth.cfunc("fluid_version_str", ctypes.c_char_p)
@@ -59,7 +59,7 @@ def _used(settings: dict) -> dict[str, list[Path]]:
         )
     for name in Plan(settings).fonts():
         file = settings["fonts"][name]["file"]
-        used[f"fonts.{name}"] = [catalogue.font_path(file, downloads)]
+        used[f"fonts.{name}"] = [fonts.font_path(file, downloads)]
     return used
 
 
@@ -105,9 +105,13 @@ def _jobs(root: Path) -> dict[str, dict[str, float]]:
 def provenance(
     settings: dict, folders: list[str], out: Path, beside: list[Path] | None = None
 ) -> None:
-    """Write what the files in some `folders` of the results, `settings["results"]`, come from.
+    """Record what the files in some folders of the results come from.
 
-    Of files that others like it, `beside`, list, the digests are taken from there.
+    Args:
+        settings: All settings of the run; `results` names the folder of the results.
+        folders: Folders below the results, whose files are listed with size and digest.
+        out: JSON file to write.
+        beside: Existing records whose digests are reused.
     """
     root = Path(settings["results"])
     outputs = {}

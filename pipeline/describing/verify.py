@@ -22,7 +22,7 @@ from pipeline.describing import forms, records
 from pipeline.describing.records import ASIDE
 from pipeline.planning import learning_files, settings
 from pipeline.planning.plan import Plan
-from pipeline.reading import catalogue
+from pipeline.reading import archives, catalogue
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -170,7 +170,7 @@ def _archive_faults(plan: Plan, vouched_ns: int) -> Iterator[Fault]:
         if path.stat().st_mtime_ns <= vouched_ns:
             continue
         try:
-            if catalogue.digest(path, entry.get("members")) != entry["digest"]:
+            if archives.contents_digest(path, entry.get("members")) != entry["digest"]:
                 yield Fault(path, "its contents are not those of the catalogue")
         except (ValueError, OSError):
             yield Fault(path, "truncated or corrupt")

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Literal
+from urllib.parse import unquote
 
 from pipeline.engraving import svg
 
@@ -69,7 +70,7 @@ def text_at(location: str, source: dict[str, list[str]]) -> str:
     if not location:
         return ""
     name, line, column = location.rsplit(":", 2)
-    lines = source.get(name, [])
+    lines = source.get(unquote(name), [])  # engrave.ily writes some letters of names as %XX
     return lines[int(line) - 1][int(column) :] if int(line) <= len(lines) else ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline import tempo
 from pipeline.planning import learning_files, messages, source_files
-from pipeline.reading import catalogue
+from pipeline.reading import catalogue, fonts
 
 TABLES = ("pieces", "images", "systems", "noteheads", "notes", "engraved")
 PLAYED = ("performances", "features")
@@ -178,7 +178,7 @@ class Plan:
         name = self.settings["fonts"][font]["file"]
         if catalogue.entry_of(name):
             return source_files.expected(name)
-        return source_files.state([catalogue.font_path(name)], times=not catalogue.packaged(name))
+        return source_files.state([fonts.font_path(name)], times=not fonts.packaged(name))
 
     def check_sources(self) -> list[str]:
         """Look whether all sources and sound fonts are there.
@@ -192,7 +192,7 @@ class Plan:
         for font in self.fonts():
             try:
                 if not self.font_archives(font):
-                    catalogue.font_path(self.font_file(font))
+                    fonts.font_path(self.font_file(font))
             except FileNotFoundError as error:
                 raise ValueError(f"fonts.{font}: {error}") from None
         advice = []

@@ -12,7 +12,7 @@ SECONDS = 120  # a movement for piano takes two
 # What musicxml2ly writes of the day, of its input's name, and of playing ornaments out: the music
 # is to sound as printed, and equal input is to give equal output.
 _UNWANTED = re.compile(
-    r'^(?:% automatically converted.*|\s*encoding\w+ = .*|\\include "articulate.ly")\n',
+    r'^(?:% automatically converted.*|[^\S\n]*encoding\w+ = .*|\\include "articulate.ly")\n',
     re.MULTILINE,
 )
 
@@ -38,7 +38,7 @@ def lilypond(content: bytes) -> str:
         )
         result = Path(folder, "score.ly")
         text = result.read_text() if result.exists() else ""
-    if not re.search(r"^\s*\\midi\b", text, re.MULTILINE):
+    if not re.search(r"^[^\S\n]*\\midi\b", text, re.MULTILINE):
         last = next((line for line in reversed(said.splitlines()) if line.strip()), "no output")
         raise ValueError(f"musicxml2ly cannot read it ({last.strip()[:200]})")
     return _UNWANTED.sub("", text).replace(r"\unfoldRepeats \articulate", r"\unfoldRepeats")

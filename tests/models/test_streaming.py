@@ -31,7 +31,9 @@ def paths(tmp_path_factory):
 
 
 def windows(paths, limit=2_000, size=10, usable=25, seed=0) -> streaming.Stream:
-    return streaming.Stream(paths, Read, lambda examples: usable, batch_size=size, memory_limit=limit, seed=seed)
+    return streaming.Stream(
+        paths, Read, lambda examples: usable, batch_size=size, memory_limit=limit, seed=seed
+    )
 
 
 def test_a_pass_has_every_unit_once_in_windows_below_the_limit(paths):
@@ -79,7 +81,9 @@ def test_shards_without_examples_are_refused(paths):
 
 def test_the_need_of_memory_is_estimated_from_footers(paths, monkeypatch):
     need = sum(dataset.decoded_bytes(path) for path in paths)
-    assert streaming.too_large(paths, (need - 1) / 1e6) and not streaming.too_large(paths, need / 1e6)
+    assert streaming.too_large(paths, (need - 1) / 1e6) and not streaming.too_large(
+        paths, need / 1e6
+    )
     assert not streaming.too_large(paths, None)
     monkeypatch.setattr(tables, "read", lambda *arguments, **columns: None)
     assert sum(dataset.decoded_bytes(path) for path in paths) == need

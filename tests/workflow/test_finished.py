@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.reading import catalogue
+from pipeline.reading.archives import contents_digest
+from pipeline.reading.fetching import MIRROR
+from pipeline.reading.fonts import font_path
 from tests.support import piano, scores
 from tests.support.runs import outputs
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, jobs, write_config
@@ -64,17 +66,17 @@ def on_a_mirror(folder: Path) -> dict[str, str]:
         for path in sorted((folder / "tunes").rglob("*.mid")):
             file.write(path, Path("Little", *path.relative_to(folder / "tunes").parts))
     shutil.rmtree(folder / "tunes")
-    shutil.copy(catalogue.font_path("pretty_midi:TimGM6mb.sf2"), mirror / "Grand.sf2")
+    shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), mirror / "Grand.sf2")
     entries = {}
     for name, kind in (("Little.zip", {"layout": "staves"}), ("Grand.sf2", {})):
         key = Path(name).stem.lower()
         entry = {"title": key, "file": name, "url": f"file:///nowhere/{name}", "licence": "CC0"}
-        entries[key] = entry | {"digest": catalogue.digest(mirror / name)} | kind
+        entries[key] = entry | {"digest": contents_digest(mirror / name)} | kind
     (folder / "catalogue.yaml").write_text(yaml.safe_dump(entries))
     return {
         "PYTHONPATH": str(INJECTED),
         "CATALOGUE": str(folder / "catalogue.yaml"),
-        catalogue.MIRROR: mirror.as_uri().replace("%20", " ").replace(" ", "%20"),
+        MIRROR: mirror.as_uri().replace("%20", " ").replace(" ", "%20"),
     }
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 from tests.support import scores
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, snakemake
 
@@ -24,7 +24,7 @@ def write(folder, results: str) -> None:
         (tunes / f"{name}.mid").write_bytes(scores.midi(scores.scale(16)))
     fonts = folder / f"-fonts {ODD}"
     fonts.mkdir()
-    shutil.copy(catalogue.font_path("pretty_midi:TimGM6mb.sf2"), fonts / "a {b}.sf2")
+    shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), fonts / "a {b}.sf2")
     tune = {"source": f"tunes {ODD}", "fraction": 1.0, "chunks": 1, "split": "source"}
     settings = {
         "results": results,

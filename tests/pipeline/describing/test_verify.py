@@ -12,7 +12,7 @@ import soundfile
 
 from pipeline import tables
 from pipeline.describing import records, verify
-from pipeline.reading import catalogue
+from pipeline.reading import archives, catalogue
 from tests.support import plans, planted
 
 LATER_S = 1_000  # between a record and what is newer
@@ -210,7 +210,7 @@ def archive(tmp_path, monkeypatch):
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("a.mid", bytes(range(256)))
-    entry = {"file": "little.zip", "digest": catalogue.digest(path), "layout": "staves"}
+    entry = {"file": "little.zip", "digest": archives.contents_digest(path), "layout": "staves"}
     other = entry | {"file": "other.zip"}
     monkeypatch.setattr(catalogue, "catalogue", lambda: {"little": entry, "other": other})
     plan = plans.plan(tmp_path, collections={"tunes": {"source": "little"}})
@@ -245,7 +245,7 @@ def test_archive_older_than_the_record_is_not_read_again(archive, tmp_path, monk
     (tmp_path / "results/data").mkdir(parents=True)
     (tmp_path / "results/data/provenance.json").write_text('{"outputs": {}}')
     os.utime(path, (1, 1))
-    monkeypatch.setattr(catalogue, "digest", None)
+    monkeypatch.setattr(archives, "contents_digest", None)
     assert verify.faults(plan) == []
 
 

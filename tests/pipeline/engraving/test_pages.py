@@ -268,8 +268,9 @@ def test_a_score_that_states_no_sound_is_played_as_it_is_printed(tmp_path):
     )
     piece = {"piece_id": "piece", "score": piano.files(text)}
     ((_, found),) = engrave._pages([piece], "once")
-    assert sorted(note["pitch"] for note in found["notes"]) == [60, 62, 64, 65, 67]
-    assert found["linked"] == 5
+    tables, counts = found
+    assert sorted(tables["notes"]["pitch"].to_pylist()) == [60, 62, 64, 65, 67]
+    assert counts["linked"] == 5
 
 
 def test_what_old_scores_call_does_not_stop_them(tmp_path):

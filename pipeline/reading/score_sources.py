@@ -1,12 +1,17 @@
-"""Sources of whole scores: LilyPond and MusicXML files in a folder, MSMD's pieces in the Mutopia
-archive, and piano works of music21's corpus. Each piece reads as LilyPond texts by name."""
+"""Sources of whole scores: files in a folder, MSMD's pieces, piano works of music21's corpus.
+
+A folder has LilyPond and MusicXML files; MSMD's pieces lie in the Mutopia archive. Each piece is
+read as LilyPond texts by name.
+"""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.reading import catalogue, lilypond_files, msmd
-from pipeline.reading.catalogue import Item, piece_id, read_file, split_of, suffixed
+from pipeline.reading import lilypond_files, msmd
+from pipeline.reading.archives import members
+from pipeline.reading.listing import files_below, read_file
+from pipeline.reading.pieces import Piece, piece_id_of, printable, split_of
 
 MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
 
@@ -17,30 +22,52 @@ def _read_musicxml(path: Path) -> dict[str, str]:
     return {"score.ly": musicxml.lilypond(read_file(path, musicxml.MAX_BYTES))}
 
 
-def of_folder(folder: Path) -> list[Item]:
+def pieces_of_folder(folder: Path) -> list[Piece]:
     """The scores of a folder: its MusicXML files, and the LilyPond files that no other includes.
 
-    Raises ValueError where there are none.
+    Raises:
+        ValueError: if it is no folder, or has no scores.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: whole scores are read from a folder, not from a file")
     tree = lilypond_files.Folder(folder)
     own = lilypond_files.own_includes()
-    names = suffixed(folder, [".ly"])
+    names = files_below(folder, [".ly"])
     included = {path for name in names for path in lilypond_files.included(name, tree)}
     readers: dict[str, Callable[[], dict[str, str]]] = {
-        name: lambda name=name: lilypond_files.read(name, tree, own)
+        name: lambda name=name: _read_lilypond(name, tree, own)
         for name in names
         if name not in included
     }
-    for name in suffixed(folder, MUSICXML_SUFFIXES):
+    for name in files_below(folder, MUSICXML_SUFFIXES):
         readers[name] = lambda name=name: _read_musicxml(folder / name)
     if not readers:
         raise ValueError(f"{folder}: no scores (.ly, {', '.join(MUSICXML_SUFFIXES)}) in it")
     return [
-        Item(piece_id(name), f"{folder}/{name}", split_of(name), reader)
+        Piece(
+            piece_id_of(name),
+            printable(f"{folder}/{name}"),
+            split_of(name),
+            reader,
+            folder / name,
+        )
         for name, reader in readers.items()
     ]
+
+
+def _read_lilypond(name: str, tree: lilypond_files.Folder, own: Iterable[str]) -> dict[str, str]:
+    """The texts of a score by name. Raises ValueError if a name is no text on one line."""
+    if name not in tree:
+        read_file(f"{tree.root}/{name}", 0)  # says what it is instead of a file
+        raise ValueError("a link that leads out of the source's folder")
+    texts = lilypond_files.texts_of(name, tree, own)
+    for inner in texts:
+        if printable(inner) != inner:
+            raise ValueError(
+                f"the file name {printable(inner)} has control characters or is not UTF-8;"
+                " rename the file"
+            )
+    return texts
 
 
 def with_includes(mains: list[Path], folder: Path) -> list[Path]:
@@ -48,16 +75,16 @@ def with_includes(mains: list[Path], folder: Path) -> list[Path]:
     tree, own = lilypond_files.Folder(folder), lilypond_files.own_includes()
     found = set(mains)
     for main in mains:
-        if main.suffix == ".ly":
+        name = main.relative_to(folder).as_posix()
+        if main.suffix.lower() == ".ly" and name in tree:
             with contextlib.suppress(ValueError):  # the table of pieces will say what is wrong
-                places = lilypond_files.gather(
-                    main.relative_to(folder).as_posix(), tree, own
-                ).values()
-                found.update(folder / place for place in places)
+                found.update(
+                    folder / path for path in lilypond_files.gather(name, tree, own).values()
+                )
     return sorted(found)
 
 
-def of_corpus() -> list[Item]:
+def pieces_of_corpus() -> list[Piece]:
     """The piano works of music21's corpus."""
     from pipeline.reading import (  # slow to import, and only this source needs it
         music21_piano,
@@ -65,7 +92,7 @@ def of_corpus() -> list[Item]:
     )
 
     return [
-        Item(
+        Piece(
             work.piece_id,
             f"music21:{work.path}",
             None,
@@ -75,17 +102,17 @@ def of_corpus() -> list[Item]:
     ]
 
 
-def of_msmd(archive: Path, pieces: Path, split: Path) -> list[Item]:
+def pieces_of_msmd(archive: Path, pieces: Path, split: Path) -> list[Piece]:
     """MSMD's candidates, from the Mutopia archive and MSMD's lists of pieces and splits."""
-    tree = dict(catalogue.members(archive, msmd.FOLDER))
+    tree = dict(members(archive, msmd.FOLDER))
     own = lilypond_files.own_includes()
 
     def reader(piece: str) -> Callable[[], dict[str, str]]:
-        return lambda: lilypond_files.read(
+        return lambda: lilypond_files.texts_of(
             msmd.file_of(piece, tree), tree, own, msmd.composer_folder(piece)
         )
 
     return [
-        Item(piece, msmd.source(piece, tree), name, reader(piece))
+        Piece(piece, msmd.source_name(piece, tree), name, reader(piece))
         for piece, name in msmd.splits(pieces, split).items()
     ]
