@@ -27,8 +27,11 @@ COMMANDS = {
     "verify": Command(
         PEOPLE, "partimento.workflow:verify", "Find truncated or corrupt results and downloads."
     ),
+    "settings": Command(
+        PEOPLE, "pipeline.planning.settings:show", "Print one setting that a run would have."
+    ),
     "fetch": Command(
-        DATA, "pipeline.reading.catalogue:fetch", "Download an archive and check its contents."
+        DATA, "pipeline.reading.fetching:fetch", "Download an archive and check its contents."
     ),
     "select": Command(DATA, "pipeline.select:select", "Choose the pieces of a collection."),
     "engrave": Command(DATA, "pipeline.engrave:engrave", "Engrave pages, noteheads and notes."),

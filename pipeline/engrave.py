@@ -116,11 +116,22 @@ def engrave(
     notes: Path,
     engraved: Path,
 ) -> None:
-    """Engrave the kept pieces of one chunk.
+    """Engrave the kept pieces of a chunk.
 
-    Reads a table of pieces; writes the tables of images, systems, noteheads and notes, and one that
-    says of every piece how much was engraved or why nothing was. `layout` makes an image of each
-    staff of a tune, or of each page. `repeats` plays what a foreign score unfolds once or in full.
+    Args:
+        pieces: Parquet table of PIECES.
+        layout: Make an image of each staff of a tune, or of each page.
+        repeats: Play the repeats of a foreign score out, or all of it once.
+        unconfined: What to do if this machine cannot confine the programs that read scores.
+        images: Parquet table of IMAGES to write.
+        systems: Parquet table of SYSTEMS to write.
+        noteheads: Parquet table of NOTEHEADS to write.
+        notes: Parquet table of NOTES to write.
+        engraved: Parquet table of ENGRAVED to write: how much of each piece was engraved, or why
+            nothing was.
+
+    Raises:
+        OSError: If programs cannot be confined and `unconfined` is `refuse`, or the disk is full.
     """
     lilypond.confine(unconfined == "refuse")
     table = tables.read(pieces, tables.PIECES, ["piece_id", "reason", "score", "melody"])

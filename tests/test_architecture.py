@@ -7,7 +7,13 @@ from tests.support.imports import ROOT, cycle, imports, room
 # From the ground up. A module imports from its own room and from lower floors.
 FLOORS = [
     ["pipeline.constants"],
-    ["pipeline.tables", "pipeline.tempo", "pipeline.strips", "pipeline.cli"],
+    [
+        "pipeline.tables",
+        "pipeline.tempo",
+        "pipeline.strips",
+        "pipeline.images",
+        "pipeline.cli",
+    ],
     ["pipeline.sandbox"],
     ["pipeline.reading"],
     ["pipeline.engraving"],

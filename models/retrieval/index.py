@@ -164,8 +164,9 @@ def read_index(path: Path, weights: Path = DEFAULT_WEIGHTS) -> Index:
     }
     if metadata.get("weights") != digest(weights):
         raise ValueError(
-            f"{path}: built with other weights ({metadata.get('model', 'unknown')}) than {weights}; "
-            f"name those with --weights, or build it again: python -m models index --shards ... "
+            f"{path}: built with other weights ({metadata.get('model', 'unknown')}) than "
+            f"{weights}; name those with --weights, or build it again: "
+            "python -m models index --shards ... "
             f"--weights {weights} --out {path}"
         )
     counts = table["x"].combine_chunks().value_lengths().to_numpy()

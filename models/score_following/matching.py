@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fast_layers import BatchNorm
-from models.score_following.network import FirstConvolution, soft_targets
+from models.score_following.network import soft_targets
 from pipeline.constants import (
     EXCERPT_FRAMES,
     SCORE_FOLLOWING,
@@ -33,10 +33,7 @@ SMALLEST = 1e-9  # probability whose logarithm is finite
 
 
 class Block(nn.Sequential):
-    """Convolution, batch normalisation, ReLU, and max-pooling if `pool` gives its size.
-
-    Pooling comes before the ReLU: the two commute, and the ReLU then sees fewer values.
-    """
+    """Convolution, batch normalisation, ReLU, and max-pooling if `pool` gives its size."""
 
     def __init__(
         self,
@@ -44,15 +41,16 @@ class Block(nn.Sequential):
         outputs: int,
         *,
         size: int | tuple[int, int] = 3,
+        stride: tuple[int, int] = (1, 1),
         padding: int = 1,
         pool: tuple[int, int] | None = None,
     ):
         super().__init__()
-        self.convolution = nn.Conv2d(inputs, outputs, size, padding=padding, bias=False)
+        self.convolution = nn.Conv2d(inputs, outputs, size, stride, padding, bias=False)
         self.normalisation = BatchNorm(outputs)
+        self.activation = nn.ReLU(inplace=True)
         if pool:
             self.pool = nn.MaxPool2d(pool)
-        self.activation = nn.ReLU(inplace=True)
 
 
 class Context(nn.Module):
@@ -82,8 +80,7 @@ class Sheet(nn.Module):
         super().__init__()
         a, b, c, d, e = channels
         self.trunk = nn.Sequential(  # rows x columns
-            FirstConvolution(1, a, size=5, stride=(1, 2)),  # 40 x 195
-            nn.MaxPool2d(2),  # 20 x 97
+            Block(1, a, size=5, stride=(1, 2), padding=2, pool=(2, 2)),  # 20 x 97
             Block(a, b),
             Block(b, c, pool=(2, 1)),  # 10 x 97
             Block(c, d),
@@ -106,8 +103,7 @@ def audio(channels: tuple[int, ...], width: int) -> nn.Sequential:
     """Layers that turn excerpts (notes, 1, 136, 40) into vectors (notes, width)."""
     a, b, c, d, e = channels
     return nn.Sequential(  # bins x frames
-        FirstConvolution(1, a, size=5, stride=(2, 1)),  # 68 x 40
-        nn.MaxPool2d((2, 1)),  # 34 x 40
+        Block(1, a, size=5, stride=(2, 1), padding=2, pool=(2, 1)),  # 34 x 40
         Block(a, b),
         Block(b, c, pool=(2, 2)),  # 17 x 20
         Block(c, d),

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.fast_layers import Dropout, normalised_convolution, product_of_few_rows
 from pipeline.constants import (
     BUCKET_PX,
     BUCKETS,
@@ -27,11 +26,7 @@ DENSE_DROPOUT = 0.3
 
 
 class Convolution(nn.Sequential):
-    """Convolution, batch normalisation, ReLU and, if `pool`, 2x2 pooling and dropout.
-
-    The paper pools after the ReLU. Both are monotone, so they commute exactly, and pooling first
-    leaves the ReLU a quarter of the values.
-    """
+    """Convolution, batch normalisation, ReLU and, if `pool`, 2x2 pooling and dropout."""
 
     def __init__(self, inputs: int, outputs: int, *, size: int = 3, stride=1, pool: bool = False):
         super().__init__()
@@ -39,18 +34,10 @@ class Convolution(nn.Sequential):
             inputs, outputs, size, stride=stride, padding=size // 2, bias=False
         )
         self.normalisation = nn.BatchNorm2d(outputs)
-        if pool:
-            self.pool = nn.MaxPool2d(2)
         self.activation = nn.ReLU(inplace=True)
         if pool:
-            self.dropout = Dropout(CONVOLUTION_DROPOUT)
-
-
-class FirstConvolution(Convolution):
-    """Convolution, batch normalisation and ReLU of the input."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return self.activation(normalised_convolution(values, self.convolution, self.normalisation))
+            self.pool = nn.MaxPool2d(2)
+            self.dropout = nn.Dropout(CONVOLUTION_DROPOUT)
 
 
 class Dense(nn.Sequential):
@@ -61,11 +48,7 @@ class Dense(nn.Sequential):
         self.dense = nn.Linear(inputs, outputs, bias=False)
         self.normalisation = nn.BatchNorm1d(outputs)
         self.activation = nn.ReLU(inplace=True)
-        self.dropout = Dropout(DENSE_DROPOUT)
-
-    def forward(self, values: Tensor) -> Tensor:
-        values = product_of_few_rows(values, self.dense)
-        return self.dropout(self.activation(self.normalisation(values)))
+        self.dropout = nn.Dropout(DENSE_DROPOUT)
 
 
 class Network(nn.Module):
@@ -99,7 +82,7 @@ class Network(nn.Module):
         # 40 x 390 -> 40 x 195 -> 20 x 97 -> 10 x 48, rows x columns
         sheet_values = d * (STAFF_HEIGHT_PX // 4) * (STAFF_WIDTH_PX // 8)
         self.sheet = nn.Sequential(
-            FirstConvolution(1, a, size=5, stride=(1, 2)),
+            Convolution(1, a, size=5, stride=(1, 2)),
             Convolution(a, b, pool=True),
             Convolution(b, c),
             Convolution(c, d, pool=True),
@@ -110,7 +93,7 @@ class Network(nn.Module):
         # 136 x 40 -> 68 x 20 -> 34 x 10 -> 17 x 5, bins x frames
         audio_values = d * (SCORE_FOLLOWING.bins // 8) * (EXCERPT_FRAMES // 8)
         self.audio = nn.Sequential(
-            FirstConvolution(1, a),
+            Convolution(1, a),
             Convolution(a, b, pool=True),
             Convolution(b, c, pool=True),
             Convolution(c, d, pool=True),

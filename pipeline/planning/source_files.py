@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,16 +23,9 @@ def by_chunk(source: str, layout: str, chunks: int, downloads: str) -> list[list
         ValueError: if the source holds no pieces, or names a file that is not there.
         OSError: if it cannot be read.
     """
-    found = sources.files(
+    return sources.files(
         source, downloads, layout, chunks, lambda piece: select.chunk_of(piece, chunks)
     )
-    if not catalogue.entry_of(source):
-        for path in (path for files in found for path in files):
-            if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file may raise
-                reason = "is not a file" if os.path.lexists(path) else "is not there"
-                raise ValueError(f"{source} names {path}, which {reason}; "
-                                 "take it out of the list, or put the file there")  # fmt: skip
-    return found
 
 
 def fetched(source: str, downloads: str) -> list[Path]:

@@ -63,9 +63,10 @@ def _listed_files(path: Path) -> list[Path]:
             continue
         # a name may end with a space; normpath, for `..` would confuse the common folder
         names = [os.path.normpath(path.parent / Path(n).expanduser()) for n in (line, name)]
-        file = next((n for n in names if os.path.lexists(n)), None)
+        file = next((n for n in names if os.path.isfile(n)), None)  # noqa: PTH113 - Path's may raise
         if file is None:
-            missing.append(f"line {number}: {names[1]}")
+            other = " (not a file)" if os.path.lexists(names[1]) else ""
+            missing.append(f"line {number}: {printable(names[1])}{other}")
         else:
             files[Path(file)] = True
     if missing:

@@ -47,7 +47,9 @@ def prepare(folder: Path, **changes) -> Path:
         shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), font)
     settings = {
         "collections__piano__split": "source",
-        "retrieval": TRAINING | SETTINGS | {"models": ["BL2-SC+AT"], "evaluation": {"protocols": ["fixed"]}},
+        "retrieval": TRAINING
+        | SETTINGS
+        | {"models": ["BL2-SC+AT"], "evaluation": {"protocols": ["fixed"]}},
         "fonts": {
             "TimGM6mb": {"file": "grand.sf2"},
             "electric": None,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.fast_layers import BatchNorm, Dropout, _Normalise, product_of_few_rows
+from models.fast_layers import BatchNorm, _Normalise
 
 SETTINGS = {"eps": 1e-4, "momentum": 0.1}
 CHANNELS_LAST = torch.channels_last
@@ -98,41 +98,3 @@ def test_outputs_may_be_changed_in_place():
         for module in (ours, theirs)
     ]
     torch.testing.assert_close(*gradients)
-
-
-# --- dropout ---------------------------------------------------------------------------------
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_dropout_drops_its_share_and_keeps_the_mean(layout):
-    torch.manual_seed(0)
-    values = torch.ones(40, 8, 25, 25).to(memory_format=layout)
-    dropped = Dropout(0.15)(values)
-    kept = dropped != 0
-    share = 1 - kept.float().mean(dim=(0, 2, 3))  # a value for each channel
-    assert share == pytest.approx([0.15] * 8, abs=0.01)  # 4 standard deviations
-    assert dropped[kept].unique().tolist() == pytest.approx([1 / 0.85], rel=1e-4)
-    assert Dropout(0.15).eval()(values) is values
-
-
-def test_dropout_has_a_gradient_where_it_keeps():
-    values = torch.ones(7, 3, requires_grad=True)
-    dropped = Dropout(0.3)(values)
-    dropped.sum().backward()
-    torch.testing.assert_close(values.grad, dropped.detach())
-
-
-@pytest.mark.parametrize(("rows", "precision"), [(3, torch.float32), (33, torch.bfloat16)])
-def test_a_product_of_few_rows_has_the_precision_of_its_weights(rows, precision):
-    torch.manual_seed(0)
-    layer, values = nn.Linear(50, 7, bias=False), torch.randn(rows, 50).bfloat16()
-    values.requires_grad_()
-    with torch.autocast("cpu", torch.bfloat16):
-        outputs = product_of_few_rows(values, layer)
-    assert outputs.dtype == precision
-    expected = values.float() @ layer.weight.T
-    exact = precision == torch.float32
-    tolerance = {"rtol": 1e-5, "atol": 1e-5} if exact else {"rtol": 0.02, "atol": 0.02}
-    torch.testing.assert_close(outputs.float(), expected, **tolerance)
-    found = torch.autograd.grad(outputs.float().square().sum(), layer.weight)
-    wanted = torch.autograd.grad(expected.square().sum(), layer.weight)
-    if exact:
-        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)

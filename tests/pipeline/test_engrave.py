@@ -42,7 +42,7 @@ def run(found, folder) -> dict[str, list[dict]]:
 
 @pytest.fixture(scope="module")
 def engraved(tmp_path_factory):
-    """Three tunes and a broken score, engraved together."""
+    """Four tunes and a broken score, engraved together."""
     folder = tmp_path_factory.mktemp("engrave")
     (folder / "jig.abc").write_text(JIG)
     tied = midi.read_melody(scores.midi([(0, 3, 60), (3, 5, 62), (5, 8, 59), (8, 12, 81)], key="G"))
@@ -50,6 +50,9 @@ def engraved(tmp_path_factory):
         "long": midi.read_melody(scores.midi(scores.scale(96), tempi=[(0, 500_000), (8, 250_000)])),
         "broken": "\\score { c' ",
         "tied": tied,
+        "keys": midi.read_melody(
+            scores.midi(scores.scale(9, 1), metres=[(0, 1, 4), (1, 4, 4)], keys=[(5, "F")])
+        ),
         "jig": music21_tunes.melody_of_part(
             music21_tunes.parse_work(folder / "jig.abc"), "jig", 90.0
         ),
@@ -71,6 +74,12 @@ def test_every_piece_is_accounted_for(engraved):
     assert outcome["long"]["reason"] is None
     assert outcome["broken"]["reason"].startswith("LilyPond: ")
     assert outcome["broken"]["notes"] is None
+
+
+def test_tune_with_a_pickup_and_a_change_of_key_is_linked(engraved):
+    (outcome,) = of(engraved["engraved"], "keys")
+    assert outcome["reason"] is None
+    assert outcome["noteheads"] == outcome["notes"] == outcome["linked"] == 9
 
 
 def test_staves_are_images_of_the_papers_size(engraved):

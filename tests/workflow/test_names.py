@@ -57,7 +57,7 @@ def test_any_name_is_a_plain_name(finished):
     folder, results = finished
     pieces = pd.read_parquet(results / "data/tunes/pieces/0.parquet")
     assert pieces.reason.isna().all()
-    assert sorted(pieces.piece_id) == ["train__-rf <b> & c", "train__it's {a} tune"]
+    assert sorted(pieces.piece_id) == ["train__-rf _b_ & c-eb6716cd", "train__it's {a} tune"]
     shard = pd.read_parquet(results / "data/tunes/shards/train/TimGM6mb-1.0-0.parquet")
     assert len(shard) == 2
     assert not [path for path in folder.rglob("*") if path.name == "pwned"]

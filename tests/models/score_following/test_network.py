@@ -1,12 +1,9 @@
-"""The network: its size, its shapes, its shortcuts against the plain way, and its buckets."""
+"""The network: its size, its shapes, its files and its buckets."""
 
 import pytest
 import torch
-from torch import nn
 
 from models.score_following.network import (
-    Convolution,
-    FirstConvolution,
     Network,
     bucket,
     predict_interpolated,
@@ -40,40 +37,6 @@ def test_one_pass_of_an_image_serves_all_its_notes():
     shared = network(images, excerpts, index)
     single = network(images[index], excerpts, torch.arange(5))
     torch.testing.assert_close(shared, single)
-
-
-@pytest.mark.parametrize("scale", [1.0, -1.0])
-def test_pooling_before_relu_is_what_the_paper_has_after_it(scale):
-    block = Convolution(1, 4, pool=True)
-    block.dropout = nn.Identity()
-    nn.init.constant_(block.normalisation.weight, scale)
-    values = torch.randn(3, 1, 12, 10, requires_grad=True)
-    paper = nn.Sequential(block.convolution, block.normalisation, nn.ReLU(), nn.MaxPool2d(2))
-    gradients = []
-    for layers in (block, paper):
-        outputs = layers(values)
-        gradients.append(torch.autograd.grad((outputs**2).sum(), [values, *layers.parameters()]))
-    torch.testing.assert_close(block(values), paper(values))
-    torch.testing.assert_close(*gradients)
-
-
-@pytest.mark.parametrize("shape", [{"size": 5, "stride": (1, 2)}, {}])
-def test_normalised_convolution_equals_convolution_and_normalisation(shape):
-    folded, plain = FirstConvolution(1, 4, **shape).double(), Convolution(1, 4, **shape).double()
-    plain.load_state_dict(folded.state_dict())
-    values = torch.rand(5, 1, 14, 20, dtype=torch.float64) ** 3
-    upstream = torch.randn_like(plain(values))
-    plain.load_state_dict(folded.state_dict())
-    for block in (folded, plain):
-        outputs = block(values)
-        (outputs * upstream).sum().backward()
-        block.kept = outputs.detach()
-    torch.testing.assert_close(folded.kept, plain.kept)
-    for mine, theirs in zip(folded.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(mine.grad, theirs.grad)
-    for mine, theirs in zip(folded.buffers(), plain.buffers(), strict=True):
-        torch.testing.assert_close(mine, theirs)
-    torch.testing.assert_close(folded.eval()(values), plain.eval()(values))
 
 
 def test_soft_targets_interpolate_between_the_nearest_centres():
