@@ -66,7 +66,12 @@ COMMANDS = {
     "retrieval attention": Command(
         LEARNING, f"{RETRIEVAL}.attention_figures:attention", "Draw what the networks attend to."
     ),
-    "score-following train": Command(LEARNING, f"{FOLLOWING}.train:train", "Train the network."),
+    "score-following train": Command(
+        LEARNING, f"{FOLLOWING}.train:train", "Train the paper's network."
+    ),
+    "score-following train-matching": Command(
+        LEARNING, f"{FOLLOWING}.train_matching:train_matching", "Train our own network."
+    ),
     "score-following predict": Command(
         LEARNING, f"{FOLLOWING}.predict:predict", "Predict the position of every onset."
     ),

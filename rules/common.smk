@@ -62,6 +62,7 @@ wildcard_constraints:
     font=PLAN.font_pattern(),
     tempo_ratio=TEMPO_RATIO,
     split="|".join(SPLITS),
+    network="|".join(FOLLOWING["networks"]) if FOLLOWING else "none",
     model="|".join(map(re.escape, RETRIEVAL["models"])) if RETRIEVAL else "none",
 
 

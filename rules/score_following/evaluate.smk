@@ -1,18 +1,18 @@
-# Predict with the trained network and the baselines, and compute the metrics of the paper's 3.3.
+# Predict with each trained network and the baselines, and compute the metrics of the paper's 3.3.
 
 
 rule predict:
     input:
-        weights=f"{RESULTS}/models/score_following.safetensors",
+        weights=WEIGHTS,
         train=following_shards("train"),
         valid=following_shards("valid"),
         test=following_shards("test"),
     output:
-        f"{RESULTS}/predictions/score_following.parquet",
+        PREDICTIONS,
     log:
-        f"{RESULTS}/logs/predict.log",
+        f"{RESULTS}/logs/predict-{{network}}.log",
     benchmark:
-        f"{RESULTS}/logs/predict.tsv"
+        f"{RESULTS}/logs/predict-{{network}}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
@@ -20,7 +20,9 @@ rule predict:
         mem_mb=memory(4000),  # the weights, one shard, one batch of activations
         runtime=minutes(120),
     params:
-        precision=FOLLOWING["training"]["precision"],
+        precision=lambda wildcards: FOLLOWING["training"][wildcards.network][
+            "precision"
+        ],
         train_samples=option("train_samples", FOLLOWING["evaluation"]["train_samples"]),
     shell:
         "python -m partimento score_following predict --weights {input.weights:q}"
@@ -30,11 +32,11 @@ rule predict:
 
 rule evaluate:
     input:
-        f"{RESULTS}/predictions/score_following.parquet",
+        PREDICTIONS,
     output:
-        f"{RESULTS}/predictions/score_following_metrics.parquet",
+        METRICS,
     log:
-        f"{RESULTS}/logs/evaluate.log",
+        f"{RESULTS}/logs/evaluate-{{network}}.log",
     conda:
         "../../envs/learning.yaml"
     params:

@@ -3,7 +3,7 @@
 
 rule table:
     input:
-        f"{RESULTS}/predictions/score_following_metrics.parquet",
+        expand(METRICS, network=NETWORKS),
     output:
         report(
             f"{RESULTS}/tables/score_following.html",
@@ -16,23 +16,25 @@ rule table:
     conda:
         "../../envs/learning.yaml"
     params:
+        metrics=by_network(METRICS),
         stem=stem,
     shell:
-        "python -m partimento score_following table --metrics {input:q} --out_stem {params.stem:q} 2> {log:q}"
+        "python -m partimento score_following table --metrics {params.metrics:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule errors:
     input:
-        f"{RESULTS}/predictions/score_following.parquet",
+        PREDICTIONS,
     output:
         report(
-            f"{RESULTS}/figures/score_following_errors.png",
+            f"{RESULTS}/figures/score_following_{{network}}_errors.png",
             caption="../captions/score_following_errors.rst",
             category="Score following",
+            labels={"figure": "errors", "network": "{network}"},
         ),
-        f"{RESULTS}/figures/score_following_errors.pdf",
+        f"{RESULTS}/figures/score_following_{{network}}_errors.pdf",
     log:
-        f"{RESULTS}/logs/errors.log",
+        f"{RESULTS}/logs/errors-{{network}}.log",
     conda:
         "../../envs/learning.yaml"
     params:
@@ -43,18 +45,19 @@ rule errors:
 
 rule example:
     input:
-        predictions=f"{RESULTS}/predictions/score_following.parquet",
-        weights=f"{RESULTS}/models/score_following.safetensors",
+        predictions=PREDICTIONS,
+        weights=WEIGHTS,
         test=following_shards("test"),
     output:
         report(
-            f"{RESULTS}/figures/score_following_example.png",
+            f"{RESULTS}/figures/score_following_{{network}}_example.png",
             caption="../captions/score_following_example.rst",
             category="Score following",
+            labels={"figure": "example", "network": "{network}"},
         ),
-        f"{RESULTS}/figures/score_following_example.pdf",
+        f"{RESULTS}/figures/score_following_{{network}}_example.pdf",
     log:
-        f"{RESULTS}/logs/example.log",
+        f"{RESULTS}/logs/example-{{network}}.log",
     conda:
         "../../envs/learning.yaml"
     resources:
@@ -68,7 +71,7 @@ rule example:
 
 rule history:
     input:
-        f"{RESULTS}/models/score_following_history.parquet",
+        expand(HISTORY, network=NETWORKS),
     output:
         report(
             f"{RESULTS}/figures/score_following_history.png",
@@ -81,9 +84,10 @@ rule history:
     conda:
         "../../envs/learning.yaml"
     params:
+        histories=by_network(HISTORY),
         stem=stem,
     shell:
-        "python -m partimento score_following history --table {input:q} --out_stem {params.stem:q} 2> {log:q}"
+        "python -m partimento score_following history --histories {params.histories:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule staves:

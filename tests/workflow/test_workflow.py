@@ -21,6 +21,7 @@ from tests.support import piano, scores
 
 ROOT = Path(__file__).parents[2]
 TUNES = 9
+LITTLE_TRAINING = {"epochs": 1, "epoch_samples": 60, "batch_size": 20, "valid_samples": 20}
 BATCHES = 2
 # the jobs call `python`: the one that runs the tests
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -36,9 +37,7 @@ def write_config(folder: Path, **changes) -> None:
         },
         "max_failures": 0.4,  # one of the three scores cannot be engraved
         "score_following": {
-            "training": {
-                "epochs": 1, "epoch_samples": 60, "batch_size": 20, "valid_samples": 20,
-            },
+            "training": {"paper": LITTLE_TRAINING, "PT": LITTLE_TRAINING},
             "evaluation": {"train_samples": 40},
         },
         "retrieval": None,  # has a test file of its own
@@ -129,12 +128,13 @@ def pieces(folder: Path) -> pd.DataFrame:
 def test_tunes_become_tables_and_figures(finished):
     for name in ("score_following.md", "score_following.csv", "score_following.tex"):
         assert (finished / "results/tables" / name).stat().st_size > 100
-    for name in ("errors", "example", "history"):
+    for name in ("history", "paper_errors", "paper_example", "PT_errors", "PT_example"):
         for kind in ("png", "pdf"):
             path = finished / f"results/figures/score_following_{name}.{kind}"
             assert path.stat().st_size > 1_000
     table = pd.read_csv(finished / "results/tables/score_following.csv")
     assert set(table.split) == {"train", "valid", "test"}
+    assert set(table.network) == {"paper", "PT"}
 
 
 def test_every_file_that_is_no_melody_has_its_reason(finished):

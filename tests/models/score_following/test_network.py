@@ -6,15 +6,12 @@ import torch
 from models.score_following.network import (
     Network,
     bucket,
-    load,
     predict_interpolated,
     predict_max,
-    save,
     soft_targets,
 )
-from models.weights import write_weights
 from pipeline.constants import BUCKET_PX, BUCKETS
-from tests.support.staves import NARROW, inputs, narrow
+from tests.support.staves import NARROW, inputs
 
 PARAMETERS = 74_902_056  # of Table 1, bias where no batch normalisation follows
 
@@ -76,24 +73,3 @@ def test_interpolation_sees_three_buckets_and_at_the_borders_two():
     expected = [tenth * BUCKET_PX, 0.75 * BUCKET_PX, 390 - 0.75 * BUCKET_PX]
     assert predict_interpolated(chances).tolist() == pytest.approx(expected)
     assert predict_max(chances).tolist() == pytest.approx([102.375, 4.875, 385.125])
-
-
-# --- files -----------------------------------------------------------------------------------
-def test_a_saved_network_is_loaded_in_evaluation_mode(tmp_path):
-    network = narrow()
-    save(network, tmp_path / "weights.safetensors", epoch="3")
-    loaded = load(tmp_path / "weights.safetensors")
-    assert not loaded.training
-    assert loaded.widths == network.widths
-    for name, tensor in network.state_dict().items():
-        assert torch.equal(loaded.state_dict()[name], tensor)
-
-
-def test_weights_of_another_kind_are_refused(tmp_path):
-    path = tmp_path / "weights.safetensors"
-    path.write_bytes(b"PK\x03\x04 a pickle")
-    with pytest.raises(ValueError, match=r"weights\.safetensors is not a safetensors file"):
-        load(path)
-    write_weights(narrow(), path, {"model": "BL2-SC"})
-    with pytest.raises(ValueError, match=r"weights\.safetensors: no widths"):
-        load(path)
