@@ -1,25 +1,32 @@
-"""Read the MEI that Verovio writes of a score it has loaded: its bars and its notes, with pitch,
-ties and what is hidden or silent, by the ids that its pages have, too."""
+"""Read the MEI that Verovio writes of a score it has loaded: bars and notes, with pitch, ties and
+what is hidden or silent, by the ids that its pages have, too."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree import ElementTree as ET
 
 from pipeline.engraving.unfolding import Bar, ending_numbers
+from pipeline.engraving.written import (
+    CUE,
+    HIDDEN,
+    SEMITONES,
+    UNPITCHED,
+    Note,
+    Score,
+    grace_leads,
+)
 
 ET.register_namespace("", "http://www.music-encoding.org/ns/mei")  # as Verovio reads it
 SPACE = "{http://www.music-encoding.org/ns/mei}"
 ID = "{http://www.w3.org/XML/1998/namespace}id"
-SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-ALTERED = {
+ALTERED = {  # semitones by the name of an accidental
     **{"s": 1, "f": -1, "n": 0, "ss": 2, "x": 2, "ff": -2, "xs": 3, "sx": 3, "ts": 3, "tf": -3},
     **{"nf": -1, "ns": 1, "su": 1, "sd": 1, "fu": -1, "fd": -1, "nu": 0, "nd": 0},
 }
-LONG = {"breve": Fraction(8), "long": Fraction(16), "maxima": Fraction(32)}
-DEFAULT_DURATION = Fraction(1, 2)  # quarters; of a grace note that states none
-HIDDEN, SILENT, UNPITCHED = "hidden", "cue", "unpitched"
-JUMPS = {  # of the text of a direction or the function of a repeat mark, to a field of Bar
+LONG = {"breve": Fraction(8), "long": Fraction(16), "maxima": Fraction(32)}  # quarters
+GRACE = Fraction(1, 2)  # quarters; of a grace note that states no length
+JUMPS = {  # by the type of a direction or the function of a repeat mark, in small letters
     "dacapo": "dacapo",
     "dalsegno": "dalsegno",
     "segno": "segno",
@@ -27,40 +34,18 @@ JUMPS = {  # of the text of a direction or the function of a repeat mark, to a f
     "tocoda": "to_coda",
     "fine": "fine",
 }
+NAMED_SIGNS = ("segno", "coda", "dalsegno", "to_coda")
 
 
 @dataclass(frozen=True)
-class Note:
-    """A written note."""
+class Times:
+    """When the notes of a score begin and end, as Verovio tells, in quarters."""
 
-    name: str  # its id
-    bar: int
-    staff: int  # number of the staff it belongs to
-    shown_on: int  # number of the staff that prints it
-    pitch: int | None  # as written, MIDI
-    transposed: int  # semitones from written to sounding
-    grace: Fraction | None  # quarters until its main note begins; None: no grace note
-    length: Fraction  # quarters, as written; of grace notes alone
-    main: str | None  # of a grace note: id of the note that it leads to; None: the bar's end
-    left_out: str | None  # why it does not sound: one of HIDDEN, SILENT, UNPITCHED
-    program: int | None  # General MIDI, from 0
-
-
-@dataclass
-class Score:
-    """A score as Verovio understood it."""
-
-    bars: list[Bar] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    ties: dict[str, str] = field(default_factory=dict)  # id of a note -> of the one it prolongs
-    loose: set[str] = field(
-        default_factory=set
-    )  # ids of notes said to end a tie, of no known start
-    chord_symbols: int = 0
-    order: list[int] | None = None  # of bars, as the score's own expansion has it
-    staves: dict[str, int] = field(
-        default_factory=dict
-    )  # number of a staff by the id it has in a bar
+    begin: dict[str, Fraction]  # by id of the note
+    end: dict[str, Fraction]
+    bars: dict[str, Fraction]  # where a bar begins, by its id
+    tempi: list[tuple[Fraction, float]]  # (when, quarters a minute)
+    last: Fraction  # end of all
 
 
 @dataclass
@@ -71,124 +56,196 @@ class _Staff:
     program: int | None = None
 
 
-def _pitch(note: ET.Element) -> int | None:
-    name, octave = note.get("pname"), note.get("oct.ges", note.get("oct"))
-    name = note.get("pname.ges", name)
+def written_pitch(note: ET.Element) -> int | None:
+    """MIDI pitch of a note before it is transposed; None if it has none."""
+    name = note.get("pname.ges", note.get("pname"))
+    octave = note.get("oct.ges", note.get("oct"))
     if name not in SEMITONES or octave is None:
         return None
-    written = next(note.iter(f"{SPACE}accid"), None)
-    sources = [note, *([] if written is None else [written])]
-    sounding = next((s.get("accid.ges") for s in sources if s.get("accid.ges")), None)
-    sounding = sounding or next((s.get("accid") for s in sources if s.get("accid")), "n")
-    return 12 * (int(octave) + 1) + SEMITONES[name] + ALTERED.get(sounding, 0)
+    signs = [note, *note.iter(f"{SPACE}accid")]
+    stated = [s.get("accid.ges") for s in signs] + [s.get("accid") for s in signs]
+    altered = next((value for value in stated if value), "n")
+    return 12 * (int(octave) + 1) + SEMITONES[name] + ALTERED.get(altered, 0)
 
 
-def _length(*elements: ET.Element) -> Fraction:
-    """Quarters of a note as written, tuplets aside, from itself or the chord around it."""
+def _shape(*elements: ET.Element) -> Fraction:
+    """Quarters of a grace note by its shape, stated by itself or by the chord around it."""
     for element in elements:
         if value := element.get("dur"):
+            if not (value in LONG or value.isdecimal() and int(value)):
+                return GRACE
             whole = LONG[value] if value in LONG else Fraction(4, int(value))
-            dots = int(element.get("dots", 0))
-            return whole * (2 - Fraction(1, 2**dots))
-    return DEFAULT_DURATION
+            return whole * (2 - Fraction(1, 2 ** int(element.get("dots", 0))))
+    return GRACE
 
 
-def _layer(layer: ET.Element) -> Iterator[tuple[ET.Element, list[ET.Element]]]:
+def _in_layer(layer: ET.Element) -> Iterator[tuple[ET.Element, list[ET.Element]]]:
     """Notes of a layer in order, each with the elements around it, outermost first."""
 
     def walk(element: ET.Element, around: list[ET.Element]) -> Iterator:
         for child in element:
             if child.tag == f"{SPACE}note":
                 yield child, around
-            elif child.tag != f"{SPACE}accid":
+            else:
                 yield from walk(child, [*around, child])
 
     yield from walk(layer, [])
 
 
-def _why_silent(note: ET.Element, around: list[ET.Element], pitch: int | None) -> str | None:
-    if any(element.get("visible") == "false" for element in (note, *around)):
+def _left_out(note: ET.Element, around: list[ET.Element], pitch: int | None) -> str | None:
+    hidden = any(element.get("visible") == "false" for element in (note, *around))
+    if hidden or note.get("head.visible") == "false":
         return HIDDEN
     if any(element.get("cue") == "true" for element in (note, *around)):
-        return SILENT
+        return CUE
     return UNPITCHED if pitch is None else None
 
 
-def _notes(layer: ET.Element, bar: int, staff: int, state: _Staff) -> list[Note]:
-    found: list[Note] = []
-    waiting: list[
-        tuple[ET.Element, list[ET.Element], Fraction]
-    ] = []  # grace notes, then their main
+class _Reader:
+    def __init__(self, times: Times):
+        self.times = times
+        self.score = Score(tempi=times.tempi)
+        self.staves: dict[int, _Staff] = {}
+        self.names: list[str] = []  # ids of the bars
 
-    def add(note, around, grace=None, length=Fraction(0), main=None) -> None:
-        pitch = _pitch(note)
-        shown = next((e.get("staff") for e in (note, *reversed(around)) if e.get("staff")), staff)
-        found.append(
+    def walk(self, element: ET.Element, endings: list[int]) -> None:
+        """Read a score, section or ending."""
+        for child in element:
+            if child.tag in (f"{SPACE}scoreDef", f"{SPACE}staffGrp", f"{SPACE}staffDef"):
+                self._define(child, None)
+            elif child.tag == f"{SPACE}measure":
+                self._measure(child, endings)
+            elif child.tag == f"{SPACE}ending":
+                self.walk(child, ending_numbers(child.get("n", "")))
+            elif child.tag != f"{SPACE}expansion":
+                self.walk(child, endings)
+
+    def _define(self, element: ET.Element, program: int | None) -> None:
+        """Take over what a definition of the score or of some staves says."""
+        said = element.find(f"{SPACE}instrDef")
+        if said is not None and said.get("midi.instrnum", "").isdecimal():
+            program = int(said.get("midi.instrnum"))
+        if element.tag == f"{SPACE}staffDef" and element.get("n", "").isdecimal():
+            state = self.staves.setdefault(int(element.get("n")), _Staff())
+            state.transposed = int(element.get("trans.semi", state.transposed))
+            state.program = state.program if program is None else program
+        for child in element:
+            if child.tag in (f"{SPACE}staffGrp", f"{SPACE}staffDef"):
+                self._define(child, program)
+
+    def _measure(self, measure: ET.Element, endings: list[int]) -> None:
+        left, right = measure.get("left", ""), measure.get("right", "")
+        bar = Bar(number=measure.get("n", ""), endings=set(endings))
+        bar.start_repeat = left in ("rptstart", "rptboth") or self._opened()
+        bar.end_repeat = 2 if right in ("rptend", "rptboth") else 0
+        for element in measure.iter():
+            kind = element.get("func") if element.tag == f"{SPACE}repeatMark" else None
+            kind = element.get("type") if element.tag == f"{SPACE}dir" else kind
+            if sign := JUMPS.get((kind or "").lower()):
+                setattr(bar, sign, "1" if sign in NAMED_SIGNS else True)
+        number = len(self.score.bars)
+        self.score.bars.append(bar)
+        self.names.append(measure.get(ID, ""))
+        self.last_right = right
+        begin = self.times.bars.get(self.names[-1])
+        if begin is None:
+            begin = self.score.begins[-1] if self.score.begins else Fraction(0)
+        self.score.begins.append(begin)
+        for staff in measure.findall(f"{SPACE}staff"):
+            for layer in staff.findall(f"{SPACE}layer"):
+                self._layer(layer, number, int(staff.get("n", 0)))
+        for tie in measure.findall(f"{SPACE}tie"):
+            start, end = (tie.get(name, "").removeprefix("#") for name in ("startid", "endid"))
+            if start and end:
+                self.score.ties[end] = start
+        for note in measure.iter(f"{SPACE}note"):
+            if note.get("tie", "") in ("m", "t"):
+                self.score.loose.add(note.get(ID, ""))
+
+    def _opened(self) -> bool:
+        return getattr(self, "last_right", "") in ("rptboth", "rptstart")
+
+    def _layer(self, layer: ET.Element, bar: int, staff: int) -> None:
+        waiting: list[tuple[ET.Element, list[ET.Element]]] = []
+        for note, around in _in_layer(layer):
+            if any(e.get("grace") or e.tag == f"{SPACE}graceGrp" for e in (note, *around)):
+                waiting.append((note, around))
+                continue
+            begin = self.times.begin.get(note.get(ID, ""))
+            if begin is None:
+                continue
+            self._lead(waiting, bar, staff, begin)
+            self._note(note, around, bar, staff, begin, self.times.end.get(note.get(ID), begin))
+        if waiting:
+            self._lead(waiting, bar, staff, None)
+
+    def _lead(self, waiting: list, bar: int, staff: int, begin: Fraction | None) -> None:
+        """Add the grace notes that lead to a note that begins there, or to the end of the bar."""
+        if begin is None:
+            begin = self._after(self.names[bar])
+        lengths, before = [], None
+        for note, around in waiting:
+            chord = next((e for e in reversed(around) if e.tag == f"{SPACE}chord"), None)
+            lengths.append((_shape(note, *reversed(around)), chord is not None and chord is before))
+            before = chord
+        for (note, around), (length, _), lead in zip(
+            waiting, lengths, grace_leads(lengths), strict=True
+        ):
+            self._note(note, around, bar, staff, begin, begin, lead, length)
+        waiting.clear()
+
+    def _after(self, name: str) -> Fraction:
+        """Where the bar after this one begins."""
+        begins = sorted(self.times.bars.values())
+        own = self.times.bars.get(name, Fraction(0))
+        return next((begin for begin in begins if begin > own), self.times.last)
+
+    def _note(self, note, around, bar, staff, begin, end, lead=None, length=Fraction(0)) -> None:
+        pitch = written_pitch(note)
+        state = self.staves.setdefault(staff, _Staff())
+        shown = next((e.get("staff") for e in (note, *reversed(around)) if e.get("staff")), None)
+        self.score.notes.append(
             Note(
-                note.get(ID, ""),
-                bar,
-                staff,
-                int(shown),
-                pitch,
-                state.transposed,
-                grace,
-                length,
-                main,
-                _why_silent(note, around, pitch),
-                state.program,
+                name=note.get(ID, ""),
+                bar=bar,
+                staff=int(shown) if shown and shown.isdecimal() else staff,
+                pitch=pitch,
+                transposed=state.transposed,
+                begin=begin,
+                end=end,
+                grace=lead,
+                length=length,
+                left_out=_left_out(note, around, pitch),
+                program=state.program,
             )
         )
 
-    def lead_to(main: str | None) -> None:
-        left = Fraction(0)
-        before = None
-        for note, around, length in reversed(waiting):
-            chord = around[-1] if around and around[-1].tag == f"{SPACE}chord" else note
-            if chord is not before:
-                left += length
-            before = chord
-            add(note, around, left, length, main)
-        waiting.clear()
 
-    for note, around in _layer(layer):
-        if any(e.get("grace") or e.tag == f"{SPACE}graceGrp" for e in (note, *around)):
-            waiting.append((note, around, _length(note, *reversed(around))))
-            continue
-        lead_to(note.get(ID))
-        add(note, around)
-    lead_to(None)
-    return found
+def read(text: str, times: Times) -> Score:
+    """Read an MEI file as Verovio writes it.
 
-
-def _staff_definitions(element: ET.Element, staves: dict[int, _Staff], program=None) -> None:
-    """Take over what a definition of the score or of some staves says."""
-    if (said := element.find(f"{SPACE}instrDef")) is not None and said.get("midi.instrnum"):
-        program = int(said.get("midi.instrnum"))
-    if element.tag == f"{SPACE}staffDef" and element.get("n"):
-        state = staves.setdefault(int(element.get("n")), _Staff())
-        if element.get("trans.semi"):
-            state.transposed = int(element.get("trans.semi"))
-        if program is not None:
-            state.program = program
-    for child in element:
-        if child.tag in (f"{SPACE}staffGrp", f"{SPACE}staffDef"):
-            _staff_definitions(child, staves, program)
+    Args:
+        text: the file.
+        times: when its notes begin and end.
+    """
+    root = ET.fromstring(text)
+    reader = _Reader(times)
+    music = next(root.iter(f"{SPACE}score"), None)
+    if music is not None:
+        reader.walk(music, [])
+    score = reader.score
+    score.chord_symbols = sum(1 for _ in root.iter(f"{SPACE}harm"))
+    score.begins.append(max([times.last, *score.begins]))
+    score.order = _expansion(root, reader.names)
+    return score
 
 
-def _jumps(measure: ET.Element, bar: Bar) -> None:
-    for element in measure.iter():
-        kind = element.get("func") if element.tag == f"{SPACE}repeatMark" else None
-        kind = element.get("type") if element.tag == f"{SPACE}dir" else kind
-        if name := JUMPS.get((kind or "").lower()):
-            setattr(bar, name, "1" if name in ("segno", "coda", "dalsegno", "to_coda") else True)
-
-
-def _expansion(root: ET.Element, bars: list[Bar]) -> list[int] | None:
+def _expansion(root: ET.Element, names: list[str]) -> list[int] | None:
     """The order of bars that the score's first expansion asks for."""
     said = next(root.iter(f"{SPACE}expansion"), None)
     if said is None:
         return None
-    number = {bar.name: place for place, bar in enumerate(bars)}
+    number = {name: place for place, name in enumerate(names)}
     within = {
         element.get(ID): [
             number[bar.get(ID)] for bar in element.iter(f"{SPACE}measure") if bar.get(ID) in number
@@ -202,51 +259,15 @@ def _expansion(root: ET.Element, bars: list[Bar]) -> list[int] | None:
     return [bar for part in parts for bar in part]
 
 
-def read(text: str) -> Score:
-    """Read an MEI file as Verovio writes it."""
-    root = ET.fromstring(text)
-    score = Score(chord_symbols=sum(1 for _ in root.iter(f"{SPACE}harm")))
-    staves: dict[int, _Staff] = {}
-    music = next(root.iter(f"{SPACE}score"), None)
-    starts: dict[str, list[str]] = {}
+def staff_numbers(text: str) -> dict[str, int]:
+    """The number of a staff by the id that it has in a bar, and so in Verovio's SVG."""
+    return {
+        staff.get(ID, ""): int(staff.get("n", 0))
+        for staff in ET.fromstring(text).iter(f"{SPACE}staff")
+    }
 
-    def add_bar(measure: ET.Element, endings: list[int]) -> None:
-        left, right = measure.get("left", ""), measure.get("right", "")
-        bar = Bar(measure.get(ID, ""), measure.get("n", ""), endings=set(endings))
-        bar.start_repeat = left in ("rptstart", "rptboth")
-        bar.end_repeat = 2 if right in ("rptend", "rptboth") else 0
-        _jumps(measure, bar)
-        for staff in measure.findall(f"{SPACE}staff"):
-            number = score.staves[staff.get(ID, "")] = int(staff.get("n", 0))
-            for layer in staff.findall(f"{SPACE}layer"):
-                state = staves.setdefault(number, _Staff())
-                score.notes += _notes(layer, len(score.bars), number, state)
-        for tie in measure.findall(f"{SPACE}tie"):
-            begin, end = (tie.get(name, "").removeprefix("#") for name in ("startid", "endid"))
-            if begin and end:
-                score.ties[end] = begin
-        for note in measure.iter(f"{SPACE}note"):
-            if note.get("tie", "") in ("m", "t"):
-                score.loose.add(note.get(ID, ""))
-        score.bars.append(bar)
-        if right == "rptboth":
-            starts.setdefault("next", []).append(bar.name)
 
-    def walk(element: ET.Element, endings: list[int]) -> None:
-        for child in element:
-            if child.tag in (f"{SPACE}scoreDef", f"{SPACE}staffGrp", f"{SPACE}staffDef"):
-                _staff_definitions(child, staves)
-            elif child.tag == f"{SPACE}measure":
-                add_bar(child, endings)
-            elif child.tag == f"{SPACE}ending":
-                walk(child, ending_numbers(child.get("n", "")))
-            elif child.tag != f"{SPACE}expansion":
-                walk(child, endings)
-
-    if music is not None:
-        walk(music, [])
-    for bar, following in zip(score.bars, score.bars[1:], strict=False):
-        if bar.name in starts.get("next", ()):
-            following.start_repeat = True
-    score.order = _expansion(root, score.bars)
-    return score
+def pitches(text: str) -> dict[str, int | None]:
+    """The written pitch of each note by its id, as Verovio understood and printed it."""
+    notes = ET.fromstring(text).iter(f"{SPACE}note")
+    return {note.get(ID, ""): written_pitch(note) for note in notes}

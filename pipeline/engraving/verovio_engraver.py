@@ -1,5 +1,4 @@
-"""Engrave a score with Verovio: pages as SVG, what the score means as MEI, and when its notes begin
-and end.
+"""Engrave a score with Verovio: pages as SVG, and what it made of the score as MEI.
 
 Verovio is a C++ library that may end the process on a broken score: call this in a process of its
 own.
@@ -26,23 +25,11 @@ FORMATS = {".musicxml": "musicxml", ".mei": "mei", ".krn": "humdrum", ".abc": "a
 
 
 @dataclass(frozen=True)
-class Times:
-    """When the notes of a score begin and end, its repeats not played; in quarters."""
-
-    begin: dict[str, Fraction]  # by id of the note
-    end: dict[str, Fraction]
-    bars: dict[str, Fraction]  # beginning of a bar, by its id
-    tempi: list[tuple[Fraction, float]]  # (when, quarters a minute)
-    last: Fraction  # end of all
-
-
-@dataclass(frozen=True)
 class Engraving:
     """What Verovio makes of a score."""
 
     pages: list[str]  # SVG
     mei: str
-    times: Times
 
 
 def _options(look: Look) -> dict:
@@ -90,7 +77,10 @@ def _without_grace_notes(text: str) -> str | None:
     return ET.tostring(root, encoding="unicode") if found else None
 
 
-def _times(toolkit: verovio.toolkit) -> Times:
+def times(text: str) -> mei.Times:
+    """When the notes of an MEI score begin and end, repeats not played."""
+    stripped = _without_grace_notes(text) or text
+    toolkit = _toolkit(stripped, ".mei", {"breaks": "none", "expandNever": True})
     begin: dict[str, Fraction] = {}
     end: dict[str, Fraction] = {}
     bars: dict[str, Fraction] = {}
@@ -105,7 +95,7 @@ def _times(toolkit: verovio.toolkit) -> Times:
             tempi.append((now, float(event["tempo"])))
         begin |= dict.fromkeys(event.get("on", ()), now)
         end |= dict.fromkeys(event.get("off", ()), now)
-    return Times(begin, end, bars, tempi, now)
+    return mei.Times(begin, end, bars, tempi, now)
 
 
 def engrave(text: str, kind: str, look: Look) -> Engraving:
@@ -121,11 +111,7 @@ def engrave(text: str, kind: str, look: Look) -> Engraving:
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = _toolkit(text, kind, _options(look))
     pages = [toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1)]
-    written = toolkit.getMEI()
-    stripped = _without_grace_notes(written)
-    if stripped is not None:
-        toolkit = _toolkit(stripped, ".mei", {"breaks": "none", "expandNever": True})
-    return Engraving(pages, written, _times(toolkit))
+    return Engraving(pages, toolkit.getMEI())
 
 
 def fonts() -> Sequence[str]:
