@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 
 from pipeline.engraving.unfolding import Bar, ending_numbers
 from pipeline.engraving.written import (
-    CUE,
     HIDDEN,
     SEMITONES,
     UNPITCHED,
@@ -72,7 +71,7 @@ def _shape(*elements: ET.Element) -> Fraction:
     """Quarters of a grace note by its shape, stated by itself or by the chord around it."""
     for element in elements:
         if value := element.get("dur"):
-            if not (value in LONG or value.isdecimal() and int(value)):
+            if not (value in LONG or (value.isdecimal() and int(value))):
                 return GRACE
             whole = LONG[value] if value in LONG else Fraction(4, int(value))
             return whole * (2 - Fraction(1, 2 ** int(element.get("dots", 0))))
@@ -96,8 +95,6 @@ def _left_out(note: ET.Element, around: list[ET.Element], pitch: int | None) -> 
     hidden = any(element.get("visible") == "false" for element in (note, *around))
     if hidden or note.get("head.visible") == "false":
         return HIDDEN
-    if any(element.get("cue") == "true" for element in (note, *around)):
-        return CUE
     return UNPITCHED if pitch is None else None
 
 

@@ -138,13 +138,11 @@ def _add_bars(partitura, part, reading: Reading) -> None:
 
 
 def _hidden(root: ET.Element) -> set[str]:
-    """Ids of the notes of a MusicXML score that are not printed, or that are cues."""
+    """Ids of the notes of a MusicXML score that are not printed."""
     return {
         note.get("id", "")
         for note in root.iter("note")
-        if note.get("print-object") == "no"
-        or note.find("cue") is not None
-        or note.findtext("notehead") == "none"
+        if note.get("print-object") == "no" or note.findtext("notehead") == "none"
     }
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 from pipeline.engraving import mei, playing, svg, unfolding, verovio_engraver, verovio_svg
 from pipeline.engraving.looks import Look
-from pipeline.engraving.written import CUE, UNPITCHED, Score
+from pipeline.engraving.written import UNPITCHED, Score
 from pipeline.reading import musicxml_notes
 
 NO_HEAD = "no printed note has its id"
@@ -67,7 +67,6 @@ def rows(
         "onsets": len({note["onset"] for note in found["notes"]}),
         "linked_onsets": len({note["onset"] for note in linked}),
         "unpitched": left_out[UNPITCHED],
-        "cues": left_out[CUE],
         "chord_symbols": score.chord_symbols,
     }
 

@@ -108,9 +108,11 @@ def _staff_lines(group: ET.Element, shift: tuple[float, float]) -> Staff | None:
     left, top, right, bottom = (np.array(values) for values in zip(*lines, strict=True))
     dx, dy = shift
     return Staff(
-        float(left.min()) + dx, float(right.max()) + dx, float(top.min()) + dy,
+        float(left.min()) + dx,
+        float(right.max()) + dx,
+        float(top.min()) + dy,
         float(bottom.max()) + dy,
-    )  # fmt: skip
+    )
 
 
 def _classes(element: ET.Element) -> list[str]:
@@ -166,7 +168,7 @@ def read(
                         (top + bottom) / 2,
                         right - left,
                         bottom - top,
-                    )  # fmt: skip
+                    )
                 )
         staves = {
             staff: Staff(

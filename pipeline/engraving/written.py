@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from pipeline.engraving.unfolding import Bar
 
-HIDDEN, CUE, UNPITCHED = "hidden", "cue", "unpitched"  # why a note does not sound
+HIDDEN, UNPITCHED = "hidden", "unpitched"  # why a note does not sound
 SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}  # above C
 
 
@@ -23,7 +23,7 @@ class Note:
     end: Fraction
     grace: Fraction | None = None  # quarters, as written, from a grace note to its main note
     length: Fraction = Fraction(0)  # of a grace note, as written
-    left_out: str | None = None  # why it does not sound: HIDDEN, CUE or UNPITCHED
+    left_out: str | None = None  # why it does not sound: HIDDEN or UNPITCHED
     program: int | None = None  # General MIDI, from 0
 
 

@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 
 from pipeline.engraving import unfolding
 from pipeline.engraving.written import (
-    CUE,
     HIDDEN,
     SEMITONES,
     UNPITCHED,
@@ -78,8 +77,6 @@ def _written_length(note: ET.Element) -> Fraction:
 def _left_out(note: ET.Element, pitch: int | None) -> str | None:
     if note.get("print-object") == "no" or (note.findtext("notehead") or "").strip() == "none":
         return HIDDEN
-    if note.find("cue") is not None:
-        return CUE
     return UNPITCHED if pitch is None else None
 
 
