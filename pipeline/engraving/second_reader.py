@@ -103,7 +103,8 @@ def _add_part(
     begin = float(part.quarter_map(measures[0].start.t)) if measures else 0.0
     starts = [measure.start.t for measure in measures]
     for note in part.iter_all(partitura.score.GenericNote, include_subclasses=True):
-        if isinstance(note, partitura.score.Rest) or not hasattr(note, "midi_pitch"):
+        silent = (partitura.score.Rest, partitura.score.UnpitchedNote)
+        if isinstance(note, silent) or not hasattr(note, "midi_pitch"):
             continue
         if note.id in hidden or (note.tie_prev is not None and note.tie_prev.id not in hidden):
             continue
