@@ -197,7 +197,7 @@ def select_flags(wildcards):
         downloads=config["downloads"],
         layout=settings["layout"],
         chunks=settings["chunks"],
-        take=settings["fraction"],
+        fraction=settings["fraction"],
         shares=None if settings["split"] == "source" else settings["split"],
         durations=settings.get("durations"),
         tempo=settings.get("tempo"),
