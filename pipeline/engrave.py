@@ -4,7 +4,7 @@ Print and sound are linked by the place in the source that both come from; no al
 estimated. A piece that fails is recorded with its reason, and the chunk goes on.
 """
 
-import re
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,27 +14,39 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from pipeline import tables
-from pipeline.engraving import compilation, pages, staves
+from pipeline.engraving import compilation, extraction
 from pipeline.sandbox import lilypond
+from pipeline.sandbox.worker import Worker
 
-SCHEMAS = {
-    "images": tables.IMAGES,
-    "systems": tables.SYSTEMS,
-    "noteheads": tables.NOTEHEADS,
-    "notes": tables.NOTES,
-}
 SETTINGS = {"unfold": compilation.SETTINGS, "once": compilation.SETTINGS.with_name("once.ily")}
 SOUNDING = {  # where a score states no sound
     "unfold": compilation.SETTINGS.with_name("engrave-sounding.ily"),
     "once": compilation.SETTINGS.with_name("once-sounding.ily"),
 }
 
+REASON_LENGTH = 500  # characters
+Extracted = tuple[dict[str, pa.Table], dict] | str  # rows by table and counts, or a reason
 
-def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str]]:
+
+@contextlib.contextmanager
+def _extractor() -> Iterator[Worker]:
+    """A worker on a temporary folder, which imports while the first score is compiled."""
+    with (
+        tempfile.TemporaryDirectory(prefix="engrave-") as name,
+        extraction.start(Path(name)) as extractor,
+    ):
+        yield extractor
+
+
+def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]]:
     """Each tune with its rows, or with the reason why it has none; many share a run."""
     del repeats  # a tune states them itself
-    with tempfile.TemporaryDirectory(prefix="engrave-") as name:
-        folder = Path(name)
+    with (
+        tempfile.TemporaryDirectory(prefix="engrave-") as name,
+        extraction.start(Path(name)) as extractor,
+    ):
+        folder = extractor.folder / "tunes"
+        folder.mkdir()
         for start in range(0, len(pieces), compilation.SCORES_A_RUN):
             group = {
                 f"p{start + number}": piece
@@ -44,42 +56,50 @@ def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str
                 {name: piece["score"][0]["text"] for name, piece in group.items()}, folder
             )
             for name, piece in group.items():
-                try:
-                    if name in failures:
-                        raise ValueError(failures[name])
-                    yield piece, staves.rows(piece["piece_id"], folder, name, piece["melody"])
-                except ValueError as error:
-                    yield piece, str(error)
+                yield (
+                    piece,
+                    failures.get(name)
+                    or extraction.extract(
+                        extractor,
+                        piece_id=piece["piece_id"],
+                        layout="staves",
+                        folder=folder.name,
+                        name=name,
+                        melody=piece["melody"],
+                    ),
+                )
 
 
-def _page_rows(piece: dict, settings: Path) -> dict | str:
-    with tempfile.TemporaryDirectory(prefix="engrave-") as name:
-        if failure := compilation.compile_score(piece["score"], Path(name), settings):
-            return failure
-        try:
-            return pages.rows(piece["piece_id"], Path(name), piece["score"])
-        except OSError:
-            raise
-        except ValueError as error:
-            return str(error)
-        except Exception as error:  # a score is a program, and may write whatever it likes
-            return f"what it wrote cannot be read ({type(error).__name__}: {error})"
+def _page_rows(extractor: Worker, piece: dict, settings: Path) -> Extracted:
+    with tempfile.TemporaryDirectory(dir=extractor.folder) as name:
+        return compilation.compile_score(piece["score"], Path(name), settings) or (
+            extraction.extract(
+                extractor,
+                piece_id=piece["piece_id"],
+                layout="pages",
+                folder=Path(name).name,
+                score=piece["score"],
+            )
+        )
 
 
-def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, dict | str]]:
+def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]]:
     """Each piece with its rows, or with the reason why it has none; each runs by itself, long ones
     first. What states no sound is played as it is printed."""
-    for piece in sorted(pieces, key=lambda piece: -sum(len(f["text"]) for f in piece["score"])):
-        rows = _page_rows(piece, SETTINGS[repeats])
-        yield piece, _page_rows(piece, SOUNDING[repeats]) if rows == compilation.NO_MIDI else rows
+    with (
+        tempfile.TemporaryDirectory(prefix="engrave-") as name,
+        extraction.start(Path(name)) as extractor,
+    ):
+        for piece in sorted(pieces, key=lambda piece: -sum(len(f["text"]) for f in piece["score"])):
+            rows = _page_rows(extractor, piece, SETTINGS[repeats])
+            if rows == compilation.NO_MIDI:
+                rows = _page_rows(extractor, piece, SOUNDING[repeats])
+            yield piece, rows
 
 
-def _packed(rows: dict) -> dict[str, pa.RecordBatch] | str:
-    """A piece's rows by table, or why one does not fit: a score may write whatever it likes."""
-    try:
-        return {kind: pa.RecordBatch.from_pylist(rows[kind], of) for kind, of in SCHEMAS.items()}
-    except (ValueError, TypeError, OverflowError) as error:
-        return f"what it wrote fits no column ({error})"
+def _one_line(reason: str) -> str:
+    """A reason as a table can print it, whatever a score put into it."""
+    return "".join(filter(str.isprintable, " ".join(reason.split())))[:REASON_LENGTH]
 
 
 def engrave(
@@ -103,22 +123,22 @@ def engrave(
     table = tables.read(pieces, tables.PIECES, ["piece_id", "reason", "score", "melody"])
     kept = [row for row in table.to_pylist() if row["reason"] is None]
     done = {"staves": _staves, "pages": _pages}[layout](kept, repeats)
-    packed: dict[str, dict[str, pa.RecordBatch]] = {}  # an Arrow row takes a tenth of a dict
+    extracted: dict[str, dict[str, pa.Table]] = {}
     outcomes: dict[str, dict] = {}
-    for piece, rows in tqdm(done, total=len(kept), desc=f"engrave {pieces.stem}", disable=None):
+    for piece, found in tqdm(done, total=len(kept), desc=f"engrave {pieces.stem}", disable=None):
         piece_id = piece["piece_id"]
         outcome = outcomes[piece_id] = {"piece_id": piece_id}
-        found = rows if isinstance(rows, str) else _packed(rows)
         if isinstance(found, str):
-            outcome["reason"] = re.sub(r"\s+", " ", found)
+            outcome["reason"] = _one_line(found)
         else:
-            packed[piece_id] = found
-            outcome |= {k: len(v) if isinstance(v, list) else v for k, v in rows.items()}
+            extracted[piece_id], counts = found
+            sizes = {kind: table.num_rows for kind, table in extracted[piece_id].items()}
+            outcome |= sizes | counts
 
     def in_order(kind: str) -> Iterator[dict]:
         for piece in kept:
-            if piece["piece_id"] in packed:
-                yield from packed[piece["piece_id"]][kind].to_pylist()
+            if piece["piece_id"] in extracted:
+                yield from extracted[piece["piece_id"]][kind].to_pylist()
 
     tables.write(in_order("images"), tables.IMAGES, images)
     tables.write(in_order("systems"), tables.SYSTEMS, systems, row_group=4096)
