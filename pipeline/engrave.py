@@ -72,15 +72,20 @@ def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]
 
 def _page_rows(extractor: Worker, piece: dict, settings: Path) -> Extracted:
     with tempfile.TemporaryDirectory(dir=extractor.folder) as name:
-        return compilation.compile_score(piece["score"], Path(name), settings) or (
-            extraction.extract(
-                extractor,
-                piece_id=piece["piece_id"],
-                layout="pages",
-                folder=Path(name).name,
-                score=piece["score"],
-            )
+        failure, warnings = compilation.compile_score(piece["score"], Path(name), settings)
+        if failure:
+            return failure
+        found = extraction.extract(
+            extractor,
+            piece_id=piece["piece_id"],
+            layout="pages",
+            folder=Path(name).name,
+            score=piece["score"],
         )
+    if isinstance(found, str):
+        return found
+    rows, counts = found
+    return rows, counts | {"warnings": warnings + counts["warnings"]}
 
 
 def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]]:

@@ -1,8 +1,8 @@
-"""Whether the pitch of each head follows from what is printed: its accidental, the tie that leads
-to it, an earlier accidental of its measure, or the key.
+"""Check whether the pitch of each notehead follows from what is printed: its accidental, the tie
+that leads to it, an earlier accidental of its bar, or the key.
 
 An accidental holds for its own line and octave, to the next bar line. Styles that print by other
-rules, and bar lines and keys that a score hides, leave some heads to the names in the source.
+rules, and bar lines and keys that a score hides, leave some noteheads to the names in the source.
 """
 
 import re
@@ -63,15 +63,15 @@ _NAME = re.compile(r"[^\W\d_]+(?:-(?:natural|(?:sharp|flat)+))?")
 Explained = Literal["print", "source"] | None
 
 
-def text_at(where: str, source: dict[str, list[str]]) -> str:
-    """The source from a place (file:line:column) to the end of its line."""
-    name, line, column = where.rsplit(":", 2)
+def text_at(location: str, source: dict[str, list[str]]) -> str:
+    """The source from a location (file:line:column) to the end of its line."""
+    name, line, column = location.rsplit(":", 2)
     lines = source.get(name, [])
     return lines[int(line) - 1][int(column) :] if int(line) <= len(lines) else ""
 
 
 def names(source: dict[str, list[str]]) -> dict[str, set[tuple[int, int]]]:
-    """(step of the scale, semitones of alteration) by name, in the languages of a source."""
+    """(step of the scale, semitones of alteration) by note name, in the languages of a source."""
     asked = {
         match for lines in source.values() for line in lines for match in _LANGUAGE.findall(line)
     }
@@ -89,65 +89,80 @@ def names(source: dict[str, list[str]]) -> dict[str, set[tuple[int, int]]]:
     return found
 
 
-def alteration(head: svg.Head) -> int:
-    """Semitones by which a head's pitch lies above the natural note of its name."""
-    octave, step = divmod(head.steps, 7)
-    return head.pitch - (MIDDLE_C + 12 * octave + NATURAL[step])
+def alteration(notehead: svg.Notehead) -> int:
+    """Semitones by which a notehead's pitch lies above the natural note of its name."""
+    octave, step = divmod(notehead.steps, 7)
+    return notehead.pitch - (MIDDLE_C + 12 * octave + NATURAL[step])
 
 
-def _named(head: svg.Head, source: dict[str, list[str]], known: dict) -> bool:
-    """Whether the source has, at the place that the head comes from, a name of its note."""
-    word = _NAME.match(text_at(head.where, source))
-    return bool(word) and (head.steps % 7, alteration(head)) in known.get(word[0], ())
+def _is_named(notehead: svg.Notehead, source: dict[str, list[str]], known: dict) -> bool:
+    """Whether the source names the note at the location that the notehead comes from."""
+    word = _NAME.match(text_at(notehead.location, source))
+    return bool(word) and (notehead.steps % 7, alteration(notehead)) in known.get(word[0], ())
 
 
-def _staff(
-    heads: list[svg.Head],
+def _follow(
+    noteheads: list[svg.Notehead],
     keys: list[svg.Key],
     bars: list[svg.Bar],
     accidentals: dict[int, str],
-    tied: dict[int, svg.Head],
-) -> Iterable[tuple[svg.Head, bool]]:
-    """Each head of one staff of a system, and whether its pitch follows from what is printed."""
+    tied: dict[int, svg.Notehead],
+) -> Iterable[tuple[svg.Notehead, bool]]:
+    """Each notehead of one staff of a system, and whether its pitch follows from what is printed.
+
+    Args:
+        noteheads: Of the staff.
+        keys: Key signatures of the staff.
+        bars: Bar lines of the staff.
+        accidentals: Glyph by number of the notehead.
+        tied: Notehead at the left end of a tie, by number of that at the right.
+    """
     keys, lines = sorted(keys, key=lambda key: key.x), sorted(bar.x for bar in bars)
 
-    def measure(head: svg.Head) -> int:
-        return bisect(lines, head.x)
+    def measure(notehead: svg.Notehead) -> int:
+        return bisect(lines, notehead.x)
 
-    def when(head: svg.Head) -> tuple:
-        return measure(head), head.moment, head.grace
+    def when(notehead: svg.Notehead) -> tuple:
+        return measure(notehead), notehead.moment, notehead.grace
 
-    for _, bar in groupby(sorted(heads, key=when), measure):
-        holding: dict[int, int | None] = {}  # alteration by step; None where none can be told
+    for _, bar in groupby(sorted(noteheads, key=when), measure):
+        holding: dict[int, int | None] = {}  # alteration by step; None if none can be told
         for _, together in groupby(bar, when):
             printed: dict[int, set[int | None]] = defaultdict(set)
-            for head in together:
-                if head.number in accidentals:
-                    expected = GLYPHS.get(accidentals[head.number])
-                    printed[head.steps].add(expected)
-                elif head.number in tied:
-                    expected = alteration(tied[head.number])
-                elif head.steps in holding:
-                    expected = holding[head.steps]
+            for notehead in together:
+                if notehead.number in accidentals:
+                    expected = GLYPHS.get(accidentals[notehead.number])
+                    printed[notehead.steps].add(expected)
+                elif notehead.number in tied:
+                    expected = alteration(tied[notehead.number])
+                elif notehead.steps in holding:
+                    expected = holding[notehead.steps]
                 else:
-                    before = bisect(keys, head.x, key=lambda key: key.x)
-                    expected = keys[before - 1].altered.get(head.steps % 7, 0) if before else 0
-                yield head, alteration(head) == expected
+                    before = bisect(keys, notehead.x, key=lambda key: key.x)
+                    expected = keys[before - 1].altered.get(notehead.steps % 7, 0) if before else 0
+                yield notehead, alteration(notehead) == expected
             for steps, (one, *others) in printed.items():
                 holding[steps] = None if others else one
 
 
 def explain(
-    pages: list[svg.Page], place: dict[int, tuple[int, int]], source: dict[str, list[str]]
+    pages: list[svg.Page], staff_of: dict[int, tuple[int, int]], source: dict[str, list[str]]
 ) -> dict[int, Explained]:
-    """By number of the head, whether its pitch follows from print, else from the source's name.
+    """By number of the notehead, whether its pitch follows from print, else from the source's name.
 
-    A head's own accidental is final; the others may have been printed by other rules. `place` gives
-    (system, staff) by staff lines; heads of other staves are left aside.
+    A notehead's own accidental is final; the others may have been printed by other rules.
+
+    Args:
+        pages: What the pages show.
+        staff_of: (system, staff) by number of the staff lines; noteheads of others are skipped.
+        source: Lines of each file by name.
     """
-    heads = {head.number: head for page in pages for head in page.heads}
+    by_number = {notehead.number: notehead for page in pages for notehead in page.heads}
     tied = {
-        right: heads[left] for page in pages for right, left in page.ties.items() if left in heads
+        right: by_number[left]
+        for page in pages
+        for right, left in page.ties.items()
+        if left in by_number
     }
     known = names(source)
     found: dict[int, Explained] = {}
@@ -155,14 +170,15 @@ def explain(
         staves = defaultdict(lambda: ([], [], []))
         for kind, grobs in enumerate((page.heads, page.keys, page.bars)):
             for grob in grobs:
-                if grob.staff in place:
-                    staves[place[grob.staff]][kind].append(grob)
-        for own in staves.values():
-            for head, follows in _staff(*own, page.accidentals, tied):
+                if grob.staff in staff_of:
+                    staves[staff_of[grob.staff]][kind].append(grob)
+        for of_staff in staves.values():
+            for notehead, follows in _follow(*of_staff, page.accidentals, tied):
                 if follows:
-                    found[head.number] = "print"
-                elif page.accidentals.get(head.number) in GLYPHS:  # nothing excuses a wrong one
-                    found[head.number] = None
+                    found[notehead.number] = "print"
+                elif page.accidentals.get(notehead.number) in GLYPHS:  # a wrong one has no excuse
+                    found[notehead.number] = None
                 else:
-                    found[head.number] = "source" if _named(head, source, known) else None
+                    named = _is_named(notehead, source, known)
+                    found[notehead.number] = "source" if named else None
     return found

@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path, PurePosixPath
 
+from pipeline.engraving import complaints
 from pipeline.sandbox import confined, lilypond
 
 NO_MIDI = "no sound: the score has no \\midi block"
@@ -86,18 +87,20 @@ def write(files: list[dict], folder: Path) -> None:
         path.write_text(file["text"])
 
 
-def compile_score(files: list[dict], folder: Path, settings: Path = SETTINGS) -> str | None:
+def compile_score(
+    files: list[dict], folder: Path, settings: Path = SETTINGS
+) -> tuple[str | None, list[str]]:
     """Compile a foreign score ({name, text} of its files, the first the main one) in `folder`.
 
-    Leaves there the pages (`<stem>.svg`, or `<stem>-1.svg` and so on), `*.midi` and
-    `<stem>.log`; gives the reason where that failed. What LilyPond complains of while it still
-    writes pages is no failure. One that is killed, and not by its own limits, is tried once more.
-    Raises OSError where it fails and the disk is full.
+    Leaves there the pages (`<stem>.svg`, or `<stem>-1.svg` and so on; a second book's are
+    `<stem>-b1...`), `*.midi` and `<stem>.log`; gives the reason if that failed, and what LilyPond
+    complained of, which is no failure as long as it writes pages. A score that is killed, and not
+    by its own limits, is tried once more. Raises OSError if it fails and the disk is full.
     """
     try:
         write(files, folder)
     except ValueError as error:
-        return str(error)
+        return str(error), []
     main = files[0]["name"]
     outcome = lilypond.run([main], folder, SECONDS_A_SCORE, settings)
     if outcome.ended == confined.KILLED:
@@ -105,12 +108,13 @@ def compile_score(files: list[dict], folder: Path, settings: Path = SETTINGS) ->
     pages = sorted(path for path in folder.glob("*.svg") if path.is_file())
     if outcome.ended or not pages:
         _check_room(folder)
-        return _reason(outcome, "no printed score")
+        return _reason(outcome, "no printed score"), []
+    said = complaints.complaints(outcome.said)
     if not all(map(_whole, pages)):  # a score can cut its own pages, and must not stop others by it
         _check_room(folder)
-        return "LilyPond: a page is cut short"
+        return "LilyPond: a page is cut short", said
     if not (folder / PurePosixPath(main).with_suffix(".log").name).is_file():
         if any(folder.glob("*.midi")):
-            return "no sound: the score plays no note"
-        return NO_MIDI
-    return None
+            return "no sound: the score plays no note", said
+        return NO_MIDI, said
+    return None, said

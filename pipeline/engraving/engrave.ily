@@ -1,5 +1,5 @@
 %% One compile, two modalities. Read before every score (-dinclude-settings): noteheads and staves
-%% carry their identity into the SVG, and notes are logged as they are played. Both name the place
+%% carry their identity into the SVG, and notes are logged as they are played. Both name the location
 %% in the source that they come from; the link between print and sound is a join on it.
 
 \include "compat.ily"
@@ -17,7 +17,7 @@
     (number->string (+ 60 (* 2 (ly:pitch-tones pitch))))
     "")))
 
-%% Systems, staves and heads are told apart by a number that each grob gets when first asked.
+%% Systems, staves and noteheads are told apart by a number that each grob gets when first asked.
 #(define partimento-seen (make-hash-table))
 #(define partimento-count 0)
 #(define (partimento-number grob)
@@ -58,8 +58,8 @@
    `(,@(partimento-place "clef" grob (ly:grob-object grob 'staff-symbol #f))
      (data-glyph . ,(if (string? glyph) glyph "")))))
 
-%% What alters a head: its own accidental, the tie that leads to it, the key, and the bar lines
-%% that end what an accidental altered. LilyPond hangs an accidental from its head.
+%% What alters a notehead: its own accidental, the tie that leads to it, the key, and the bar lines
+%% that end what an accidental altered. An accidental's parent is its notehead.
 #(define (partimento-accidental grob)
   (let ((glyph (ly:grob-property grob 'glyph-name "")))
    `((data-kind . "accidental")
@@ -83,7 +83,7 @@
                (format #f "~a:~a" step (* 2 (cdr entry)))))
          altered))))))
 
-%% One that takes the last key back.
+%% A cancellation: no step is altered from here on.
 #(define (partimento-cancellation grob)
   `(,@(partimento-place "key" grob (ly:grob-object grob 'staff-symbol #f))
     (data-altered . "")))
@@ -112,20 +112,47 @@
   (any (lambda (mark) (ly:in-event-class? mark 'tie-event))
    (ly:event-property event 'articulations '())))
 
+%% Semitones by which the notes of a context sound above their written pitch.
+#(define (partimento-transposition context)
+  (let ((pitch (ly:context-property context 'instrumentTransposition #f)))
+   (if (ly:pitch? pitch) (* 2 (ly:pitch-tones pitch)) 0)))
+
+#(define (partimento-percussion? context)
+  (let ((instrument (ly:context-property context 'midiInstrument #f)))
+   (and (string? instrument) (percussion? (string->symbol instrument)))))
+
+%% Logs the notes of a context as `kind`. Instruments are known once all of a moment is heard.
 #(define partimento-voices 0)
-#(define (partimento-note-performer context)
-  (set! partimento-voices (1+ partimento-voices))
-  (let ((voice partimento-voices))
-   (make-performer
-    (listeners
-     ((note-event performer event)
-      (partimento-log context "note" voice
-       (ly:moment-main (ly:event-property event 'length))
-       (partimento-pitch event)
-       (partimento-where event)
-       (if (partimento-tied? event) "tied" "")
-       (if (eq? #t (ly:context-property context 'tieWaitForNote #f)) "wait" "")))
-     ((tie-event performer event) (partimento-log context "tie" voice))))))
+#(define (partimento-performer kind)
+  (lambda (context)
+   (set! partimento-voices (1+ partimento-voices))
+   (let ((voice partimento-voices)
+         (heard #f))
+    (make-performer
+     (listeners
+      ((note-event performer event)
+       (set! heard #t)
+       (partimento-log context kind voice
+        (ly:moment-main (ly:event-property event 'length))
+        (partimento-pitch event)
+        (partimento-where event)
+        (if (partimento-tied? event) "tied" "")
+        (if (eq? #t (ly:context-property context 'tieWaitForNote #f)) "wait" "")))
+      ((tie-event performer event) (partimento-log context "tie" voice))
+      ((percent-event performer event) (partimento-log context "percent"))
+      ((double-percent-event performer event) (partimento-log context "percent"))
+      ((repeat-slash-event performer event) (partimento-log context "percent")))
+     ((process-music performer)
+      (if heard
+       (let ((semitones (partimento-transposition context)))
+        (if (not (= 0 semitones))
+         (partimento-log context "transposition" voice semitones))
+        (if (partimento-percussion? context)
+         (partimento-log context "percussion" voice))))
+      (set! heard #f))))))
+#(define partimento-note-performer (partimento-performer "note"))
+#(define partimento-chord-performer (partimento-performer "chord"))
+#(define partimento-drum-performer (partimento-performer "drum"))
 
 %% Each score of a file is played after the last. Its tempo may be set by \tempo or in \midi.
 #(define (partimento-score-performer context)
@@ -153,10 +180,43 @@
     \override BarLine.output-attributes = #partimento-bar
   }
 }
+%% Contexts are defined from Voice before this file is read, so each of them is named.
 \midi {
   \context { \Voice \consists #partimento-note-performer }
+  \context { \CueVoice \consists #partimento-note-performer }
+  \context { \TabVoice \consists #partimento-note-performer }
+  \context { \GregorianTranscriptionVoice \consists #partimento-note-performer }
+  \context { \KievanVoice \consists #partimento-note-performer }
+  \context { \MensuralVoice \consists #partimento-note-performer }
+  \context { \PetrucciVoice \consists #partimento-note-performer }
+  \context { \VaticanaVoice \consists #partimento-note-performer }
+  \context { \ChordNames \consists #partimento-chord-performer }
+  \context { \DrumVoice \consists #partimento-drum-performer }
   \context { \Score \consists #partimento-score-performer }
 }
+
+%% Each book has its own pages and each score its own MIDI file, numbered in the order in which they
+%% are played. By LilyPond's own names a second book overwrites pages and MIDI files of the first.
+#(define partimento-books 0)
+#(define (toplevel-book-handler book)
+  (let ((name (ly:parser-output-name)))
+   (ly:book-process book $defaultpaper $defaultlayout
+    (if (= 0 partimento-books) name (format #f "~a-b~a" name partimento-books)))
+   (set! partimento-books (1+ partimento-books))))
+
+#(define partimento-midi-files 0)
+#(module-set! (resolve-module '(lily)) 'write-performances-midis
+  (lambda (performances . rest)
+   (for-each
+    (lambda (performance)
+     (let ((name (ly:parser-output-name)))
+      (ly:performance-write performance
+       (if (= 0 partimento-midi-files)
+        (format #f "~a.midi" name)
+        (format #f "~a-~a.midi" name partimento-midi-files))
+       name)
+      (set! partimento-midi-files (1+ partimento-midi-files))))
+    performances)))
 
 %% LilyPond 2.24 looks a glyph's outline up in a font file of a megabyte each time it draws it.
 %% Remembering it makes the SVG of a tune four times as fast, byte for byte the same.

@@ -1,8 +1,8 @@
-"""Join what sounds to what is printed: each note to its head, by the place in the source.
+"""Link each sounding note to the notehead that prints it, by their location in the source.
 
-Nothing is estimated. A note whose place has one head is that head's. Where music is printed more
-than once from one place, or where print and sound are two copies of the music, the passage
-decides: within a passage, score time and printed time differ by a constant.
+Nothing is estimated. If one notehead comes from a note's location, the note is linked to it. If
+music is printed more than once from one location, or if print and sound are two copies of the
+music, the passage decides: within a passage, score time and printed time differ by a constant.
 """
 
 from bisect import bisect_right
@@ -12,35 +12,45 @@ from fractions import Fraction
 from pipeline.engraving import svg
 from pipeline.engraving.note_log import Note
 
-NO_HEAD = "no printed note stands at its place"
-TWICE = "printed more than once, and nothing tells which"
+NO_NOTEHEAD = "played but not printed: no notehead has its location in the source"
+SEVERAL = "printed more than once, and nothing tells which"
 
 
-def _moment(head: svg.Head) -> tuple[Fraction, Fraction]:
-    return (head.moment, head.grace)
+def _moment(notehead: svg.Notehead) -> tuple[Fraction, Fraction]:
+    return (notehead.moment, notehead.grace)
 
 
 def _shifted(note: Note, shift: Fraction) -> tuple[Fraction, Fraction]:
     return (note.moment[0] - shift, note.moment[1])
 
 
-def link(notes: list[Note], heads: list[svg.Head]) -> tuple[list[int | None], list[str | None]]:
-    """For each note, in order of onset, the index of its head, or the reason why it has none."""
-    at_place: dict[tuple, list[int]] = defaultdict(list)
+def link(
+    notes: list[Note], noteheads: list[svg.Notehead]
+) -> tuple[list[int | None], list[str | None]]:
+    """Find the notehead of each note.
+
+    Args:
+        notes: In order of onset.
+        noteheads: All that the piece prints.
+
+    Returns:
+        For each note the index of its notehead or None, and the reason why it has none or None.
+    """
+    at_location: dict[tuple, list[int]] = defaultdict(list)
     at_time: dict[tuple, list[int]] = defaultdict(list)
-    for number, head in enumerate(heads):
-        at_place[(head.where, head.pitch)].append(number)
-        at_time[(_moment(head), head.pitch)].append(number)
+    for number, notehead in enumerate(noteheads):
+        at_location[(notehead.location, notehead.pitch)].append(number)
+        at_time[(_moment(notehead), notehead.pitch)].append(number)
 
     linked: list[int | None] = [None] * len(notes)
     sure: list[tuple[Fraction, Fraction]] = []  # onset, and score time less printed time
     for number, note in enumerate(notes):
-        found = at_place.get((note.where, note.pitch), ())
-        if len(found) == 1:
-            (linked[number],) = found
-            sure.append((note.onset, note.moment[0] - heads[found[0]].moment))
+        candidates = at_location.get((note.location, note.written), ())
+        if len(candidates) == 1:
+            (linked[number],) = candidates
+            sure.append((note.onset, note.moment[0] - noteheads[candidates[0]].moment))
 
-    copied: dict[tuple, int] = {}  # heads of places that sound but are not printed
+    copied: dict[tuple, int] = {}  # noteheads of locations that sound but are not printed
     onsets = [onset for onset, _ in sure]
     taken = set(linked)
     reasons: list[str | None] = [None] * len(notes)
@@ -49,16 +59,16 @@ def link(notes: list[Note], heads: list[svg.Head]) -> tuple[list[int | None], li
             continue
         before = bisect_right(onsets, note.onset)
         near = [shift for _, shift in sure[max(before - 1, 0) : before + 1]] or [Fraction(0)]
-        own = at_place.get((note.where, note.pitch), ())
+        candidates = at_location.get((note.location, note.written), ())
         for shift in dict.fromkeys(near):
             when = _shifted(note, shift)
-            found = [head for head in own if _moment(heads[head]) == when]
-            found = found or [h for h in at_time.get((when, note.pitch), ()) if h not in taken]
-            if found:
-                linked[number] = copied[(note.where, note.pitch)] = found[0]
+            match = [index for index in candidates if _moment(noteheads[index]) == when]
+            match = match or [i for i in at_time.get((when, note.written), ()) if i not in taken]
+            if match:
+                linked[number] = copied[(note.location, note.written)] = match[0]
                 break
         else:
-            linked[number] = None if own else copied.get((note.where, note.pitch))
+            linked[number] = None if candidates else copied.get((note.location, note.written))
             if linked[number] is None:
-                reasons[number] = TWICE if own else NO_HEAD
+                reasons[number] = SEVERAL if candidates else NO_NOTEHEAD
     return linked, reasons

@@ -1,67 +1,71 @@
-"""A tune engraved: one image a staff, its heads, and the notes that sound (A 2.1, 3.1).
+"""Turn an engraved tune into tables: one image a staff, its noteheads, and the notes that sound
+(A 2.1, 3.1).
 
 What sounds is checked against the melody that was selected and against LilyPond's own MIDI file,
-and each head against the note it stands for.
+and each notehead against the note that it stands for.
 """
 
 from collections import Counter
-from fractions import Fraction
 from pathlib import Path
 
-import mido
-
 from pipeline import constants
-from pipeline.engraving import note_log, svg
+from pipeline.engraving import midi_output, note_log, svg
 
-OUTSIDE = "its head stands outside the staff image"
-
-
-def _midi_onsets(path: Path) -> list[tuple[Fraction, int]]:
-    """(onset in quarters, pitch) of every note that LilyPond's own MIDI file begins."""
-    file = mido.MidiFile(path)
-    onsets = []
-    for track in file.tracks:
-        now = 0
-        for message in track:
-            now += message.time
-            if message.type == "note_on" and message.velocity > 0:
-                onsets.append((Fraction(now, file.ticks_per_beat), message.note))
-    return sorted(onsets)
+OUTSIDE = "its notehead stands outside the staff image"
 
 
-def _check(notes: list[note_log.Note], melody: list[dict], page: svg.Page, midi: Path) -> None:
-    """Raise ValueError where what is printed, what sounds and what was asked for differ."""
-    played = [(float(note.onset), float(note.duration), note.pitch) for note in notes]
-    asked = [(note["onset"], note["duration"], note["pitch"]) for note in melody]
-    for number, (ours, theirs) in enumerate(zip(played, asked, strict=False)):
-        if ours != theirs:
-            raise ValueError(f"note {number} sounds as {ours} but was selected as {theirs}")
-    if len(played) != len(asked):
-        raise ValueError(f"{len(played)} notes sound, {len(asked)} were selected")
-    if sorted((note.onset, note.pitch) for note in notes) != _midi_onsets(midi):
-        raise ValueError("the notes that were logged are not those of LilyPond's MIDI file")
-    heads = {head.where: head.pitch for head in page.heads}
-    if len(heads) != len(page.heads):
-        twice = Counter(head.where for head in page.heads).most_common(1)[0][0]
-        raise ValueError(f"two heads come from one place in the source ({twice})")
-    for note in notes:
-        for where in (note.where, *note.held):
-            if heads.get(where) != note.pitch:
-                raise ValueError(f"no head of pitch {note.pitch} for the note at {where}")
-    if silent := heads.keys() - {w for note in notes for w in (note.where, *note.held)}:
+def _check(sound: note_log.SoundLog, melody: list[dict], page: svg.Page, midi: Path) -> None:
+    """Check that what is printed, what sounds and the selected melody are the same notes.
+
+    Raises ValueError that names the first difference.
+    """
+    played = [(float(note.onset), float(note.duration), note.pitch) for note in sound.notes]
+    selected = [(note["onset"], note["duration"], note["pitch"]) for note in melody]
+    for number, (actual, expected) in enumerate(zip(played, selected, strict=False)):
+        if actual != expected:
+            raise ValueError(f"note {number} sounds as {actual} but was selected as {expected}")
+    if len(played) != len(selected):
+        raise ValueError(f"{len(played)} notes sound, {len(selected)} were selected")
+    compared = midi_output.compare(sound, [midi_output.read(midi.read_bytes())])
+    if compared.differing:
+        raise ValueError(
+            f"other notes than in LilyPond's MIDI file: {compared.differing} of {len(played)} "
+            f"differ, the first {compared.first}"
+        )
+    pitches = {notehead.location: notehead.pitch for notehead in page.heads}
+    if len(pitches) != len(page.heads):
+        twice = Counter(notehead.location for notehead in page.heads).most_common(1)[0][0]
+        raise ValueError(f"two noteheads come from one location in the source ({twice})")
+    sounding = set()
+    for note in sound.notes:
+        for location in (note.location, *note.held):
+            sounding.add(location)
+            if pitches.get(location) != note.pitch:
+                raise ValueError(f"no notehead of pitch {note.pitch} for the note at {location}")
+    if silent := pitches.keys() - sounding:
         raise ValueError(f"{len(silent)} printed notes never sound")
 
 
 def rows(piece_id: str, folder: Path, name: str, melody: list[dict]) -> dict[str, list[dict]]:
-    """Rows of IMAGES, SYSTEMS, NOTEHEADS and NOTES of a tune that was compiled in `folder`.
+    """Read a compiled tune.
 
-    Raises ValueError with the reason where print, sound and melody are not one.
+    Args:
+        piece_id: The piece.
+        folder: Where it was compiled.
+        name: Name of its files, without the ending.
+        melody: The notes that must sound: onset, duration (quarter notes), pitch.
+
+    Returns:
+        Rows of IMAGES, SYSTEMS, NOTEHEADS and NOTES by table, and numbers and warnings of ENGRAVED.
+
+    Raises:
+        ValueError: Print, sound and melody differ; the message says in what.
     """
     text = (folder / f"{name}.svg").read_text()
     page = svg.read(text)
     sound = note_log.read_log((folder / f"{name}.log").read_text())
     notes = sound.notes
-    _check(notes, melody, page, folder / f"{name}.midi")
+    _check(sound, melody, page, folder / f"{name}.midi")
 
     scale = page.mm * constants.STAFF_PX_PER_MM  # pixels a staff space
     staff_of = {staff.system: number for number, staff in enumerate(page.staves)}
@@ -99,36 +103,37 @@ def rows(piece_id: str, folder: Path, name: str, melody: list[dict]) -> dict[str
             }
         )
 
-    held = {where for note in notes for where in note.held}
-    heads = sorted(page.heads, key=lambda head: (head.moment, head.pitch))
-    head_rows = []
-    for number, head in enumerate(heads):
-        x, y = corner[head.system]
-        head_rows.append(
+    held = {location for note in notes for location in note.held}
+    noteheads = sorted(page.heads, key=lambda notehead: (notehead.moment, notehead.pitch))
+    notehead_rows = []
+    for number, notehead in enumerate(noteheads):
+        x, y = corner[notehead.system]
+        notehead_rows.append(
             {
                 "piece_id": piece_id,
                 "notehead_id": number,
-                "image": staff_of[head.system],
-                "system": staff_of[head.system],
+                "image": staff_of[notehead.system],
+                "system": staff_of[notehead.system],
                 "staff": 0,
-                "x": (head.x - x) * scale,
-                "y": (head.y - y) * scale,
-                "width": head.width * scale,
-                "height": head.height * scale,
-                "pitch": head.pitch,
-                "moment": float(head.moment),
+                "x": (notehead.x - x) * scale,
+                "y": (notehead.y - y) * scale,
+                "width": notehead.width * scale,
+                "height": notehead.height * scale,
+                "pitch": notehead.pitch,
+                "moment": float(notehead.moment),
                 "grace": False,
-                "tied": head.where in held,
+                "tied": notehead.location in held,
             }
         )
-    number_of = {head.where: number for number, head in enumerate(heads)}
+    number_of = {notehead.location: number for number, notehead in enumerate(noteheads)}
     onsets = note_log.seconds([note.onset for note in notes], sound.tempi)
     ends = note_log.seconds([note.onset + note.duration for note in notes], sound.tempi)
     note_rows = []
     for number, note in enumerate(notes):
-        head = head_rows[number_of[note.where]]
+        notehead = notehead_rows[number_of[note.location]]
         inside = (
-            0 <= head["y"] < constants.STAFF_HEIGHT_PX and 0 <= head["x"] < constants.STAFF_WIDTH_PX
+            0 <= notehead["y"] < constants.STAFF_HEIGHT_PX
+            and 0 <= notehead["x"] < constants.STAFF_WIDTH_PX
         )
         note_rows.append(
             {
@@ -139,21 +144,25 @@ def rows(piece_id: str, folder: Path, name: str, melody: list[dict]) -> dict[str
                 "duration": float(note.duration),
                 "duration_s": float(ends[number] - onsets[number]),
                 "pitch": note.pitch,
-                "notehead_id": head["notehead_id"] if inside else None,
+                "notehead_id": notehead["notehead_id"] if inside else None,
                 "reason": None if inside else OUTSIDE,
             }
         )
     return {
         "images": images,
         "systems": systems,
-        "noteheads": head_rows,
+        "noteheads": notehead_rows,
         "notes": note_rows,
         "linked": sum(note["notehead_id"] is not None for note in note_rows),
         "onsets": len(notes),
         "linked_onsets": sum(note["notehead_id"] is not None for note in note_rows),
         "midi_notes": len(notes),
         "midi_frames": None,
+        "off_midi": 0,
         "off_height": 0,
         "off_ink": 0,
         "off_accidental": 0,
+        "chord_notes": 0,
+        "drum_strokes": 0,
+        "warnings": [],
     }

@@ -22,10 +22,10 @@ _TRANSFORM = re.compile(r"(translate|scale)\(\s*([-\d.]+)[ ,]+([-\d.]+)\s*\)")
 
 
 @dataclass(frozen=True)
-class Head:
+class Notehead:
     """A notehead; lengths in staff spaces, its box's centre at (x, y)."""
 
-    where: str  # file:line:column of the note in the source
+    location: str  # file:line:column of the note in the source
     pitch: int
     steps: int  # of the scale above middle C, as the note is spelled
     system: int
@@ -83,7 +83,7 @@ class Bar:
 class Page:
     """What an SVG shows, sizes in staff spaces. `mm` is the length of one."""
 
-    heads: list[Head]
+    heads: list[Notehead]
     staves: list[Staff]
     clefs: list[Clef]
     keys: list[Key]
@@ -109,10 +109,10 @@ def _offset(element: ET.Element | None) -> tuple[float, float]:
     return x, y
 
 
-def _head(group: ET.Element) -> Head:
+def _head(group: ET.Element) -> Notehead:
     x, y = _offset(group[0])
     x0, x1, y0, y1 = (float(value) for value in group.get("data-box").split())
-    return Head(
+    return Notehead(
         group.get("data-where"),
         int(group.get("data-pitch")),
         int(group.get("data-steps")),
@@ -159,7 +159,7 @@ def _key(group: ET.Element) -> Key:
 def read(text: str) -> Page:
     """Find heads, staves and what tells the pitch of heads, in an SVG made with engrave.ily.
 
-    A head without a pitch (of a drum, say) is none of ours.
+    Noteheads without pitch (drums) are skipped.
     """
     try:
         root = ET.fromstring(text)
