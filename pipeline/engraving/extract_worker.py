@@ -7,6 +7,7 @@ JSON, the counts or the reason why there are none, then the rows of each table a
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +25,9 @@ def rows(request: dict, folder: Path) -> dict:
     return pages.rows(request["piece_id"], folder, request["score"])
 
 
-def answer(request: dict, folder: Path) -> tuple[dict, list[pa.RecordBatch]]:
+def answer(
+    request: dict, folder: Path, rows: Callable[[dict, Path], dict]
+) -> tuple[dict, list[pa.RecordBatch]]:
     """What an answer says: {"counts"} with the rows by table, or {"reason"} without any.
 
     MemoryError is passed on; all else that is raised says that what the score wrote cannot be read,
@@ -56,12 +59,8 @@ def _stream(batch: pa.RecordBatch) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def main() -> None:
-    """Answer questions until there are no more."""
-    # pretty_midi imports it where it can, which starts programs; nothing is played here.
-    sys.modules["fluidsynth"] = None
-    from pipeline.engraving import pages, staves  # noqa: F401 - before the first question
-
+def serve(rows: Callable[[dict, Path], dict]) -> None:
+    """Answer questions with what `rows` makes of a request, until there are no more."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     out.write(worker.frame(worker.READY))
@@ -70,7 +69,7 @@ def main() -> None:
         path = Path(json.loads(line))
         request = json.loads(path.read_text())
         try:
-            said, packed = answer(request, path.parent / request["folder"])
+            said, packed = answer(request, path.parent / request["folder"], rows)
             frames = [json.dumps(said).encode(), *map(_stream, packed)]
         except MemoryError:
             os._exit(worker.OUT_OF_MEMORY)
@@ -80,4 +79,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # pretty_midi imports it where it can, which starts programs; nothing is played here.
+    sys.modules["fluidsynth"] = None
+    from pipeline.engraving import pages, staves  # noqa: F401 - before the first question
+
+    serve(rows)

@@ -233,15 +233,17 @@ def read(text: str, times: Times) -> Score:
     score = reader.score
     score.chord_symbols = sum(1 for _ in root.iter(f"{SPACE}harm"))
     score.begins.append(max([times.last, *score.begins]))
-    score.order = _expansion(root, reader.names)
+    score.order = expansion(text)
     return score
 
 
-def _expansion(root: ET.Element, names: list[str]) -> list[int] | None:
-    """The order of bars that the score's first expansion asks for."""
+def expansion(text: str) -> list[int] | None:
+    """The order of bars that the first expansion of an MEI score asks for, if it has any."""
+    root = ET.fromstring(text)
     said = next(root.iter(f"{SPACE}expansion"), None)
     if said is None:
         return None
+    names = [measure.get(ID, "") for measure in root.iter(f"{SPACE}measure")]
     number = {name: place for place, name in enumerate(names)}
     within = {
         element.get(ID): [

@@ -3,7 +3,7 @@ and the seconds that its tempo gives."""
 
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from pipeline.engraving.written import Note, Score
@@ -25,6 +25,7 @@ class Played:
     end_s: float
     grace: bool
     program: int | None
+    held: list[Fraction] = field(default_factory=list)  # where tied notes prolong it
 
 
 class Clock:
@@ -78,6 +79,7 @@ def play(score: Score, order: list[int]) -> list[Played]:
                 held = ending.get((pitch, onset))
             if held is not None and held.end == onset and held.pitch == pitch:
                 held.end, held.end_s = last + shift, clock.seconds(last) + shift_s
+                held.held.append(onset)
             else:
                 onset_s = clock.seconds(first) + shift_s
                 held = Played(

@@ -5,7 +5,6 @@ are the onset and pitch of every note, where bars begin, and the tempo.
 """
 
 import sys
-import tempfile
 import warnings
 from bisect import bisect_right
 from collections import defaultdict
@@ -40,93 +39,94 @@ class Comparison:
     tempi_different: int  # bars in which the tempo is another
 
 
-def read(text: str, kind: str) -> Reading:
+def read(path: Path) -> Reading:
     """Read a score with partitura, or with music21 if that cannot read it.
 
     Raises:
         ValueError: neither can read it.
     """
-    with tempfile.TemporaryDirectory(prefix="second-") as folder:
-        path = Path(folder, f"score{kind}")
-        path.write_text(text)
-        failed = ""
-        if kind != ".abc":
-            try:
-                return _by_partitura(path, text, kind)
-            except Exception as error:  # it raises whatever an odd score makes it
-                failed = f"partitura: {type(error).__name__}: {error}; "
+    failed = ""
+    if path.suffix != ".abc":
         try:
-            return _by_music21(path)
-        except Exception as error:
-            said = " ".join(f"{failed}music21: {type(error).__name__}: {error}".split())
-            raise ValueError(f"no second reader can read it ({said[:160]})") from None
+            return _by_partitura(path)
+        except MemoryError:
+            raise
+        except Exception as error:  # it raises whatever an odd score makes it
+            failed = f"partitura: {type(error).__name__}: {error}; "
+    try:
+        return _by_music21(path)
+    except MemoryError:
+        raise
+    except Exception as error:
+        said = " ".join(f"{failed}music21: {type(error).__name__}: {error}".split())
+        raise ValueError(f"no second reader can read it ({said[:160]})") from None
 
 
 # --- partitura
-def _partitura():
+def partitura():
     """partitura, kept from fetching a sound font as it is imported."""
     sys.modules.setdefault("fluidsynth", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import partitura
+        import partitura as package
 
-    return partitura
+    return package
 
 
-def _by_partitura(path: Path, text: str, kind: str) -> Reading:
-    partitura = _partitura()
+def _by_partitura(path: Path) -> Reading:
+    library = partitura()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if kind == ".musicxml":
-            score = partitura.load_musicxml(str(path))
-            root = ET.fromstring(text)
+        if path.suffix == ".musicxml":
+            score = library.load_musicxml(str(path))
+            root = ET.parse(path).getroot()
             hidden, transposed = _hidden(root), _transposed(root)
         else:
-            loaders = {".mei": partitura.load_mei, ".krn": partitura.load_kern}
-            score = loaders[kind](str(path))
+            loaders = {".mei": library.load_mei, ".krn": library.load_kern}
+            score = loaders[path.suffix](str(path))
             hidden, transposed = set(), [[] for _ in score.parts]
         parts = list(score.parts)
         if not parts:
             raise ValueError("no parts")
         reading = Reading()
         for part, shifts in zip(parts, transposed, strict=True):
-            _add_part(partitura, part, hidden, shifts, reading)
-        longest = max(parts, key=lambda part: len(list(part.iter_all(partitura.score.Measure))))
-        _add_bars(partitura, longest, reading)
+            _add_part(library, part, hidden, shifts, reading)
+        longest = max(parts, key=lambda part: len(list(part.iter_all(library.score.Measure))))
+        _add_bars(library, longest, reading)
     return reading
 
 
 def _add_part(
-    partitura, part, hidden: set[str], shifts: list[tuple[int, int]], reading: Reading
+    library, part, hidden: set[str], shifts: list[tuple[int, int]], reading: Reading
 ) -> None:
-    measures = list(part.iter_all(partitura.score.Measure))
+    measures = list(part.iter_all(library.score.Measure))
     begin = float(part.quarter_map(measures[0].start.t)) if measures else 0.0
     starts = [measure.start.t for measure in measures]
-    for note in part.iter_all(partitura.score.GenericNote, include_subclasses=True):
-        silent = (partitura.score.Rest, partitura.score.UnpitchedNote)
+    for note in part.iter_all(library.score.GenericNote, include_subclasses=True):
+        silent = (library.score.Rest, library.score.UnpitchedNote)
         if isinstance(note, silent) or not hasattr(note, "midi_pitch"):
             continue
         if note.id in hidden or (note.tie_prev is not None and note.tie_prev.id not in hidden):
             continue
         bar = bisect_right(starts, note.start.t) - 1
         shift = next((semitones for first, semitones in reversed(shifts) if first <= bar), 0)
-        grace = isinstance(note, partitura.score.GraceNote)
+        grace = isinstance(note, library.score.GraceNote)
         onset = float(part.quarter_map(note.start.t)) - begin
         reading.notes.append((onset, int(note.midi_pitch) + shift, grace))
-    for tempo in part.iter_all(partitura.score.Tempo):
+    for tempo in part.iter_all(library.score.Tempo):
         bpm = 60e6 / tempo.microseconds_per_quarter
         reading.tempi.append((float(part.quarter_map(tempo.start.t)) - begin, bpm))
     reading.tempi.sort(key=lambda tempo: tempo[0])
 
 
-def _add_bars(partitura, part, reading: Reading) -> None:
-    measures = list(part.iter_all(partitura.score.Measure))
+def _add_bars(library, part, reading: Reading) -> None:
+    measures = list(part.iter_all(library.score.Measure))
     times = [float(part.quarter_map(measure.start.t)) for measure in measures]
     times.append(float(part.quarter_map(measures[-1].end.t)))
     reading.bars = [time - times[0] for time in times]
     starts = [measure.start.t for measure in measures]
     try:
-        paths = partitura.score.get_paths(part, all_repeats=True, ignore_leap_info=True)
+        paths = library.score.get_paths(part, all_repeats=True, ignore_leap_info=True)
         segments = [paths[0].segments[name] for name in paths[0].path]
         reading.order = [
             bar
@@ -165,7 +165,7 @@ def _transposed(root: ET.Element) -> list[list[tuple[int, int]]]:
 def _by_music21(path: Path) -> Reading:
     from music21 import converter, stream, tempo
 
-    score = converter.parse(path, forceSource=True)
+    score = converter.parse(path, forceSource=True, storePickle=False)
     if not isinstance(score, stream.Score):
         score = next(score.recurse().getElementsByClass(stream.Score))
     score = score.toSoundingPitch()
@@ -213,33 +213,34 @@ def played(reading: Reading, order: list[int]) -> list[tuple[float, int, bool, i
 
 def _unmatched(
     ours: list[tuple[float, int]], theirs: list[tuple[float, int]], early: float
-) -> tuple[list[float], list[float]]:
-    """Onsets that only one of two lists has, at each pitch; ours may be `early` before theirs."""
+) -> tuple[list[tuple[float, int]], list[tuple[float, int]]]:
+    """What only one of two lists of (onset, pitch) has; ours may be `early` before theirs."""
     by_pitch: dict[int, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for which, notes in enumerate((ours, theirs)):
         for onset, pitch in notes:
             by_pitch[pitch][which].append(onset)
-    left: tuple[list[float], list[float]] = ([], [])
-    for own, other in by_pitch.values():
+    left: tuple[list[tuple[float, int]], list[tuple[float, int]]] = ([], [])
+    for pitch, (own, other) in by_pitch.items():
         own.sort()
         other.sort()
         i = j = 0
         while i < len(own) and j < len(other):
             if other[j] - own[i] > early:
-                left[0].append(own[i])
+                left[0].append((own[i], pitch))
                 i += 1
             elif own[i] - other[j] > SAME_ONSET:
-                left[1].append(other[j])
+                left[1].append((other[j], pitch))
                 j += 1
             else:
                 i, j = i + 1, j + 1
-        left[0].extend(own[i:])
-        left[1].extend(other[j:])
+        left[0].extend((onset, pitch) for onset in own[i:])
+        left[1].extend((onset, pitch) for onset in other[j:])
     return left
 
 
 def compare(
     notes: list[tuple[float, int, bool]],
+    tied: list[tuple[float, int]],
     tempi: list[tuple[float, float]],
     reading: Reading,
     order: list[int],
@@ -248,6 +249,7 @@ def compare(
 
     Args:
         notes: (onset in quarters, pitch, whether a grace note) of every note, repeats played.
+        tied: (onset, pitch) at which a tie prolongs one of them; a reader may not follow it.
         tempi: (quarter of the printed score, quarters a minute), as the engraver has them.
         reading: the second reading; `order` is the order in which its bars are played.
     """
@@ -257,17 +259,17 @@ def compare(
         starts.append(now)
         now += reading.bars[bar + 1] - reading.bars[bar] if bar + 1 < len(reading.bars) else 0.0
     different = 0
-    first: float | None = None
+    at: list[float] = []
     for grace, early in ((False, SAME_ONSET), (True, GRACE_LEADS)):
         ours = [(onset, pitch) for onset, pitch, kind in notes if kind == grace]
         theirs = [(onset, pitch) for onset, pitch, kind, _ in expected if kind == grace]
-        left = _unmatched(ours, theirs, early)
-        different += max(len(left[0]), len(left[1]))
-        for onset in left[0] + left[1]:
-            first = onset if first is None else min(first, onset)
+        extra, missing = _unmatched(ours, theirs, early)
+        _, missing = _unmatched(tied, missing, SAME_ONSET)
+        different += max(len(extra), len(missing))
+        at += [onset for onset, _ in extra + missing]
     bar = None
-    if first is not None and starts:
-        bar = order[max(bisect_right(starts, first + SAME_ONSET) - 1, 0)] + 1
+    if at and starts:
+        bar = order[max(bisect_right(starts, min(at) + SAME_ONSET) - 1, 0)] + 1
     return Comparison(
         max(len(notes), len(expected)), different, bar, _tempi_different(tempi, reading)
     )

@@ -4,7 +4,6 @@ Verovio is a C++ library that may end the process on a broken score: call this i
 own.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree import ElementTree as ET
@@ -53,6 +52,7 @@ def _options(look: Look) -> dict:
 
 
 def _toolkit(text: str, kind: str, options: dict) -> verovio.toolkit:
+    verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
     toolkit.setOptions(options)
     toolkit.setInputFrom(FORMATS[kind])
@@ -98,6 +98,15 @@ def times(text: str) -> mei.Times:
     return mei.Times(begin, end, bars, tempi, now)
 
 
+def load(text: str, kind: str) -> str:
+    """A score as Verovio reads it, in MEI.
+
+    Raises:
+        ValueError: Verovio cannot read the score.
+    """
+    return _toolkit(text, kind, {"breaks": "none", "expandNever": True, "xmlIdSeed": SEED}).getMEI()
+
+
 def engrave(text: str, kind: str, look: Look) -> Engraving:
     """Engrave a score.
 
@@ -108,12 +117,6 @@ def engrave(text: str, kind: str, look: Look) -> Engraving:
     Raises:
         ValueError: Verovio cannot read the score.
     """
-    verovio.enableLog(verovio.LOG_OFF)
     toolkit = _toolkit(text, kind, _options(look))
     pages = [toolkit.renderToSVG(page) for page in range(1, toolkit.getPageCount() + 1)]
     return Engraving(pages, toolkit.getMEI())
-
-
-def fonts() -> Sequence[str]:
-    """The music fonts that Verovio brings."""
-    return ("Leipzig", "Bravura", "Leland", "Gootville", "Petaluma")

@@ -2,8 +2,19 @@
 linked by the ids of the score's notes."""
 
 from collections import Counter
+from pathlib import Path
 
-from pipeline.engraving import mei, playing, svg, unfolding, verovio_engraver, verovio_svg
+from pipeline.engraving import (
+    mei,
+    page_checks,
+    parts,
+    playing,
+    source_check,
+    svg,
+    unfolding,
+    verovio_engraver,
+    verovio_svg,
+)
 from pipeline.engraving.looks import Look
 from pipeline.engraving.written import UNPITCHED, Score
 from pipeline.reading import musicxml_notes
@@ -11,11 +22,14 @@ from pipeline.reading import musicxml_notes
 NO_HEAD = "no printed note has its id"
 
 
-def written(text: str, kind: str, made: verovio_engraver.Engraving) -> Score:
-    """The score as its source has it: MusicXML is read itself, other formats as Verovio did."""
+def written(text: str, kind: str, read: str) -> Score:
+    """The score as its source has it: MusicXML is read itself, other formats as Verovio read them.
+
+    `read` is what Verovio made of the score, in MEI.
+    """
     if kind == ".musicxml":
         return musicxml_notes.read(text)
-    score = mei.read(made.mei, verovio_engraver.times(made.mei))
+    score = mei.read(read, verovio_engraver.times(read))
     if not (kind == ".mei" and "<expansion" in text):
         score.order = None
     return score
@@ -29,46 +43,86 @@ def order_of(score: Score, repeats: str) -> list[int]:
 
 
 def rows(
-    piece_id: str, text: str, kind: str, repeats: str, look: Look
+    piece_id: str, path: Path, repeats: str, look: Look, wanted: str | list, fonts: list[str]
 ) -> dict[str, list[dict] | int]:
     """Rows of IMAGES, SYSTEMS, NOTEHEADS and NOTES of a score, and counts for ENGRAVED.
+
+    Args:
+        piece_id: of the piece.
+        path: of the score.
+        repeats: `unfold` or `once`.
+        look: what the pages look like.
+        wanted: `all`, `piano`, or names and numbers of parts.
+        fonts: files of the fonts that texts are drawn with.
 
     Raises:
         ValueError: the piece cannot serve; the message is the reason.
     """
-    made = verovio_engraver.engrave(text, kind, look)
-    score = written(text, kind, made)
-    played = playing.play(score, order_of(score, repeats))
+    text, kind = path.read_text(), path.suffix
+    whole = None if wanted == parts.ALL else verovio_engraver.load(text, kind)
+    made = (
+        verovio_engraver.engrave(text, kind, look)
+        if whole is None
+        else verovio_engraver.engrave(parts.reduce(whole, wanted), ".mei", look)
+    )
+    read = whole or made.mei
+    score = written(text, kind, read)
+    order = order_of(score, repeats)
+    played = playing.play(score, order)
     if not played:
         raise ValueError("no notes sound")
-    found: dict = {"images": [], "systems": []}
-    boxes: list[verovio_svg.Box] = []
-    row_of: dict[int, dict[int, int]] = {}  # of a staff in its system, by number in the score
-    numbers = mei.staff_numbers(made.mei)
-    for page, drawn in enumerate(made.pages):
-        systems, own = verovio_svg.read(
-            drawn, page, len(found["systems"]), numbers, look.music_font, look.page_width_px
-        )
-        pixels = verovio_svg.draw(drawn, look.page_width_px, look.music_font)
-        height, width = pixels.shape
-        image = {"piece_id": piece_id, "image": page, "width": width, "height": height}
-        found["images"].append(image | {"png": svg.png(pixels)})
-        for system in systems:
-            row_of[len(found["systems"])] = _add_system(found["systems"], piece_id, system)
-        boxes += own
+    compared = source_check.check(score, played, order, path, read, repeats)
+    printed = mei.pitches(made.mei)
+    if whole is not None:
+        score.notes = [note for note in score.notes if note.name in printed]
+        played = [note for note in played if note.note in printed]
+    found, boxes, row_of, pixels = _pages(piece_id, made, look, fonts)
     heads, number_of = _noteheads(piece_id, score, boxes, row_of)
     if not heads:
         raise ValueError("no notes are printed")
     found["noteheads"], found["notes"] = heads, _notes(piece_id, played, number_of)
-    linked = [note for note in found["notes"] if note["notehead_id"] is not None]
     left_out = Counter(note.left_out for note in score.notes)
-    return found | {
+    sounding = {note.name: note.pitch for note in score.notes if note.left_out is None}
+    linked = [note for note in found["notes"] if note["notehead_id"] is not None]
+    counts = {
         "linked": len(linked),
         "onsets": len({note["onset"] for note in found["notes"]}),
         "linked_onsets": len({note["onset"] for note in linked}),
-        "unpitched": left_out[UNPITCHED],
+        "off_source": compared.different,
+        "off_height": sum(printed.get(name) != pitch for name, pitch in sounding.items()),
+        "off_ink": sum(
+            page_checks.off_ink(image, [head for head in heads if head["image"] == page])
+            for page, image in enumerate(pixels)
+        ),
+        "drum_strokes": left_out[UNPITCHED],
         "chord_symbols": score.chord_symbols,
+        "engraving": f"Verovio, {look.music_font}",
     }
+    source_check.check_print(counts, found["notes"], len(heads))
+    return found | counts
+
+
+def _pages(piece_id: str, made: verovio_engraver.Engraving, look: Look, fonts: list[str]) -> tuple:
+    """Rows of IMAGES and SYSTEMS; the boxes of noteheads; the place of each staff in its system, by
+    number of the system and of the staff in the score; and the pixels of the pages."""
+    found: dict = {"images": [], "systems": []}
+    boxes: list[verovio_svg.Box] = []
+    row_of: dict[int, dict[int, int]] = {}
+    pages = []
+    numbers = mei.staff_numbers(made.mei)
+    for page, drawn in enumerate(made.pages):
+        systems, on_page = verovio_svg.read(
+            drawn, page, len(found["systems"]), numbers, look.music_font, look.page_width_px
+        )
+        boxes += on_page
+        pages.append(verovio_svg.draw(drawn, look.page_width_px, fonts))
+        height, width = pages[-1].shape
+        image = {"piece_id": piece_id, "image": page, "width": width, "height": height}
+        found["images"].append(image | {"png": svg.png(pages[-1])})
+        for system in systems:
+            number = len(found["systems"])
+            row_of[number] = _add_system(found["systems"], piece_id, system)
+    return found, boxes, row_of, pages
 
 
 def _add_system(rows: list[dict], piece_id: str, system: verovio_svg.System) -> dict[int, int]:

@@ -17,15 +17,13 @@ import resvg_py
 import verovio
 from PIL import Image
 
-from pipeline.engraving import text_fonts
-
 _NS = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _NUMBER = r"(-?[\d.]+)"
 _TRANSLATE = re.compile(rf"translate\({_NUMBER}[ ,]+{_NUMBER}\)")
 _SCALE = re.compile(rf"scale\({_NUMBER}(?:[ ,]+{_NUMBER})?\)")
 _LINE = re.compile(rf"M{_NUMBER} {_NUMBER} L{_NUMBER} {_NUMBER}")
-EM = 1000  # units of a font that make its size
+TEXT_FAMILY = "Liberation Serif"  # of the fonts that Verovio measures text with
 FALLBACKS = ("Leipzig", "Bravura")  # where Verovio takes glyphs from that a font lacks
 
 
@@ -183,8 +181,8 @@ def read(
     return systems, boxes
 
 
-def draw(text: str, width: int, font: str) -> np.ndarray:
-    """Draw a page with the music font `font`, `width` px wide: uint8 (height, width), white 255.
+def draw(text: str, width: int, fonts: list[str]) -> np.ndarray:
+    """Draw a page, `width` px wide, with these font files: uint8 (height, width), white 255.
 
     Raises:
         ValueError: the page refers to pictures, which a score of notes has no need of.
@@ -204,7 +202,7 @@ def draw(text: str, width: int, font: str) -> np.ndarray:
         svg_string=text[:start] + sized + text[end:],
         background="white",
         skip_system_fonts=True,
-        font_files=[*text_fonts.files(text_fonts.TEXT), *text_fonts.files(font)],
-        serif_family=text_fonts.SERIF,
+        font_files=fonts,
+        serif_family=TEXT_FAMILY,
     )
     return np.asarray(Image.open(io.BytesIO(png)).convert("L"))
