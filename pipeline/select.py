@@ -11,7 +11,16 @@ from typing import Literal
 from tqdm import tqdm
 
 from pipeline import tables
-from pipeline.reading import catalogue, lilypond_files, lilypond_header, melody, midi, sources
+from pipeline.engraving import looks as page_looks
+from pipeline.reading import (
+    catalogue,
+    lilypond_files,
+    lilypond_header,
+    melody,
+    midi,
+    score_metadata,
+    sources,
+)
 from pipeline.sandbox import lilypond
 
 
@@ -87,16 +96,21 @@ def melody_row(item: catalogue.Item, durations: set[Fraction], tempo: float) -> 
 def whole_scores(chosen: list[catalogue.Item]) -> Iterator[dict]:
     """What the table of pieces says of whole scores, but for their collection, split and chunk."""
     texts: dict[str, dict[str, str]] = {}
+    others: dict[str, dict[str, str]] = {}  # of other formats than LilyPond's
     reasons: dict[str, str] = {}
     for item in tqdm(chosen, desc="read", disable=None):
         try:
-            texts[item.piece_id] = item.read()
+            files = item.read()
+            (texts if next(iter(files)).endswith(".ly") else others)[item.piece_id] = files
         except ValueError as error:
             reasons[item.piece_id] = str(error)
     converted = dict(zip(texts, lilypond_files.convert(list(texts.values())), strict=True))
     for item in chosen:
-        if files := converted.get(item.piece_id):
-            known = lilypond_header.read(files.values())
+        if files := converted.get(item.piece_id) or others.get(item.piece_id):
+            if item.piece_id in others:
+                known = score_metadata.read(files)
+            else:
+                known = lilypond_header.read(files.values())
             yield {name: value for name, value in known.items() if value} | {
                 "score": [{"name": name, "text": text} for name, text in files.items()]
             }
@@ -118,13 +132,16 @@ def select(
     out: Path,
     durations: list[float] | None = None,
     tempo: float | None = None,
+    looks: list[dict] | None = None,
+    every_look: bool = False,
 ) -> None:
     """Write the table of pieces of one chunk of a collection.
 
     `downloads` holds what was fetched. `layout` is `staves` for melodies, `pages` for whole scores.
     `fraction` is the share of the source's pieces that is looked at, drawn by id and seed.
     `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
-    piece without one is left out. For melodies, `durations` are the lengths a printed note may have
+    piece without one is left out. A piece has one of the `looks`, or a row for each (`every_look`).
+    For melodies, `durations` are the lengths a printed note may have
     (quarters), and `tempo` (quarters a minute) serves works that name none. Where convert-ly and
     musicxml2ly cannot be confined, `unconfined` warns or raises OSError.
     """
@@ -137,6 +154,7 @@ def select(
     allowed = {Fraction(value).limit_denominator(96) for value in durations or []}
     if odd := sorted(allowed - melody.WRITTEN.keys()):
         raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
+    look_names = list(page_looks.from_settings(looks))
     licence = (catalogue.entry_of(source) or {"licence": "the user's own files"})["licence"]
     splits = {
         item: drawn_split(item.piece_id, seed, shares) if shares else item.split
@@ -156,8 +174,7 @@ def select(
     def rows() -> Iterator[dict]:
         contents = found()
         for item, split in splits.items():
-            yield {
-                "piece_id": item.piece_id,
+            row = {
                 "collection": collection,
                 "split": split,
                 "source": item.source,
@@ -165,5 +182,8 @@ def select(
                 "chunk": chunk,
                 **(next(contents) if split else {"reason": "in no split of its source"}),
             }
+            for look in page_looks.of_piece(item.piece_id, look_names, every_look, seed):
+                name = page_looks.variant_id(item.piece_id, look, every_look)
+                yield {"piece_id": name, "look": look} | row
 
     tables.write(rows(), tables.PIECES, out)

@@ -201,6 +201,8 @@ def select_flags(wildcards):
         shares=None if settings["split"] == "source" else settings["split"],
         durations=settings.get("durations"),
         tempo=settings.get("tempo"),
+        looks=settings.get("looks"),
+        every_look=settings.get("every_look"),
         seed=config["seed"],
         unconfined=config["unconfined"],
     )
@@ -212,6 +214,9 @@ def engrave_flags(wildcards):
     return flags(
         layout=settings["layout"],
         repeats=settings.get("repeats", "unfold"),
+        looks=settings.get("looks"),
+        parts=settings.get("parts"),
+        seed=config["seed"],
         unconfined=config["unconfined"],
     )
 

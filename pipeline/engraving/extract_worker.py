@@ -7,6 +7,7 @@ JSON, the counts or the reason why there are none, then the rows of each table a
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def rows(request: dict, folder: Path) -> dict:
     if request["layout"] == "staves":
         return staves.rows(request["piece_id"], folder, request["name"], request["melody"])
     return pages.rows(request["piece_id"], folder, request["score"])
+
+
+def number_passes(notes: list[dict]) -> None:
+    """Count for each note (row of NOTES, in order) how often its notehead has sounded by then."""
+    sounded: Counter[int] = Counter()
+    for note in notes:
+        notehead = note["notehead_id"]
+        sounded[notehead] += 1
+        note["pass"] = None if notehead is None else sounded[notehead]
 
 
 def answer(
@@ -43,6 +53,7 @@ def answer(
     except Exception as error:
         reason = f"what it wrote cannot be read ({type(error).__name__}: {error})"
         return {"reason": reason}, empty
+    number_passes(found["notes"])
     try:
         packed = [
             pa.RecordBatch.from_pylist(found[kind], schema) for kind, schema in SCHEMAS.items()

@@ -15,10 +15,10 @@ from pipeline.engraving import mei
 from pipeline.engraving.looks import Look
 
 TENTHS_PER_MM = 10  # Verovio's unit of page sizes is a tenth of a millimetre
-DEFINITION = 10  # parts of that unit that its SVG counts in
 A4_HEIGHT_MM = 297.0
 LILYPOND_STAFF_MM = 20 * constants.MM_PER_INCH / 72.27  # height of a staff of 20 points
 STAFF_UNITS = 8  # of Verovio's option `unit` make the height of a staff
+SPACING_LINEAR = 0.25  # Verovio's own
 SEED = 1  # of ids that a score lacks
 FORMATS = {".musicxml": "musicxml", ".mei": "mei", ".krn": "humdrum", ".abc": "abc"}
 
@@ -32,14 +32,13 @@ class Engraving:
 
 
 def _options(look: Look) -> dict:
-    width = round(constants.A4_WIDTH_MM * TENTHS_PER_MM * look.page_width_px / look.full_width_px)
+    width = constants.A4_WIDTH_MM * TENTHS_PER_MM * look.page_width_px / constants.PAGE_WIDTH_PX
     return {
         "font": look.music_font,
-        "pageWidth": width,
-        "pageHeight": round(A4_HEIGHT_MM * TENTHS_PER_MM),
+        "pageWidth": round(width),
+        "pageHeight": round(width * A4_HEIGHT_MM / constants.A4_WIDTH_MM),
         "unit": LILYPOND_STAFF_MM * TENTHS_PER_MM / STAFF_UNITS,
-        "spacingLinear": look.spacing_linear,
-        "spacingStaff": look.spacing_staff,
+        "spacingLinear": SPACING_LINEAR * look.spacing,
         "scale": 100,
         "breaks": "auto",
         "footer": "none",

@@ -187,10 +187,8 @@ def _noteheads(
 
 def _notes(piece_id: str, played: list[playing.Played], number_of: dict[str, int]) -> list[dict]:
     """Rows of NOTES."""
-    passes: Counter[str] = Counter()
     found = []
     for number, note in enumerate(played):
-        passes[note.note] += 1
         head = number_of.get(note.note)
         found.append(
             {
@@ -201,7 +199,6 @@ def _notes(piece_id: str, played: list[playing.Played], number_of: dict[str, int
                 "duration": float(note.end - note.onset),
                 "duration_s": note.end_s - note.onset_s,
                 "pitch": note.pitch,
-                "pass": passes[note.note],
                 "program": note.program,
                 "notehead_id": head,
                 "reason": None if head is not None else NO_HEAD,

@@ -1,24 +1,20 @@
-"""Sources of whole scores: LilyPond and MusicXML files in a folder, MSMD's pieces in the Mutopia
-archive, and piano works of music21's corpus. Each piece reads as LilyPond texts by name."""
+"""Sources of whole scores: LilyPond, MusicXML, MEI, Humdrum and ABC files in a folder, MSMD's pieces
+in the Mutopia archive, and piano works of music21's corpus. Each piece reads as texts by name."""
 
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.reading import catalogue, lilypond_files, msmd
+from pipeline.reading import catalogue, lilypond_files, msmd, score_text
 from pipeline.reading.catalogue import Item, piece_id, read_file, split_of, suffixed
 
-MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
 
-
-def _read_musicxml(path: Path) -> dict[str, str]:
-    from pipeline.reading import musicxml
-
-    return {"score.ly": musicxml.lilypond(read_file(path, musicxml.MAX_BYTES))}
+def _read_score(path: Path) -> dict[str, str]:
+    return score_text.read(read_file(path, score_text.MAX_BYTES), path.name)
 
 
 def of_folder(folder: Path) -> list[Item]:
-    """The scores of a folder: its MusicXML files, and the LilyPond files that no other includes.
+    """The scores of a folder: its LilyPond files that no other includes, and all in other formats.
 
     Raises ValueError where there are none.
     """
@@ -33,10 +29,10 @@ def of_folder(folder: Path) -> list[Item]:
         for name in names
         if name not in included
     }
-    for name in suffixed(folder, MUSICXML_SUFFIXES):
-        readers[name] = lambda name=name: _read_musicxml(folder / name)
+    for name in suffixed(folder, score_text.SUFFIXES):
+        readers[name] = lambda name=name: _read_score(folder / name)
     if not readers:
-        raise ValueError(f"{folder}: no scores (.ly, {', '.join(MUSICXML_SUFFIXES)}) in it")
+        raise ValueError(f"{folder}: no scores (.ly, {', '.join(score_text.SUFFIXES)}) in it")
     return [
         Item(piece_id(name), f"{folder}/{name}", split_of(name), reader)
         for name, reader in readers.items()
@@ -61,7 +57,6 @@ def of_corpus() -> list[Item]:
     """The piano works of music21's corpus."""
     from pipeline.reading import (  # slow to import, and only this source needs it
         music21_piano,
-        musicxml,
     )
 
     return [
@@ -69,7 +64,7 @@ def of_corpus() -> list[Item]:
             work.piece_id,
             f"music21:{work.path}",
             None,
-            lambda work=work: {"score.ly": musicxml.lilypond(music21_piano.musicxml(work))},
+            lambda work=work: music21_piano.read(work),
         )
         for work in music21_piano.works()
     ]
