@@ -1,4 +1,4 @@
-"""What the pages of a piece look like: music font, page width, spacing, and how they were scanned."""
+"""What the pages of a piece look like: music font, page width, spacing, and what scanned them."""
 
 import hashlib
 from dataclasses import dataclass

@@ -2,44 +2,54 @@
 
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 
-from pipeline.engraving import mei, page_checks, playing, second_reader
+from pipeline.engraving import mei, page_checks, playing, second_reader, unfolding
 from pipeline.engraving.written import Score
 
 MOST_BARS = 0.005  # of the bars may have another length or tempo; with more a piece is left out
+
+
+def order_of(score: Score, reading: second_reader.Reading, read: str, repeats: str) -> list[int]:
+    """In which order the bars are played; `once` plays each as it is printed.
+
+    Args:
+        score: as it was read first; `reading` is the second reading of its source.
+        read: the score as Verovio read it, in MEI, with the order that Verovio plays.
+        repeats: `unfold` or `once`.
+
+    Raises:
+        ValueError: no two readers play the repeats in one order.
+    """
+    if repeats == "once":
+        return list(range(len(score.bars)))
+    order = score.order or unfolding.play_order(score.bars)
+    others = [found for found in (reading.order, mei.expansion(read)) if found is not None]
+    if not others or order in others:
+        return order
+    if len(others) == 2 and others[0] == others[1]:
+        return others[0]
+    raise ValueError(
+        f"its repeats can be read in several ways: {len(order)} bars are played, or "
+        + " or ".join(str(len(other)) for other in others)
+    )
 
 
 def check(
     score: Score,
     played: list[playing.Played],
     order: list[int],
-    path: Path,
-    read: str,
-    repeats: str,
+    reading: second_reader.Reading,
 ) -> second_reader.Comparison:
-    """Compare the notes, bars and tempo of a score with those of a second reader of its file.
+    """Compare the notes, bars and tempo of a score with a second reading of its source.
 
     Args:
         score: as it was read first; `played` are its notes, with its bars in this `order`.
-        path: of the source.
-        read: the score as Verovio read it, in MEI.
-        repeats: `unfold` or `once`.
+        reading: the second reading.
 
     Raises:
-        ValueError: the two readings differ in more than `second_reader.MOST_DIFFERENT` of the notes
-            or `MOST_BARS` of the bars, or nobody else plays the repeats in this order.
+        ValueError: the readings differ in more than `second_reader.MOST_DIFFERENT` of the notes or
+            `MOST_BARS` of the bars.
     """
-    reading = second_reader.read(path)
-    if len(reading.bars) <= 1:  # a tune in one bar, or none
-        reading.bars = [float(begin) for begin in score.begins]
-    if repeats == "unfold":
-        orders = [o for o in (reading.order, mei.expansion(read)) if o is not None]
-        if orders and order not in orders:
-            raise ValueError(
-                f"its repeats can be read in several ways: {len(order)} bars are played, or "
-                + " or ".join(str(len(other)) for other in orders)
-            )
     found = second_reader.compare(
         [(float(note.onset), note.pitch, note.grace) for note in played],
         [(float(onset), note.pitch) for note in played for onset in note.held],

@@ -57,6 +57,15 @@ def _target(bars: list[Bar], sign: str, name: str | None, before: int | None) ->
     return (named or places[:1] or [None])[0]
 
 
+def _passes(bars: list[Bar], place: int) -> int:
+    """How often the section is played whose repeat ends with a bar."""
+    bar = bars[place]
+    if not bar.endings:
+        return bar.end_repeat
+    group = _group(bars, place)
+    return max(group) + (group == bar.endings and len(group) == 1)
+
+
 def play_order(bars: list[Bar]) -> list[int]:
     """Numbers of the bars in the order in which they are played.
 
@@ -87,6 +96,11 @@ def play_order(bars: list[Bar]) -> list[int]:
         order.append(place)
         if len(order) > MAX_PLAYED:
             raise ValueError(f"its repeats play more than {MAX_PLAYED:,} bars")
+        again = bar.end_repeat and not (jumped and not bar.repeats_after_jump)
+        if again and count < _passes(bars, place):
+            count += 1
+            place = start
+            continue
         if jumped and bar.fine:
             break
         if jumped and bar.to_coda:
@@ -94,17 +108,6 @@ def play_order(bars: list[Bar]) -> list[int]:
             if coda is not None and coda > place:
                 place = start = coda
                 count = 1
-                continue
-        if bar.end_repeat and not (jumped and not bar.repeats_after_jump):
-            group = _group(bars, place) if bar.endings else set()
-            passes = max(bar.end_repeat, *group) if group else bar.end_repeat
-            if group == bar.endings and len(group) == 1:
-                passes = max(group) + 1
-            elif group:
-                passes = max(group)
-            if count < passes:
-                count += 1
-                place = start
                 continue
         if (bar.dacapo or bar.dalsegno) and place not in taken:
             target = 0 if bar.dacapo else _target(bars, "segno", bar.dalsegno, place)

@@ -1,5 +1,5 @@
-"""Sources of whole scores: LilyPond, MusicXML, MEI, Humdrum and ABC files in a folder, MSMD's pieces
-in the Mutopia archive, and piano works of music21's corpus. Each piece reads as texts by name."""
+"""Sources of whole scores: LilyPond, MusicXML, MEI, Humdrum and ABC files in a folder, MSMD's
+pieces in the Mutopia archive, and piano works of music21's corpus. Each reads as texts by name."""
 
 import contextlib
 from collections.abc import Callable

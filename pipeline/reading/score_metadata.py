@@ -17,7 +17,7 @@ LONGEST = 200  # characters
 
 
 def read(files: dict[str, str]) -> dict[str, str | None]:
-    """Composer, title, lyricist and licence of a score ({name: text}); None for what is not said."""
+    """Composer, title, lyricist and licence of a score ({name: text}); None if it does not say."""
     ((name, text),) = files.items()
     if name.endswith(".musicxml"):
         found = _musicxml(ET.fromstring(text))
