@@ -150,7 +150,6 @@ def engrave(
     layout: Literal["staves", "pages"],
     repeats: Literal["unfold", "once"],
     unconfined: Literal["warn", "refuse"],
-    seed: int,
     images: Path,
     systems: Path,
     noteheads: Path,
@@ -158,6 +157,7 @@ def engrave(
     engraved: Path,
     looks: list[dict] | None = None,
     parts: str | list = "all",
+    seed: int = 0,
 ) -> None:
     """Engrave the kept pieces of one chunk.
 

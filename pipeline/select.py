@@ -142,8 +142,8 @@ def select(
     `shares` (train, valid, test) draws the split by piece; None takes the source's own, and a
     piece without one is left out. A piece has one of the `looks`, or a row for each (`every_look`).
     For melodies, `durations` are the lengths a printed note may have
-    (quarters), and `tempo` (quarters a minute) serves works that name none. Where convert-ly and
-    musicxml2ly cannot be confined, `unconfined` warns or raises OSError.
+    (quarters), and `tempo` (quarters a minute) serves works that name none. Where
+    convert-ly cannot be confined, `unconfined` warns or raises OSError.
     """
     if layout == sources.PAGES:
         lilypond.confine(unconfined == "refuse")

@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
-from pipeline.engraving import mei, page_checks, playing, second_reader, unfolding
+from pipeline.engraving import mei, page_checks, playing, second_reader
 from pipeline.engraving.written import Score
 
 MOST_BARS = 0.005  # of the bars may have another length or tempo; with more a piece is left out
@@ -13,7 +13,7 @@ def order_of(score: Score, reading: second_reader.Reading, read: str, repeats: s
     """In which order the bars are played; `once` plays each as it is printed.
 
     Args:
-        score: as it was read first; `reading` is the second reading of its source.
+        score: as it was read first, with its order; `reading` is the second reading of its source.
         read: the score as Verovio read it, in MEI, with the order that Verovio plays.
         repeats: `unfold` or `once`.
 
@@ -22,7 +22,7 @@ def order_of(score: Score, reading: second_reader.Reading, read: str, repeats: s
     """
     if repeats == "once":
         return list(range(len(score.bars)))
-    order = score.order or unfolding.play_order(score.bars)
+    order = score.order
     others = [found for found in (reading.order, mei.expansion(read)) if found is not None]
     if not others or order in others:
         return order

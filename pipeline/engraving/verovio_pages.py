@@ -12,6 +12,7 @@ from pipeline.engraving import (
     second_reader,
     source_check,
     svg,
+    unfolding,
     verovio_engraver,
     verovio_svg,
 )
@@ -60,6 +61,8 @@ def rows(
     )
     read = whole or made.mei
     score = written(text, kind, read)
+    if repeats == "unfold" and score.order is None:
+        score.order = unfolding.play_order(score.bars)  # before other readers lose themselves in it
     reading = second_reader.read(path)
     if len(reading.bars) <= 1:  # it finds no bars in some tunes
         reading.bars = [float(begin) for begin in score.begins]

@@ -40,7 +40,7 @@ def engrave(
     for name in (text_fonts.TEXT, look.music_font):
         text_fonts.unpack(name, engraver.folder)
     (engraver.folder / file["name"]).write_text(file["text"])
-    return extraction.extract(
+    found = extraction.extract(
         engraver,
         piece_id=piece_id,
         folder=".",
@@ -49,3 +49,6 @@ def engrave(
         look=dataclasses.asdict(look),
         parts=parts,
     )
+    if isinstance(found, str):
+        return found.replace(f"{extraction.UNREADABLE}: ", "Verovio, or a second reader: ", 1)
+    return found

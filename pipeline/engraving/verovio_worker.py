@@ -2,6 +2,7 @@
 C++ library that may end its process on a broken score."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -25,6 +26,7 @@ def rows(request: dict, folder: Path) -> dict:
 
 
 if __name__ == "__main__":
+    tempfile.tempdir = "/nonexistent"  # music21 asks for a folder; there is none to write to
     # partitura fetches a sound font as it is imported if it finds this.
     sys.modules["fluidsynth"] = None
     from pipeline.engraving import second_reader, verovio_pages  # noqa: F401 - before a question

@@ -38,7 +38,7 @@ class Score:
     loose: set[str] = field(default_factory=set)  # ids of notes that end a tie of unknown start
     tempi: list[tuple[Fraction, float]] = field(default_factory=list)  # quarters a minute
     chord_symbols: int = 0
-    order: list[int] | None = None  # of bars, if the score itself states one
+    order: list[int] | None = None  # in which the bars are played
 
 
 def grace_leads(lengths: list[tuple[Fraction, bool]]) -> list[Fraction]:

@@ -124,8 +124,8 @@ def _parsed(content: bytes) -> ET.Element:
         except (ET.ParseError, LookupError, UnicodeError):  # it may declare a wrong encoding
             text = _DECLARATION.sub("", _decoded(content)).lstrip("\ufeff \t\r\n")
             return defusedxml.ElementTree.fromstring(text)
-    except DefusedXmlException as error:
-        raise ValueError(f"XML with entities of its own is refused ({error})") from None
+    except DefusedXmlException:
+        raise ValueError("XML with entities of its own is refused") from None
     except ET.ParseError as error:
         raise ValueError(f"broken XML ({error})") from None
 
