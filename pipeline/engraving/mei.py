@@ -237,25 +237,37 @@ def read(text: str, times: Times) -> Score:
     return score
 
 
-def expansion(text: str) -> list[int] | None:
-    """The order of bars that the first expansion of an MEI score asks for, if it has any."""
-    root = ET.fromstring(text)
+def _expanded(root: ET.Element) -> list[ET.Element] | None:
+    """The bars in the order that the first expansion of an MEI score asks for, if it has any."""
     said = next(root.iter(f"{SPACE}expansion"), None)
     if said is None:
         return None
-    names = [measure.get(ID, "") for measure in root.iter(f"{SPACE}measure")]
-    number = {name: place for place, name in enumerate(names)}
-    within = {
-        element.get(ID): [
-            number[bar.get(ID)] for bar in element.iter(f"{SPACE}measure") if bar.get(ID) in number
-        ]
+    sections = {
+        element.get(ID): list(element.iter(f"{SPACE}measure"))
         for element in root.iter()
         if element.tag in (f"{SPACE}section", f"{SPACE}ending")
     }
-    parts = [within.get(part.removeprefix("#")) for part in said.get("plist", "").split()]
+    parts = [sections.get(part.removeprefix("#")) for part in said.get("plist", "").split()]
     if not parts or None in parts:
         return None
     return [bar for part in parts for bar in part]
+
+
+def expansion(text: str) -> list[int] | None:
+    """The order of bars that the first expansion of an MEI score asks for, if it has any."""
+    root = ET.fromstring(text)
+    bars = _expanded(root)
+    number = {id(bar): place for place, bar in enumerate(root.iter(f"{SPACE}measure"))}
+    return None if bars is None else [number[id(bar)] for bar in bars]
+
+
+def first_notes(text: str) -> list[str] | None:
+    """The id of a note in each bar that has any, in the order of `expansion`."""
+    bars = _expanded(ET.fromstring(text))
+    if bars is None:
+        return None
+    notes = (next(bar.iter(f"{SPACE}note"), None) for bar in bars)
+    return [note.get(ID, "") for note in notes if note is not None]
 
 
 def staff_numbers(text: str) -> dict[str, int]:

@@ -23,11 +23,16 @@ def order_of(score: Score, reading: second_reader.Reading, read: str, repeats: s
     if repeats == "once":
         return list(range(len(score.bars)))
     order = score.order
-    others = [found for found in (reading.order, mei.expansion(read)) if found is not None]
-    if not others or order in others:
+    bar_of = {note.name: note.bar for note in score.notes}
+    noted = set(bar_of.values())  # some readers join bars of rest, or leave them out
+    second = None if reading.order is None else [bar for bar in reading.order if bar in noted]
+    firsts = mei.first_notes(read)
+    third = None if firsts is None else [bar_of[name] for name in firsts if name in bar_of]
+    others = [found for found in (second, third) if found is not None]
+    if not others or [bar for bar in order if bar in noted] in others:
         return order
-    if len(others) == 2 and others[0] == others[1]:
-        return others[0]
+    if len(others) == 2 and second == third:
+        return reading.order
     raise ValueError(
         f"its repeats can be read in several ways: {len(order)} bars are played, or "
         + " or ".join(str(len(other)) for other in others)

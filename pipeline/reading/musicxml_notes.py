@@ -1,6 +1,7 @@
 """Read what a MusicXML score says of its notes: when they begin and end, their pitch and ties, and
 the tempo. Durations in the file count, not the shapes of its notes."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -96,7 +97,8 @@ class _Reader:
 
     def __init__(self, root: ET.Element):
         self.score = Score(bars=unfolding.of_musicxml(root))
-        self.tempi: dict[Fraction, float] = {}
+        self.tempi: dict[Fraction, float] = {}  # that are to be played
+        self.marks: dict[Fraction, float] = {}  # that are printed; they count if no other is there
         self.ends: list[list[Fraction]] = []  # lengths of the bars by part
 
     def read_part(self, element: ET.Element, part: _Part, begins: list[Fraction]) -> None:
@@ -200,21 +202,20 @@ class _Reader:
         offset = element.find("offset")
         if offset is not None and offset.get("sound") == "yes":
             now = max(now + _number(offset.text) / part.divisions, Fraction(0))
-        tempo = None if sound is None else _number(sound.get("tempo"))
-        if not tempo:
-            tempo = _metronome(element)
-        if tempo and tempo > 0:
+        if sound is not None and (tempo := _number(sound.get("tempo"))) > 0:
             self.tempi.setdefault(now, float(tempo))
+        elif tempo := _metronome(element):
+            self.marks.setdefault(now, float(tempo))
 
 
 def _metronome(direction: ET.Element) -> Fraction | None:
     """Quarters a minute of a metronome mark."""
     for mark in direction.iter("metronome"):
         unit = TYPES.get((mark.findtext("beat-unit") or "").strip())
-        rate = "".join(c for c in mark.findtext("per-minute") or "" if c.isdigit() or c == ".")
-        if unit and len(mark.findall("beat-unit")) == 1 and _number(rate) > 0:
+        said = re.search(r"\d+(\.\d+)?", mark.findtext("per-minute") or "")
+        if unit and said and len(mark.findall("beat-unit")) == 1:
             dots = len(mark.findall("beat-unit-dot"))
-            return _number(rate) * unit * (2 - Fraction(1, 2**dots))
+            return _number(said[0]) * unit * (2 - Fraction(1, 2**dots))
     return None
 
 
@@ -268,5 +269,5 @@ def read(text: str) -> Score:
         reader.read_part(element, _Part(staff, named.get(element.get("id"), {})), begins)
         staves = [int(_number(staves.text)) for staves in element.iter("staves")]
         staff += max([1, *staves])
-    reader.score.tempi = sorted(reader.tempi.items())
+    reader.score.tempi = sorted((reader.tempi or reader.marks).items())
     return reader.score

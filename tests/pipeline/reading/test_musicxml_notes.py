@@ -89,13 +89,14 @@ def test_small_notes_sound():
     assert found.left_out is None
 
 
-def test_the_tempo_is_that_of_sounds_else_of_metronome_marks():
+def test_the_tempo_is_that_of_sounds_or_of_metronome_marks_if_there_are_none():
     mark = (
         "<direction><direction-type><metronome><beat-unit>quarter</beat-unit><beat-unit-dot/>"
         "<per-minute>c. 60</per-minute></metronome></direction-type></direction>"
     )
-    bars = [sound(tempo="100") + scale("C4 D4 E4 F4"), mark + scale("C4 D4") + sound(tempo="50")]
-    assert read(score(bars)).tempi == [(0, 100.0), (4, 90.0), (6, 50.0)]
+    sounds = [sound(tempo="100") + scale("C4 D4 E4 F4"), mark + scale("C4 D4") + sound(tempo="50")]
+    assert read(score(sounds)).tempi == [(0, 100.0), (6, 50.0)]
+    assert read(score([note("C4", 4), mark + note("C4", 4)])).tempi == [(4, 90.0)]
 
 
 def test_chord_symbols_are_counted():
