@@ -5,44 +5,50 @@ CORES  ?= all
 CONFIG ?=
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-# Where the results lie: the key of the named config, else the default's.
-RESULTS := $(firstword $(shell sed -n 's/^results: *\([^ ]*\).*/\1/p' $(CONFIG) config.yaml) results)
-SNAKEMAKE = snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+# Names of files of settings, divided by spaces. The shell splits them and does nothing else with them.
+export CONFIG
+WITH_CONFIG = set -f; set -- $${CONFIG:+--configfile $$CONFIG}
+SNAKEMAKE = snakemake --cores $(CORES)
+# A command that begins with this has the folder of the results in the variable `results`.
+FIND_RESULTS = $(WITH_CONFIG); results="$$(python -m pipeline settings results "$$@")"
 
 .DEFAULT_GOAL := all
-.PHONY: all run report setup setup-dev system browser test test-faults test-cluster test-image slurm image-tools lint bench lock clean help
+.PHONY: all run verify report setup setup-dev system browser test test-faults test-cluster test-image slurm image-tools lint bench lock clean help
 
 all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
 	@echo
-	@cat $(RESULTS)/tables/*.md 2>/dev/null || true
-	@echo
-	@echo "figures: $(RESULTS)/figures/    report: $(RESULTS)/report.html    data: $(RESULTS)/data/"
+	@$(FIND_RESULTS); set +f; cat -- "$$results"/tables/*.md 2>/dev/null || true; echo; \
+	printf '%s\n' "figures: $$results/figures/    report: $$results/report.html    data: $$results/data/"
 
+# What is corrupt is set aside first, so that the run makes it again.
 run: setup ## run the workflow
-	@$(SNAKEMAKE)
+	@$(WITH_CONFIG); python -m pipeline verify --repair "$$@" && $(SNAKEMAKE) "$$@"
+
+verify: setup ## look for corrupt and truncated results and downloads, and change nothing
+	@$(WITH_CONFIG); python -m pipeline verify "$$@"
 
 # Written anew only when a table or a figure is newer than it.
 report: run ## write the report of a finished run
-	@if [ ! -e $(RESULTS)/report.html ] || [ -n "$$(find $(RESULTS)/tables \
-	    $(RESULTS)/figures -newer $(RESULTS)/report.html)" ]; then \
-	    $(SNAKEMAKE) --report $(RESULTS)/report.html; \
-	fi
+	@$(FIND_RESULTS); page="$$results/report.html"; \
+	if [ ! -e "$$page" ] || [ -n "$$(find "$$results/tables" "$$results/figures" -newer "$$page")" ]; \
+	then $(SNAKEMAKE) --report "$$page" "$$@"; fi
 
 test: setup-dev browser ## run the tests
 	@pytest
 
 test-faults: setup-dev ## kill, fill up and cut short whatever the workflow makes (15 to 40 minutes)
-	@pytest tests/faults
+	@pytest -m faults
 
 test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, 30 to 70 minutes)
-	@pytest -s tests/cluster
+	@pytest -s -m cluster
 
 test-image: setup-dev image-tools ## build the image and run it (root, 10 GB of disk, some 15 minutes)
-	@pytest -s tests/image
+	@pytest -s -m image
 
-lint: setup-dev ## check style, of Python and of the workflow
+lint: setup-dev ## check style and types, of Python and of the workflow
 	@ruff check .
 	@ruff format --check .
+	@mypy
 	@snakefmt --check Snakefile rules workflow
 	@snakemake --lint
 
@@ -55,7 +61,7 @@ lock: setup-dev ## write the exact versions of all packages anew
 	@python envs/lock.py
 
 clean: ## delete all results and caches; .venv and downloads stay
-	rm -rf results .snakemake .pytest_cache .ruff_cache
+	rm -rf results .snakemake .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 help: ## list the targets

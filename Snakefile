@@ -1,14 +1,22 @@
 # Partimento: from scores to aligned audio and sheet music, to trained networks, tables and figures.
 import os
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.12")
 
-# Settings of the folder that this runs in, where it has any; what they leave out is in our own.
-if os.path.exists("config.yaml"):
+# Settings of the folder that this runs in, if it has any; what they leave out is in our own.
+if os.path.lexists("config.yaml") and not workflow.modifier.skip_configfile:
+    from pipeline.planning import settings
 
-    configfile: "config.yaml"
+    try:
+        given = settings.read("config.yaml")
+    except (ValueError, OSError) as error:
+        raise WorkflowError(str(error))
+    if given:
+
+        configfile: "config.yaml"
 
 
 report: "rules/captions/workflow.rst"
@@ -60,8 +68,20 @@ if RETRIEVAL:
 include: "rules/provenance.smk"
 
 
-# To hold a limit of starts a second, Snakemake looks for jobs once more a second after each look, and
-# each job that ends begins another such chain: after five hundred jobs that took half of a core. Jobs
-# are minutes of work here and need no limit.
+# Snakemake looks at the jobs once more a second after each look, to hold a limit of starts a second,
+# and each job that ends begins another such chain: after five hundred jobs that took half of a core.
+# Jobs are minutes of work here and need no limit. It has no option for that (seen in 9.27), hence this.
 onstart:
-    workflow.scheduler.job_rate_limiter = None
+    if hasattr(getattr(workflow, "scheduler", None), "job_rate_limiter"):
+        workflow.scheduler.job_rate_limiter = None
+    if workflow.is_main_process:
+        lilypond.tell_unconfined(
+            config["unconfined"],
+            {job.rule.name for job in workflow.dag.needrun_jobs()},
+        )
+        for fault in verify.faults(PLAN, digests=False):
+            print(
+                f"{fault.path}: {fault.reason}; 'python -m pipeline verify --repair' sets it aside,"
+                " and the next run makes it again",
+                file=sys.stderr,
+            )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline import engrave, select, shard, spectrogram, synthesize, tables
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 from pipeline.sandbox import lilypond
 
 PIECES = 20
@@ -52,7 +52,7 @@ def bare(pieces: Path, folder: Path) -> dict[str, float]:
         (midi,) = place.glob("*.midi")
         begin = time.perf_counter()
         output = ["-F", str(midi.with_suffix(".flac")), "-O", "s16", "-T", "flac", "-r", "44100"]
-        command = ["fluidsynth", "-ni", *output, str(catalogue.font_path(FONT)), str(midi)]
+        command = ["fluidsynth", "-ni", *output, str(font_path(FONT)), str(midi)]
         subprocess.run(command, check=True, capture_output=True)
         taken["fluidsynth"] += time.perf_counter() - begin
     return taken

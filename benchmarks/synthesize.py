@@ -16,7 +16,7 @@ import soundfile
 
 from pipeline import tables
 from pipeline.constants import VELOCITY
-from pipeline.reading.catalogue import font_path
+from pipeline.reading.fonts import font_path
 from pipeline.synthesize import synthesize
 
 PIECES = 20

@@ -7,9 +7,9 @@ if __name__ == "__main__":
         {
             "score_following": {
                 "train": "models.score_following.train:train",
+                "predict": "models.score_following.predict:predict",
                 "evaluate": "models.score_following.evaluate:evaluate",
-                "measure": "models.score_following.evaluate:measure",
-                "table": "models.score_following.report:score_following_table",
+                "table": "models.score_following.report:table",
                 "errors": "models.score_following.figures:errors",
                 "example": "models.score_following.figures:example",
                 "history": "models.score_following.figures:history",
@@ -25,8 +25,8 @@ if __name__ == "__main__":
                 "align": "models.retrieval.align:align",
                 "tables": "models.retrieval.report:tables",
                 "curves": "models.retrieval.curves:curves",
-                "example": "models.retrieval.figures:example",
-                "attention": "models.retrieval.figures:attention",
+                "example": "models.retrieval.example_figure:example",
+                "attention": "models.retrieval.attention_figures:attention",
             },
             "index": "models.retrieval.index:index",
             "query": "models.retrieval.query:query",

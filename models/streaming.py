@@ -1,8 +1,8 @@
-"""Training data that does not fit in memory: shards read again and again, a window at a time.
+"""Training data that do not fit in memory: shards read again and again, a window at a time.
 
-A window is as many row groups as a limit of memory allows, drawn anew for every pass from all
-shards; its examples are shuffled together. So a batch mixes the pieces of a window, and windows
-differ from pass to pass. What batch `number` holds follows from the seed and the number alone.
+A window is as many row groups as the memory limit allows, drawn anew from all shards in each pass;
+its examples are shuffled together. So a batch mixes the pieces of a window, and windows differ
+from pass to pass.
 """
 
 import hashlib
@@ -17,11 +17,12 @@ from tqdm import tqdm
 
 from models import dataset
 
+BYTES_PER_MB = 10**6
 _WINDOWS = 2  # stream of random numbers; 0 and 1 are order and augmentation
 
 
 class Examples(Protocol):
-    """What a window is read into."""
+    """What training holds in memory."""
 
     def fingerprint(self) -> str: ...
 
@@ -32,7 +33,7 @@ T = TypeVar("T", bound=Examples)
 
 
 @dataclass(frozen=True)
-class Unit:
+class RowGroup:
     """One row group of a shard."""
 
     part: dataset.Part
@@ -42,101 +43,138 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Place:
+class BatchPosition:
     """Where a batch is: the pass, the window in it, and the batch's number in the window."""
 
-    run: int
+    pass_number: int
     window: int
     batch: int
-    units: tuple[Unit, ...]
+    row_groups: tuple[RowGroup, ...]
 
 
 class Stream(Generic[T]):
-    """Windows of shards: `find` tells where a batch lies, `read` brings its window.
-
-    paths: Parquet files of one split; read: a function that reads some parts of them; usable: how
-    many of what it has read a training can use; size: examples in a batch; limit: bytes that a
-    window may have. Everything is read once at the start, a row group at a time, which checks it.
-    Raises ValueError, naming the file, where it does not serve, or a row group exceeds the limit.
-    """
+    """Windows of shards: `find` says in which window a batch lies, `read` reads that window."""
 
     def __init__(
         self,
         paths: Iterable[Path | str],
         read: Callable[[list[dataset.Part]], T],
-        usable: Callable[[T], int],
+        count_usable: Callable[[T], int],
         *,
-        size: int,
-        limit: int,
+        batch_size: int,
+        memory_limit: int,
         seed: int,
     ):
-        self._read, self.size, self.limit, self.seed = read, size, limit, seed
-        whole = [dataset.whole(path) for path in paths]
-        parts = [(path, [group]) for path, groups in whole for group in groups]
-        self.units = [
-            unit
-            for part in tqdm(parts, desc="look through shards", unit="group", disable=None)
-            if (unit := self._unit(part, usable))
+        """Read all shards once, a row group at a time, which also checks them.
+
+        Args:
+            paths: Parquet files of one split.
+            read: reads some parts of them.
+            count_usable: how many of the examples that were read a training can use.
+            batch_size: examples in a batch.
+            memory_limit: bytes that a window may have.
+            seed: of the windows.
+
+        Raises:
+            ValueError: if a file is not valid, a row group exceeds the limit, or there is no
+                example.
+        """
+        self._read, self.batch_size = read, batch_size
+        self.memory_limit, self.seed = memory_limit, seed
+        shards = [dataset.whole(path) for path in paths]
+        parts = [(path, [group]) for path, groups in shards for group in groups]
+        self.row_groups = [
+            group
+            for part in tqdm(parts, desc="scan shards", unit="group", disable=None)
+            if (group := self._scan(part, count_usable))
         ]
-        if not self.units:
+        if not self.row_groups:
             raise ValueError("no examples in the shards")
-        self._passes: list[list[tuple[Unit, ...]]] = []
+        self._passes: list[list[tuple[RowGroup, ...]]] = []
         self._held: tuple[tuple[int, int], T] | None = None
 
-    def _unit(self, part: dataset.Part, usable: Callable[[T], int]) -> Unit | None:
-        if not dataset.examples(part):
+    def _scan(self, part: dataset.Part, count_usable: Callable[[T], int]) -> RowGroup | None:
+        if not dataset.count_examples(part):
             return None
-        found = self._read([part])
-        unit = Unit(part, usable(found), found.memory(), found.fingerprint())
-        if unit.memory > self.limit:
+        examples = self._read([part])
+        group = RowGroup(part, count_usable(examples), examples.memory(), examples.fingerprint())
+        if group.memory > self.memory_limit:
             raise ValueError(
-                f"{part[0]}: a row group takes {unit.memory / 1e6:,.0f} MB, more than the "
-                f"{self.limit / 1e6:,.0f} MB that memory_mb in the config allows"
+                f"{part[0]}: a row group takes {group.memory / BYTES_PER_MB:,.0f} MB, more than "
+                f"the {self.memory_limit / BYTES_PER_MB:,.0f} MB that memory_mb in the config "
+                "allows"
             )
-        return unit if unit.examples else None
+        return group if group.examples else None
 
     def __len__(self) -> int:
-        return sum(unit.examples for unit in self.units)
+        return sum(group.examples for group in self.row_groups)
 
     def fingerprint(self) -> str:
-        """A digest that differs where the examples or the limit do."""
-        text = repr((self.limit, [unit.digest for unit in self.units]))
+        """A digest that differs if the examples or the limit do."""
+        text = repr((self.memory_limit, [group.digest for group in self.row_groups]))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def windows(self, run: int) -> list[tuple[Unit, ...]]:
-        """The windows of a pass: every row group once, in an order that follows from the seed."""
-        order = np.random.default_rng([self.seed, _WINDOWS, run]).permutation(len(self.units))
-        found: list[list[Unit]] = [[]]
-        for unit in (self.units[index] for index in order):
-            if found[-1] and sum(u.memory for u in (*found[-1], unit)) > self.limit:
-                found.append([])
-            found[-1].append(unit)
-        return [tuple(window) for window in found]
+    def windows(self, pass_number: int) -> list[tuple[RowGroup, ...]]:
+        """The windows of a pass: every row group once, in an order drawn by the seed."""
+        random = np.random.default_rng([self.seed, _WINDOWS, pass_number])
+        windows: list[list[RowGroup]] = [[]]
+        for index in random.permutation(len(self.row_groups)):
+            group = self.row_groups[index]
+            memory = sum(other.memory for other in (*windows[-1], group))
+            if windows[-1] and memory > self.memory_limit:
+                windows.append([])
+            windows[-1].append(group)
+        return [tuple(window) for window in windows]
 
-    def batches(self, window: tuple[Unit, ...]) -> int:
-        """How many batches are drawn from a window: as many as its examples make, at least one."""
-        return max(1, round(sum(unit.examples for unit in window) / self.size))
+    def batches(self, window: tuple[RowGroup, ...]) -> int:
+        """How many batches are drawn from a window: as many as its examples fill, at least one."""
+        return max(1, round(sum(group.examples for group in window) / self.batch_size))
 
-    def find(self, number: int) -> Place:
-        """The place of a batch, counted from 0 over all passes."""
-        for run in count():
-            if run == len(self._passes):
-                self._passes.append(self.windows(run))
-            for index, window in enumerate(self._passes[run]):
+    def find(self, number: int) -> BatchPosition:
+        """Where a batch is, counted from 0 over all passes."""
+        for pass_number in count():
+            if pass_number == len(self._passes):
+                self._passes.append(self.windows(pass_number))
+            for index, window in enumerate(self._passes[pass_number]):
                 if number < (batches := self.batches(window)):
-                    return Place(run, index, number, window)
+                    return BatchPosition(pass_number, index, number, window)
                 number -= batches
         raise AssertionError  # passes never end
 
-    def read(self, place: Place) -> T:
-        """The examples of a place's window; the last one that was read is held."""
-        key = (place.run, place.window)
+    def read(self, position: BatchPosition) -> T:
+        """The examples of a batch's window; the last window that was read is kept in memory."""
+        key = (position.pass_number, position.window)
         if self._held is None or self._held[0] != key:
-            self._held = None  # before the next is read
-            self._held = (key, self._read([unit.part for unit in place.units]))
+            self._held = None  # frees its memory before the next is read
+            self._held = (key, self._read([group.part for group in position.row_groups]))
         return self._held[1]
 
 
-def too_large(paths: Iterable[Path | str], limit: int | None) -> bool:
-    """Whether the recordings and images of some shards may need more than `limit` bytes."""
-    return limit is not None and sum(dataset.memory(Path(path)) for path in paths) > limit
+def in_memory_or_streamed(
+    paths: Iterable[Path | str],
+    read: Callable[[list[dataset.Part]], T],
+    count_usable: Callable[[T], int],
+    *,
+    batch_size: int,
+    seed: int,
+    memory_mb: int | None,
+) -> T | Stream[T]:
+    """Read the examples of shards, or stream them if they need more than `memory_mb`.
+
+    Args:
+        paths: Parquet files of one split.
+        read, count_usable, batch_size, seed: as for `Stream`.
+        memory_mb: MB (10^6 bytes) that recordings and images may take; None for no limit.
+    """
+    paths = list(paths)
+    if not too_large(paths, memory_mb):
+        return read([dataset.whole(path) for path in paths])
+    limit = memory_mb * BYTES_PER_MB
+    return Stream(paths, read, count_usable, batch_size=batch_size, memory_limit=limit, seed=seed)
+
+
+def too_large(paths: Iterable[Path | str], memory_mb: float | None) -> bool:
+    """Whether the recordings and images of shards may need more than `memory_mb`, by footers."""
+    if memory_mb is None:
+        return False
+    return sum(dataset.decoded_bytes(path) for path in paths) > memory_mb * BYTES_PER_MB

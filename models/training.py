@@ -1,235 +1,287 @@
-"""What the training and evaluation of all networks share."""
+"""The training loop of both systems: seeds, checkpoints, validation, progress and a clean stop.
 
-import ctypes
+A run that is killed continues from its last checkpoint and ends with the same weights, bit for
+bit, as one that was not, on the same kind of machine with the same number of threads.
+"""
+
 import math
-import resource
-import signal
-import sys
-import threading
 import time
-import warnings
-from contextlib import contextmanager, suppress
-from functools import partial
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from models.batches import Batches
+from models.checkpoint import read_checkpoint, write_checkpoint
+from models.signals import ignore_signals, stop_signals
 from pipeline import tables
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-BF16, FLOAT32 = "bf16-mixed", "32-true"  # precisions, as Fabric calls them
-EVERY_S = 1.0  # between two looks of a progress bar at the clock
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PROGRESS_S = 1.0  # least time between two updates of a progress bar
+RESUMABLE = ("epochs", "workers")  # settings that a resumed run may change
 
 
-def keep_memory() -> None:
-    """Have the C library keep freed memory, where it can be told to (glibc).
+class Training(ABC):
+    """A training run: its network, optimiser and data, and how far it has come.
 
-    It would else hand every large array back to the system after each step and take a quarter of
-    the time to have it back, page by page.
+    A subclass gives the loss of a batch, the learning rate, the validation, and what follows from
+    it. `state` is what a checkpoint keeps beside weights and moments.
     """
-    mmap_max, trim_threshold = -4, -1  # names of mallopt(3)
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**31 - 1)
 
+    history: ClassVar[pa.Schema]  # one row an epoch
+    unit: ClassVar[str]  # what the examples are, for the progress bar
 
-def peak_mb() -> float:
-    """The most main memory that this process has held since it began, in MB; not its workers'."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes of getrusage's number
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    def __init__(
+        self,
+        fabric: "Fabric",
+        network: nn.Module,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        batches: Batches,
+        settings: Any,
+        seed: int,
+        identity: dict,
+        state: dict,
+        weights: Path | str,
+        history: Path | str,
+    ):
+        """Set up a run, from its checkpoint if there is one.
 
+        Args:
+            fabric: the devices.
+            network: what is trained and kept.
+            model: the module whose `forward` runs on all devices at once; `network` or around it.
+            optimiser: of the network's parameters.
+            batches: training batches by number.
+            settings: a dataclass with `epochs`, `epoch_samples`, `batch_size` and others.
+            seed: of every random draw.
+            identity: besides the settings, what a resumed run must share with the one before.
+            state: what the subclass keeps in `state`, as it is at the start.
+            weights: file of the weights; the checkpoint lies beside it.
+            history: file of the table of epochs.
 
-def evenly(count: int, at_most: int | None) -> np.ndarray:
-    """Indices of `at_most` of `count` things, evenly spread; all where there are fewer."""
-    if at_most is None or count <= at_most:
-        return np.arange(count)
-    return np.arange(at_most) * count // at_most
-
-
-# --- a start -----------------------------------------------------------------------------------
-def _fabric(accelerator: str, precision: str, devices: int | str) -> "Fabric":
-    """Some devices, and the settings of a process that computes."""
-    from lightning.fabric import Fabric  # takes seconds to import, and not all commands compute
-
-    torch.set_flush_denormal(True)  # tiny numbers would slow the processor down manyfold
-    keep_memory()
-    with warnings.catch_warnings():  # it misses `srun` on every machine that has Slurm
-        warnings.filterwarnings("ignore", message="The `srun` command is available")
-        device = partial(Fabric, accelerator=accelerator, devices=devices)
-        if precision == BF16 and not computes_bf16() and device().device.type == "cpu":
-            print("This processor has no bfloat16; it computes in float32.", file=sys.stderr)
-            precision = FLOAT32
-        return device(precision=precision)
-
-
-def computes_bf16() -> bool:
-    """Whether this processor has instructions for bfloat16; else a step takes ten times as long as
-    one in float32."""
-    try:
-        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    except (AttributeError, RuntimeError):  # a build of torch without oneDNN
-        return False
-
-
-def one_device(accelerator: str, precision: str) -> "Fabric":
-    """The device on which a trained network answers."""
-    return _fabric(accelerator, precision, 1)
-
-
-def start(accelerator: str, precision: str, batch: int) -> "Fabric":
-    """The devices of a training, one process for each, all running by now.
-
-    Raises ValueError where a batch cannot be shared out evenly.
-    """
-    fabric = _fabric(accelerator, precision, "auto")
-    if fabric.world_size > 1:
-        fabric.launch()
-    if batch % fabric.world_size:
-        raise ValueError(f"a batch of {batch} does not fit {fabric.world_size} devices")
-    return fabric
-
-
-# --- a checkpoint ------------------------------------------------------------------------------
-def write_state(path: Path, identity: dict, state: dict, network, optimiser) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    identity: what a run that goes on from here must share; state: numbers, text and tensors.
-    """
-    content = {
-        "identity": identity,
-        "state": state,
-        "network": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
-    }
-    save(content, path)
-
-
-def save(content: dict, path: Path) -> None:
-    """Write numbers, text and tensors with torch, whole or not at all."""
-    with tables.replacing(path) as temporary, temporary.open("wb") as file:  # tells a full disk
-        torch.save(content, file)
-
-
-def read_state(path: Path, identity: dict) -> dict | None:
-    """The checkpoint that `write_state` wrote, on the processor; None where there is none.
-
-    Raises ValueError where it is of other settings or data, or no checkpoint.
-    """
-    if not path.exists():
-        return None
-    try:
-        saved = torch.load(path, weights_only=True, map_location="cpu")
-        found = saved["identity"]
-    except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        raise ValueError(
-            f"{path} is not a checkpoint ({type(error).__name__}); delete it to start afresh"
-        ) from error
-    other = [name for name, value in identity.items() if found.get(name) != value]
-    if other:
-        raise ValueError(
-            f"{path} was written with another {' and '.join(other)}; delete it to start afresh"
-        )
-    return saved
-
-
-# --- a run -------------------------------------------------------------------------------------
-@contextmanager
-def stop_signals():
-    """Yield an event that the first Ctrl-C or SIGTERM sets; a second one acts as usual."""
-    stopping = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopping
-        return
-    usual = {number: signal.getsignal(number) for number in SIGNALS}
-
-    def restore() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-
-    def stop(number, frame) -> None:
-        stopping.set()
-        restore()
-
-    for number in usual:
-        signal.signal(number, stop)
-    try:
-        yield stopping
-    finally:
-        restore()
-
-
-def leave_signals_to_parent(worker: int) -> None:
-    """Have a data loader's worker ignore what ends a run: Ctrl-C goes to all processes at once."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def check_loss(value: float, state: dict) -> None:
-    """FloatingPointError, naming the place in the run, where a loss is not finite."""
-    if not math.isfinite(value):
-        raise FloatingPointError(
-            f"the loss is {value} in epoch {state['epoch'] + 1}, batch {state['step'] + 1}; "
-            "a lower rate may help. The last checkpoint is kept."
+        Raises:
+            ValueError: if the checkpoint is corrupt or of a different run.
+        """
+        self.fabric, self.network, self.settings, self.seed = fabric, network, settings, seed
+        self.weights, self.history_path = Path(weights), Path(history)
+        self.checkpoint = Path(f"{weights}.state")
+        samples = settings.epoch_samples or batches.usable()
+        self.steps = max(1, round(samples / settings.batch_size))
+        fixed = {name: v for name, v in asdict(settings).items() if name not in RESUMABLE}
+        self.identity = fixed | {"seed": seed} | identity
+        self.state = {
+            "epoch": 0,  # complete ones
+            "step": 0,  # complete ones of the current epoch
+            "sums": {},  # over the steps of the current epoch
+            "seconds": 0.0,  # of the current epoch
+            "history": [],
+            "over": False,
+            "best": {},
+            **state,
+        }
+        saved = read_checkpoint(self.checkpoint, self.identity)
+        if saved:
+            network.load_state_dict(saved["network"])
+            self.state = saved["state"]
+        self.model, self.optimiser = fabric.setup(model, optimiser)
+        if saved:
+            self.optimiser.load_state_dict(saved["optimiser"])
+        first = self.state["epoch"] * self.steps + self.state["step"]
+        self.batches = iter(
+            DataLoader(
+                batches,
+                batch_size=None,  # an item is a batch
+                sampler=range(first, settings.epochs * self.steps),
+                num_workers=getattr(settings, "workers", 0),
+                worker_init_fn=ignore_signals,
+                pin_memory=fabric.device.type == "cuda",
+            )
         )
 
+    # --- what the two systems give -----------------------------------------------------------
+    @abstractmethod
+    def loss(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
+        """Loss of a batch on the device, and other metrics of the step, to be averaged."""
 
-def run_epochs(run, epochs: int, checkpoint_minutes: float, unit: str) -> None:
-    """Run the epochs that are left, with checkpoints, a progress bar and a clean stop.
+    @abstractmethod
+    def learning_rate(self, epoch: int, step: int) -> float:
+        """Learning rate of a step; both count from 0."""
 
-    run: an object with `fabric`; `batch`, the examples of a step on all devices together; `steps`
-    of an epoch; `step()`, which counts up state["step"] and adds its loss to state["loss"];
-    `finish_epoch()`, which counts up state["epoch"], resets the others and returns a line to
-    print; `save()` of a checkpoint; `write_history()`; and `state`, where a true "over" ends the
-    run before `epochs`. unit: what the examples are.
+    @abstractmethod
+    def validate(self) -> dict[str, float]:
+        """Metrics of the validation split, columns of the history; the network is in `eval` mode."""
 
-    Ctrl-C and SIGTERM, at whichever process, save a checkpoint and raise SystemExit.
-    """
-    state, saved_at = run.state, time.monotonic()
-    progress = tqdm(
-        total=epochs * run.steps * run.batch,
-        initial=(state["epoch"] * run.steps + state["step"]) * run.batch,
-        unit=f" {unit}",
-        desc=f"epoch {state['epoch'] + 1}/{epochs}",
-        smoothing=0.05,
-        mininterval=EVERY_S,
-        disable=not run.fabric.is_global_zero,
-    )
-    with progress, stop_signals() as stopping:
-        while state["epoch"] < epochs and not state.get("over"):
-            while state["step"] < run.steps:
-                run.step()
-                if _any(run.fabric, stopping.is_set()):
-                    run.save()  # before a word: whoever reads may be gone already
-                    run.fabric.barrier()  # the first process to end would take the others along
-                    raise SystemExit(
-                        f"Stopped in epoch {state['epoch'] + 1} after batch {state['step']} of "
-                        f"{run.steps}; the same command goes on from here."
-                        if run.fabric.is_global_zero
-                        else 0
-                    )
-                progress.update(run.batch)
-                progress.set_postfix(loss=f"{state['loss'] / state['step']:.3f}", refresh=False)
-                if time.monotonic() - saved_at > checkpoint_minutes * 60:
-                    run.save()
-                    saved_at = time.monotonic()
-            line = run.finish_epoch()
-            run.save()
-            run.write_history()
-            saved_at = time.monotonic()
-            if run.fabric.is_global_zero:
-                progress.write(f"epoch {state['epoch']}: {line}")
-            progress.set_description(f"epoch {min(state['epoch'] + 1, epochs)}/{epochs}")
+    @abstractmethod
+    def after_validation(self, metrics: dict[str, float]) -> tuple[str, dict]:
+        """Decide what follows from an epoch's metrics.
+
+        Calls `keep_best` if they are the best, may set state["over"] to end the run.
+
+        Returns:
+            A line for the terminal, and further columns of the epoch's row in the history.
+        """
+
+    @abstractmethod
+    def save_weights(self) -> None:
+        """Write the network, with the weights of the best epoch, to `weights`."""
+
+    # --- one step, one epoch -----------------------------------------------------------------
+    def step(self) -> None:
+        """Learn from one batch; the batch and its random draws follow from its number alone."""
+        state, begin = self.state, time.monotonic()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(state["epoch"], state["step"])
+        number = state["epoch"] * self.steps + state["step"]
+        batch = next(self.batches)
+        sequence = np.random.SeedSequence([self.seed, number, self.fabric.global_rank])
+        torch.manual_seed(int(sequence.generate_state(1)[0]))
+        self.model.train()
+        with self.located():
+            loss, metrics = self.loss(self.fabric.to_device(batch))
+            value = loss.item()
+            if not math.isfinite(value):
+                raise FloatingPointError(f"the loss is {value}; a lower learning rate may help")
+        self.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        self.optimiser.step()
+        for name, number in {"train_loss": value, **metrics}.items():
+            state["sums"][name] = state["sums"].get(name, 0.0) + number
+        state["step"] += 1
+        state["seconds"] += time.monotonic() - begin
+
+    def finish_epoch(self) -> str:
+        """Validate and add the epoch's row to the history; returns a line to print."""
+        state, begin = self.state, time.monotonic()
+        self.network.eval()
+        with self.located(), torch.no_grad():
+            metrics = self.fabric.broadcast(self.validate())  # all must decide alike
+        rate = self.learning_rate(state["epoch"], 0)
+        averages = {name: total / self.steps for name, total in state["sums"].items()}
+        seconds = state["seconds"]
+        state.update(epoch=state["epoch"] + 1, step=0, sums={}, seconds=0.0)
+        line, columns = self.after_validation(metrics)
+        row = {
+            "epoch": state["epoch"],
+            "samples": self.samples(state["epoch"]),
+            "learning_rate": rate,
+            **averages,
+            **metrics,
+            **columns,
+            "seconds": seconds + time.monotonic() - begin,
+        }
+        state["history"] = [*state["history"], row]
+        return f"loss {averages['train_loss']:.3f}{line}"
+
+    def samples(self, epochs: int) -> int:
+        """Examples seen in so many epochs."""
+        return epochs * self.steps * self.settings.batch_size
+
+    def keep_best(self, **more) -> None:
+        """Keep a copy of the weights, and of what else is given, as those of the best epoch."""
+        tensors = self.network.state_dict().items()
+        weights = {name: tensor.detach().cpu().clone() for name, tensor in tensors}
+        self.state["best"] = {"epoch": self.state["epoch"], "network": weights, **more}
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Have a FloatingPointError say in which epoch and batch it was raised."""
+        try:
+            yield
+        except FloatingPointError as error:
+            raise FloatingPointError(
+                f"epoch {self.state['epoch'] + 1}, batch {self.state['step'] + 1}: {error}. "
+                "The last checkpoint is kept."
+            ) from None
+
+    # --- files ---------------------------------------------------------------------------------
+    def save_checkpoint(self) -> None:
+        """Write the checkpoint."""
+        if self.fabric.is_global_zero:
+            write_checkpoint(
+                self.checkpoint, self.identity, self.state, self.network, self.optimiser
+            )
+
+    def write_history(self) -> None:
+        """Write the table of the epochs so far."""
+        if self.fabric.is_global_zero:
+            tables.write(self.state["history"], self.history, self.history_path)
+
+    def finish(self) -> None:
+        """Write weights and history and remove the checkpoint."""
+        if self.fabric.is_global_zero:
+            self.write_history()
+            self.network.load_state_dict(self.state["best"]["network"])
+            self.save_weights()
+            self.checkpoint.unlink(missing_ok=True)
+        self.fabric.barrier()
+
+    # --- the loop ------------------------------------------------------------------------------
+    def run(self, checkpoint_minutes: float) -> None:
+        """Train the epochs that are left and write weights and history.
+
+        Args:
+            checkpoint_minutes: a checkpoint is written so often, and after each epoch.
+
+        Raises:
+            SystemExit: after Ctrl-C or SIGTERM, at whichever process, with a checkpoint written.
+            FloatingPointError: if the loss is not finite.
+        """
+        state, epochs, saved_at = self.state, self.settings.epochs, time.monotonic()
+        progress = tqdm(
+            total=self.samples(epochs),
+            initial=self.samples(state["epoch"]) + state["step"] * self.settings.batch_size,
+            unit=f" {self.unit}",
+            desc=f"epoch {state['epoch'] + 1}/{epochs}",
+            smoothing=0.05,
+            mininterval=PROGRESS_S,
+            disable=not self.fabric.is_global_zero,
+        )
+        with progress, stop_signals() as stopping:
+            while state["epoch"] < epochs and not state["over"]:
+                while state["step"] < self.steps:
+                    self.step()
+                    if _any(self.fabric, stopping.is_set()):
+                        self._stop()
+                    progress.update(self.settings.batch_size)
+                    loss = state["sums"]["train_loss"] / state["step"]
+                    progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                    if time.monotonic() - saved_at > checkpoint_minutes * 60:
+                        self.save_checkpoint()
+                        saved_at = time.monotonic()
+                line = self.finish_epoch()
+                self.save_checkpoint()
+                self.write_history()
+                saved_at = time.monotonic()
+                if self.fabric.is_global_zero:
+                    progress.write(f"epoch {state['epoch']}: {line}")
+                progress.set_description(f"epoch {min(state['epoch'] + 1, epochs)}/{epochs}")
+        self.finish()
+
+    def _stop(self) -> None:
+        self.save_checkpoint()  # before the message: whoever reads it may have gone already
+        self.fabric.barrier()  # the first process to end would end the others
+        raise SystemExit(
+            f"Stopped in epoch {self.state['epoch'] + 1} after batch {self.state['step']} of "
+            f"{self.steps}; the same command continues from here."
+            if self.fabric.is_global_zero
+            else 0
+        )
 
 
 def _any(fabric: "Fabric", mine: bool) -> bool:
-    """Whether something is true for any process."""
+    """Whether something is true in any process."""
     if fabric.world_size == 1:
         return mine
     return bool(fabric.all_reduce(torch.tensor(float(mine)), reduce_op="sum") > 0)

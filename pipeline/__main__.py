@@ -5,7 +5,7 @@ from pipeline.cli import run
 if __name__ == "__main__":
     run(
         {
-            "fetch": "pipeline.reading.catalogue:fetch",
+            "fetch": "pipeline.reading.fetching:fetch",
             "select": "pipeline.select:select",
             "engrave": "pipeline.engrave:engrave",
             "synthesize": "pipeline.synthesize:synthesize",
@@ -14,7 +14,9 @@ if __name__ == "__main__":
             "card": "pipeline.card:card",
             "msmd_counts": "pipeline.describing.msmd_counts:msmd_counts",
             "provenance": "pipeline.describing.provenance:provenance",
+            "verify": "pipeline.describing.verify:verify",
+            "settings": "pipeline.planning.settings:show",
             "inspect": "pipeline.describing.inspect:inspect",
         },
-        by_hand=("inspect",),
+        by_hand=("inspect", "settings"),
     )

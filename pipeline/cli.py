@@ -1,10 +1,13 @@
 """Functions as commands: arguments from their signatures, failures in one sentence."""
 
+import inspect
 import itertools
 import json
 import pkgutil
 import re
 import sys
+import typing
+from collections.abc import Callable
 
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.parquet)")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)(?=\.parquet\b)")
@@ -67,6 +70,43 @@ def _argument(text: str) -> str:
     return json.dumps(whole(json.loads(text)))
 
 
+def gathered(words: list[str], function: Callable) -> list[str]:
+    """The words of a command line as jsonargparse takes them: one value after each flag.
+
+    Several values after the flag of a parameter that is a list become one list in JSON; a flag of
+    a parameter that is true or false may stand alone, for true.
+
+    Args:
+        words: what follows the command's name.
+        function: the command, whose annotations say which parameters are lists.
+    """
+    hints = {f"--{name}": hint for name, hint in typing.get_type_hints(function).items()}
+    found: list[str] = []
+    while words:
+        flag, *words = words
+        found.append(flag)
+        if not (item := _item(hints.get(flag))) and hints.get(flag) is not bool:
+            continue
+        end = next((n for n, word in enumerate(words) if word.startswith("--")), len(words))
+        values, words = words[:end], words[end:]
+        if hints[flag] is bool:
+            found += values or ["true"]
+        elif len(values) == 1 and (values[0] == "null" or values[0].startswith("[")):
+            found += values
+        else:
+            plain = item in (int, float)
+            found.append(f"[{','.join(values)}]" if plain else json.dumps(values))
+    return found
+
+
+def _item(hint) -> type | None:
+    """The type of a list's items, also of a list that may be None; None if it is no list."""
+    for kind in typing.get_args(hint) or ():
+        if typing.get_origin(kind) is list:
+            return typing.get_args(kind)[0]
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is list else None
+
+
 def run(commands: dict[str, str | dict[str, str]], by_hand: tuple[str, ...] = ()) -> None:
     """Run the command (a function as `module:name`, or one of a group) that the command line names.
 
@@ -79,6 +119,12 @@ def run(commands: dict[str, str | dict[str, str]], by_hand: tuple[str, ...] = ()
     wanted = [name for name in sys.argv[1:2] if name in commands] or commands
     try:
         functions = {name: _functions(commands[name], sys.argv[2:3]) for name in wanted}
+        if len(wanted) == 1:
+            chosen, depth = functions[wanted[0]], 2
+            if isinstance(chosen, dict) and len(chosen) == 1:
+                (chosen,), depth = chosen.values(), 3
+            if inspect.isfunction(chosen):
+                sys.argv[depth:] = gathered(sys.argv[depth:], chosen)
         auto_cli(functions, as_positional=set(wanted) <= set(by_hand))
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")

@@ -74,10 +74,8 @@ def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]
 
 def _page_rows(extractor: Worker, piece: dict, settings: Path) -> Extracted:
     with tempfile.TemporaryDirectory(dir=extractor.folder) as name:
-        failure, warnings = compilation.compile_score(piece["score"], Path(name), settings)
-        if failure:
-            return failure
-        found = extraction.extract(
+        failure, complaints = compilation.compile_score(piece["score"], Path(name), settings)
+        found = failure or extraction.extract(
             extractor,
             piece_id=piece["piece_id"],
             layout="pages",
@@ -87,7 +85,7 @@ def _page_rows(extractor: Worker, piece: dict, settings: Path) -> Extracted:
     if isinstance(found, str):
         return found
     rows, counts = found
-    return rows, counts | {"warnings": warnings + counts["warnings"]}
+    return rows, counts | {"warnings": complaints + counts["warnings"]}
 
 
 def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]]:

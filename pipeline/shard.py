@@ -5,7 +5,6 @@ A tune keeps its staff images and an entry for every onset (A 2.1). A piece on p
 strip, with one entry for every frame in which a printed note begins (B 3.2).
 """
 
-import io
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
-from pipeline import constants, strips, tables
+from pipeline import constants, images, strips, tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET, FRAMES_BEFORE_ONSET
 from pipeline.engraving import svg
 
@@ -140,7 +137,7 @@ def _staves(played: _Performance) -> dict[str, list]:
 
 def _strip(played: _Performance) -> dict[str, list] | None:
     """Columns of SHARDS that hold the strip of a piece and its onsets; None for an empty strip."""
-    pages = [np.asarray(Image.open(io.BytesIO(row["png"])).convert("L")) for row in played.images]
+    pages = [images.grey(row["png"]) for row in played.images]
     pixels, shifts = strips.strip(pages, played.systems)
     if not pixels.size:
         return None
@@ -169,10 +166,19 @@ def shard(
     layout: Literal["staves", "pages"],
     out: dict[str, Path],
 ) -> None:
-    """Join the tables of one chunk and one set of performances; `out` has a file for each split.
+    """Join the tables of a chunk and one set of performances into shards, which training reads.
 
-    `layout` says what the images show: single staves, or pages that are cut into one strip. Pieces
-    without a system are passed over. Systems too tall for a strip are cut, and reported.
+    Pieces without a system are skipped. Systems too tall for a strip are cut, and reported.
+
+    Args:
+        pieces: Parquet table of PIECES.
+        images: Parquet table of IMAGES.
+        systems: Parquet table of SYSTEMS.
+        noteheads: Parquet table of NOTEHEADS.
+        notes: Parquet table of NOTES.
+        features: Parquet table of FEATURES.
+        layout: What the images show: single staves, or pages, which are cut into one strip.
+        out: Parquet files to write, by split (--out.train FILE --out.valid FILE ...).
     """
     known = tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pylist()
     split_of = {row["piece_id"]: row["split"] for row in known}

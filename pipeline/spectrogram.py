@@ -175,16 +175,25 @@ def _features(
 def extract(
     performances: Path | str,
     audio: Path | str,
-    settings: SpectrogramSettings | str,
+    settings: str,
     out: Path | str,
 ) -> None:
-    """The stage: from a table of PERFORMANCES and the folder of its audio to one of FEATURES.
+    """Compute the spectrograms of a chunk's recordings.
 
-    `settings` may be a name in constants.SPECTROGRAMS. Performances that have a reason instead of
-    a recording are passed over. Raises an error that names the file for audio gone or damaged.
+    Performances that have a reason instead of a recording are skipped.
+
+    Args:
+        performances: Parquet table of PERFORMANCES.
+        audio: The folder of their recordings.
+        settings: Name of the settings: score_following or retrieval.
+        out: Parquet table of FEATURES to write.
+
+    Raises:
+        FileNotFoundError: If a recording is missing.
+        ValueError: If a recording cannot be read.
     """
-    if isinstance(settings, str):
-        settings = SPECTROGRAMS[settings]
+    if settings not in SPECTROGRAMS:
+        raise ValueError(f"settings are '{settings}'; they are {' or '.join(SPECTROGRAMS)}")
     played = tables.read(performances, tables.PERFORMANCES).to_pylist()
-    rows = _features(played, Path(audio), settings)
+    rows = _features(played, Path(audio), SPECTROGRAMS[settings])
     tables.write(rows, tables.FEATURES, out, row_group=ROW_GROUP)

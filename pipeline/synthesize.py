@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from pipeline import tables, tempo
 from pipeline.constants import AUDIO_RATE_HZ, GAIN, TAIL_S, VELOCITY
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 
 BLOCK_SAMPLES = 64  # FluidSynth acts on events between blocks of this size
 MAX_DURATION_S = 3_600.0  # a longer performance is taken for a damaged score
@@ -102,12 +102,12 @@ def _events(notes: list[Note], tempo_ratio: float) -> list[tuple[int, bool, int]
         start = round(note.onset_s * blocks_per_s)
         end = max(round((note.onset_s + note.duration_s) * blocks_per_s), start + 1)
         ends[note.pitch][start] = max(end, ends[note.pitch].get(start, 0))
-    events = []
+    events: list[tuple[int, bool, int]] = []
     for pitch, strokes in ends.items():
         starts = sorted(strokes)
         for start, following in zip(starts, [*starts[1:], math.inf], strict=True):
             events.append((start, True, pitch))
-            events.append((min(strokes[start], following), False, pitch))
+            events.append((int(min(strokes[start], following)), False, pitch))
     return sorted(events)
 
 
@@ -233,19 +233,35 @@ def synthesize(
     audio: Path | str,
     out: Path | str,
 ) -> None:
-    """The stage: from a table of NOTES to a folder of FLAC files and a table of PERFORMANCES.
+    """Play the notes of a chunk with a sound font.
 
-    The font plays the pieces whose split, in the table of PIECES, is one of `splits`; there may be
-    none. `tempo_ratio` is a number, or a range like 0.9-1.1: each piece's is drawn by seed.
-    Files are mono, 16 bit, 44.1 kHz, and named after the piece. `loudness_db` is the loudness that
-    every recording is brought to (dBFS), or None for FluidSynth's own level. A piece that cannot
-    be played gets a reason instead of a file. The folder is written whole or not at all.
-    Raises ValueError or FileNotFoundError that names the file for a bad font, preset or tempo.
+    Writes a FLAC file for each piece, mono, 16 bit, 44.1 kHz, named after the piece, and a table of
+    PERFORMANCES. A piece that cannot be played has a reason in the table instead of a file. The
+    folder is written whole or not at all.
+
+    Args:
+        notes: Parquet table of NOTES.
+        pieces: Parquet table of PIECES, for the splits.
+        splits: The splits whose pieces are played; there may be none.
+        font: Name of the font in the table.
+        font_file: The font: a file (sf2 or sf3), or PACKAGE:FILE for one that a package brings.
+        bank: Number of the bank in the font.
+        preset: Number of the preset in the bank.
+        tempo_ratio: A number, 2 is twice as fast; or a range like 0.9-1.1, from which each piece's
+            ratio is drawn by seed.
+        seed: Of the drawn tempo ratios.
+        loudness_db: Loudness of every recording (dBFS); by default FluidSynth's own.
+        audio: Folder to write the recordings to.
+        out: Parquet table to write.
+
+    Raises:
+        FileNotFoundError: If there is no such font.
+        ValueError: If the font, its preset or the tempo ratio cannot be used.
     """
     tempo.span(tempo_ratio)
     chosen = _pieces(notes, pieces, splits)
     with (
-        Instrument(catalogue.font_path(font_file), bank, preset) as instrument,
+        Instrument(font_path(font_file), bank, preset) as instrument,
         tables.replacing(audio) as folder,
     ):
         folder.mkdir()

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROOM_BYTES = 1 << 20  # with less left on it, a disk counts as full
+UNFINISHED = "partimento-unfinished-"  # marks our own temporary folders: nobody else's are deleted
 
 
 def field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
@@ -213,6 +214,7 @@ SHARDS = pa.schema(
         field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
     ]
 )
+_OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame")
 
 
 @contextmanager
@@ -220,14 +222,21 @@ def replacing(path: Path | str):
     """Yield a temporary path beside `path` that takes its name once the block has succeeded.
 
     A killed or failed writer leaves nothing under the final name, and what a killed one left
-    beside it is swept away by the next. Works for files and folders. Raises OSError that names the
-    file where the disk is full.
+    beside it is swept away by the next. Works for files and folders.
+
+    Raises:
+        FileExistsError: if `path` is a folder that holds something; it is left as it is.
+        OSError: that names the file, if the disk is full.
     """
     path = Path(path)
+    if path.is_dir() and any(path.iterdir()):
+        raise FileExistsError(f"{path}: is a folder that holds files already; nothing of it is "
+                              "replaced: name another, or move it away")  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    begun = f".{path.name}.{UNFINISHED}"
+    for left in path.parent.glob(f"{glob.escape(begun)}*"):
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=begun, dir=path.parent) as folder:
         temporary = Path(folder) / path.name
         try:
             yield temporary
@@ -237,9 +246,7 @@ def replacing(path: Path | str):
                     f"{path}: no space left for it ({cause}); make room and run again"
                 ) from error
             raise
-        if temporary.is_dir():  # a folder can only take the place of nothing
-            shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
+        temporary.replace(path)  # a folder can only take the place of an empty one
 
 
 def _want_of_space(error: Exception, folder: Path) -> BaseException | None:
@@ -281,6 +288,8 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
     """
     try:
         found = pq.read_schema(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path}: not a Parquet file ({error}); delete it and run again") from None
     for column in schema:
@@ -292,3 +301,38 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
         if kind != column.type:
             raise ValueError(f"{path}: column '{column.name}' is {kind}, not {column.type}")
     return pq.read_table(path, columns=columns)
+
+
+def shard_rows(batch: pa.RecordBatch, path: Path | str) -> list[dict]:
+    """The rows of some columns of SHARDS, without the spectrogram.
+
+    Args:
+        batch: rows as they were read.
+        path: the file that they were read from.
+
+    Raises:
+        ValueError: names the file and the piece of a row that lacks a value which only an onset
+            with a reason may lack, or whose onsets have lists of different lengths.
+    """
+    names = batch.schema.names
+    rows = batch.select([name for name in names if name != "spectrogram"]).to_pylist()
+    if "spectrogram" in names:
+        for row, values in zip(rows, batch.column("spectrogram"), strict=True):
+            if values.values is None or values.values.null_count:
+                raise ValueError(f"{path}: {row.get('piece_id')}: 'spectrogram' lacks values")
+    for row in rows:
+        reasons = row.get("reason") or []
+        for name, value in row.items():
+            whole = value is not None
+            if name == "reason":
+                continue
+            if isinstance(value, list) and name in _OF_ONSETS and "reason" in row:
+                whole = len(value) == len(reasons) and all(
+                    entry is not None or reason is not None
+                    for entry, reason in zip(value, reasons, strict=True)
+                )
+            elif isinstance(value, list) and name not in _OF_ONSETS:
+                whole = None not in value
+            if not whole:
+                raise ValueError(f"{path}: {row.get('piece_id')}: '{name}' lacks values")
+    return rows

@@ -1,4 +1,11 @@
 # The data-set card and its Croissant description: what is in a collection, and what was left out.
+MSMD = [
+    name
+    for name, collection in config["collections"].items()
+    if collection["source"] == "msmd"
+]
+MSMD_COUNTS = catalogue.archive("msmd-counts", config["downloads"]) if MSMD else []
+CARDS = expand(f"{DATA}/README.md", collection=config["collections"])
 
 
 rule card:
@@ -10,9 +17,14 @@ rule card:
             f"{DATA}/performances/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet"
         ),
         shards=lambda wildcards: [
-            path for split in SPLITS for path in shards_of(split)(wildcards)
+            path
+            for split in SPLITS
+            for path in PLAN.shards(wildcards.collection, split)
         ],
-        beside=beside,
+        beside=lambda wildcards: expand(
+            f"{RESULTS}/tables/{{name}}_counts.md",
+            name=[name for name in MSMD if name == wildcards.collection],
+        ),
     output:
         card=report(f"{DATA}/README.md", caption="captions/card.rst", category="Data"),
         croissant=f"{DATA}/croissant.json",
@@ -21,20 +33,15 @@ rule card:
     conda:
         "../envs/data.yaml"
     params:
-        flags=lambda wildcards, input: flags(
-            pieces=list(input.pieces),
-            engraved=list(input.engraved),
-            notes=list(input.notes),
-            performances=list(input.performances),
-            shards=list(input.shards),
-            layout=config["collections"][wildcards.collection]["layout"],
-            max_failures=config["max_failures"],
-            name=wildcards.collection,
-            beside=str(input.beside) or None,
-        ),
+        layout=of_collection("layout"),
+        max_failures=config["max_failures"],
+        beside=lambda wildcards, input: option("beside", next(iter(input.beside), None)),
     shell:
-        "python -m pipeline card {params.flags} --out {output.card}"
-        " --croissant_out {output.croissant} 2> {log}"
+        "python -m pipeline card --pieces {input.pieces:q} --engraved {input.engraved:q}"
+        " --notes {input.notes:q} --performances {input.performances:q} --shards {input.shards:q}"
+        " --layout {params.layout:q} --max_failures {params.max_failures:q}"
+        " --name {wildcards.collection:q} {params.beside:q} --out {output.card:q}"
+        " --croissant_out {output.croissant:q} 2> {log:q}"
 
 
 rule msmd_counts:
@@ -56,12 +63,7 @@ rule msmd_counts:
         "../envs/data.yaml"
     params:
         stem=stem,
-        flags=lambda wildcards, input: flags(
-            pieces=list(input.pieces),
-            engraved=list(input.engraved),
-            notes=list(input.notes),
-            name=wildcards.collection,
-        ),
     shell:
-        "python -m pipeline msmd_counts {params.flags} --counts {input.counts}"
-        " --out_stem {params.stem} 2> {log}"
+        "python -m pipeline msmd_counts --pieces {input.pieces:q} --engraved {input.engraved:q}"
+        " --notes {input.notes:q} --name {wildcards.collection:q} --counts {input.counts:q}"
+        " --out_stem {params.stem:q} 2> {log:q}"

@@ -1,4 +1,4 @@
-# One LilyPond compile a piece: images, noteheads, sounding notes, and the link between them.
+# LilyPond or Verovio: images, noteheads, sounding notes, and the link between them.
 
 
 rule engrave:
@@ -20,8 +20,15 @@ rule engrave:
         mem_mb=memory(2500),  # LilyPond needs 300 for a tune, up to 1,500 for a book; Python the rest
         runtime=minutes(120),  # 10 min for 29 piano pieces, the longest took 3
     params:
-        flags=engrave_flags,
+        layout=of_collection("layout"),
+        repeats=of_collection("repeats"),
+        looks=if_given("looks"),
+        parts=if_given("parts"),
+        seed=config["seed"],
+        unconfined=config["unconfined"],
     shell:
-        "python -m pipeline engrave --pieces {input} {params.flags} --images {output.images}"
-        " --systems {output.systems} --noteheads {output.noteheads} --notes {output.notes}"
-        " --engraved {output.engraved} 2> {log}"
+        "python -m pipeline engrave --pieces {input:q} --layout {params.layout:q}"
+        " --repeats {params.repeats:q} {params.looks:q} {params.parts:q} --seed {params.seed:q}"
+        " --unconfined {params.unconfined:q} --images {output.images:q}"
+        " --systems {output.systems:q} --noteheads {output.noteheads:q} --notes {output.notes:q}"
+        " --engraved {output.engraved:q} 2> {log:q}"

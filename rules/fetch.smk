@@ -1,5 +1,10 @@
 # Archives, lists and sound fonts from a mirror or their URL, checked against the digest in
 # pipeline/reading/catalogue.yaml.
+FETCHED = {
+    catalogue.archive(name, "").name: name
+    for name, entry in catalogue.catalogue().items()
+    if "file" in entry
+}
 
 
 localrules:
@@ -12,10 +17,10 @@ rule fetch:
     log:
         f"{RESULTS}/logs/fetch/{{file}}.log",
     wildcard_constraints:
-        file="|".join(FETCHED).replace(".", r"\."),
+        file="|".join(map(re.escape, FETCHED)),
     conda:
         "../envs/data.yaml"
     params:
         name=lambda wildcards: FETCHED[wildcards.file],
     shell:
-        "python -m pipeline fetch --name {params.name} --path {output} 2> {log}"
+        "python -m pipeline fetch --name {params.name:q} --path {output:q} 2> {log:q}"

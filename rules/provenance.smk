@@ -1,8 +1,8 @@
 # Where the results come from, with a digest of each file; of the data half by itself, too.
+import json
 
-
-# In order of name: the settings of two config files are the same where they say the same.
-SETTINGS = json.loads(json.dumps(config, sort_keys=True))
+# In order of name: the settings of two config files are the same if they say the same.
+SETTINGS = json.dumps(config, sort_keys=True)
 
 
 localrules:
@@ -13,8 +13,8 @@ localrules:
 rule data_provenance:
     input:
         CARDS,
-        [data_files(collection) for collection in config["collections"]],
-        ARCHIVES,  # it has their digests: one that was lost is fetched again
+        [PLAN.data_files(collection) for collection in config["collections"]],
+        PLAN.archives(),  # it has their digests: one that was lost is fetched again
     output:
         f"{RESULTS}/data/provenance.json",
     log:
@@ -22,9 +22,11 @@ rule data_provenance:
     conda:
         "../envs/data.yaml"
     params:
-        flags=flags(settings=SETTINGS, folders=["data"]),
+        settings=lambda wildcards: SETTINGS,  # a function: braces are text in what it gives
+        folders=["data"],
     shell:
-        "python -m pipeline provenance {params.flags} --out {output} 2> {log}"
+        "python -m pipeline provenance --settings {params.settings:q} --folders {params.folders:q}"
+        " --out {output:q} 2> {log:q}"
 
 
 rule provenance:
@@ -39,10 +41,8 @@ rule provenance:
     conda:
         "../envs/data.yaml"
     params:
-        flags=lambda wildcards, input: flags(
-            settings=SETTINGS,
-            folders=["models", "predictions", "tables", "figures"],
-            beside=[input.data],
-        ),
+        settings=lambda wildcards: SETTINGS,  # a function: braces are text in what it gives
+        folders=["models", "predictions", "tables", "figures"],
     shell:
-        "python -m pipeline provenance {params.flags} --out {output} 2> {log}"
+        "python -m pipeline provenance --settings {params.settings:q} --folders {params.folders:q}"
+        " --beside {input.data:q} --out {output:q} 2> {log:q}"

@@ -3,7 +3,7 @@
 
 rule select:
     input:
-        lambda wildcards: sources_of(wildcards.collection, int(wildcards.chunk)),
+        lambda wildcards: PLAN.source_archives(wildcards.collection),
     output:
         f"{DATA}/pieces/{{chunk}}.parquet",
     log:
@@ -16,10 +16,28 @@ rule select:
         mem_mb=memory(1000),  # music21 holds its parsed works; 200 measured
         runtime=minutes(30),  # 32 s for 29 piano pieces
     params:
-        flags=select_flags,
-        sources=lambda wildcards: sources_known(
+        chunks=of_collection("chunks"),
+        source=of_collection("source"),
+        downloads=config["downloads"],
+        layout=of_collection("layout"),
+        fraction=of_collection("fraction"),
+        shares=lambda wildcards: option("shares", PLAN.shares(wildcards.collection)),
+        splits=lambda wildcards: PLAN.splits(wildcards.collection),
+        durations=if_given("durations"),
+        tempo=if_given("tempo"),
+        track=if_given("track"),
+        metre=if_given("metre"),
+        pickup=if_given("pickup"),
+        looks=if_given("looks"),
+        every_look=if_given("every_look"),
+        seed=config["seed"],
+        unconfined=config["unconfined"],
+        state=lambda wildcards: PLAN.source_state(
             wildcards.collection, int(wildcards.chunk)
         ),
     shell:
-        "python -m pipeline select --collection {wildcards.collection} --chunk {wildcards.chunk}"
-        " {params.flags} --out {output} 2> {log}"
+        "python -m pipeline select --collection {wildcards.collection:q} --chunk {wildcards.chunk:q}"
+        " --chunks {params.chunks:q} --source={params.source:q} --downloads {params.downloads:q}"
+        " --layout {params.layout:q} --fraction {params.fraction:q} {params.shares:q}"
+        " --splits {params.splits:q} {params.durations:q} {params.tempo:q}"
+        " {params.track:q} {params.metre:q} {params.pickup:q} {params.looks:q} {params.every_look:q} --seed {params.seed:q} --unconfined {params.unconfined:q} --out {output:q} 2> {log:q}"

@@ -25,11 +25,9 @@ rule shard:
         mem_mb=memory(1000, 2),  # the tables of a chunk, and eight spectrograms; 430 measured
         runtime=minutes(30),  # 4 s for 29 piano pieces
     params:
-        flags=lambda wildcards, output: flags(
-            layout=config["collections"][wildcards.collection]["layout"],
-            out=dict(zip(SPLITS, output)),
-        ),
+        layout=of_collection("layout"),
+        out=lambda wildcards, output: text(dict(zip(SPLITS, output))),
     shell:
-        "python -m pipeline shard --pieces {input.pieces} --images {input.images}"
-        " --systems {input.systems} --noteheads {input.noteheads} --notes {input.notes} --features {input.features}"
-        " {params.flags} 2> {log}"
+        "python -m pipeline shard --pieces {input.pieces:q} --images {input.images:q}"
+        " --systems {input.systems:q} --noteheads {input.noteheads:q} --notes {input.notes:q}"
+        " --features {input.features:q} --layout {params.layout:q} --out {params.out:q} 2> {log:q}"

@@ -17,10 +17,7 @@ rule spectrogram:
         mem_mb=memory(1500),  # one recording of up to an hour as samples; 500 measured
         runtime=minutes(30),  # 10 s for 29 piano pieces
     params:
-        flags=lambda wildcards: flags(
-            settings=config["collections"][wildcards.collection]["spectrogram"]
-        ),
+        settings=of_collection("spectrogram"),
     shell:
-        "python -m pipeline spectrogram --performances {input.performances}"
-        " --audio {input.audio} {params.flags} --out {output}"
-        " 2> {log}"
+        "python -m pipeline spectrogram --performances {input.performances:q}"
+        " --audio {input.audio:q} --settings {params.settings:q} --out {output:q} 2> {log:q}"

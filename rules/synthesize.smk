@@ -1,12 +1,13 @@
 # Play the notes with one sound font at one tempo ratio, or one drawn from a range for each piece. A
 # new font or ratio enters here.
+KEEP = (lambda path: path) if config["performances"]["keep_audio"] else temp
 
 
 rule synthesize:
     input:
+        lambda wildcards: PLAN.font_archives(wildcards.font),
         pieces=f"{DATA}/pieces/{{chunk}}.parquet",
         notes=f"{DATA}/notes/{{chunk}}.parquet",
-        font=lambda wildcards: FONT_FILES[wildcards.font],
     output:
         audio=KEEP(directory(f"{DATA}/audio/{{font}}/{{tempo_ratio}}/{{chunk}}")),
         performances=f"{DATA}/performances/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
@@ -20,16 +21,16 @@ rule synthesize:
         mem_mb=memory(1500),  # the font's samples, and one recording of up to an hour; 400 measured
         runtime=minutes(120),  # of sound, some 60 times as fast as it plays
     params:
-        flags=lambda wildcards: flags(
-            splits=PLAYED_SPLITS[wildcards.font],
-            font=wildcards.font,
-            font_file=FONT_NAMES[wildcards.font],
-            bank=config["fonts"][wildcards.font].get("bank", 0),
-            preset=config["fonts"][wildcards.font].get("preset", 0),
-            tempo_ratio=wildcards.tempo_ratio,
-            seed=config["seed"],
-            loudness_db=config["performances"]["loudness_db"],
-        ),
+        splits=lambda wildcards: PLAN.played_splits(wildcards.font),
+        font_file=lambda wildcards: PLAN.font_file(wildcards.font),
+        bank=lambda wildcards: config["fonts"][wildcards.font]["bank"],
+        preset=lambda wildcards: config["fonts"][wildcards.font]["preset"],
+        seed=config["seed"],
+        loudness_db=option("loudness_db", config["performances"]["loudness_db"]),
+        state=lambda wildcards: PLAN.font_state(wildcards.font),
     shell:
-        "python -m pipeline synthesize --pieces {input.pieces} --notes {input.notes} {params.flags}"
-        " --audio {output.audio} --out {output.performances} 2> {log}"
+        "python -m pipeline synthesize --pieces {input.pieces:q} --notes {input.notes:q}"
+        " --splits {params.splits:q} --font {wildcards.font:q} --font_file={params.font_file:q}"
+        " --bank {params.bank:q} --preset {params.preset:q} --tempo_ratio {wildcards.tempo_ratio:q}"
+        " --seed {params.seed:q} {params.loudness_db:q} --audio {output.audio:q}"
+        " --out {output.performances:q} 2> {log:q}"

@@ -1,16 +1,16 @@
-"""Where in the score does the music stand: a recording laid along its strip.
+"""Align a recording to its score strip with dynamic time warping (DTW).
 
-Windows slide over the strip and over the recording from end to end, filled up with white and with
-silence beyond. Dynamic time warping finds the path of least distance between their vectors, from
-the first pair of windows to the last; a frame's place in the strip is read off the path.
+Windows slide over the strip and over the recording from end to end, padded with white and with
+silence. DTW finds the path of least distance between their vectors, from the first pair of windows
+to the last; it maps each frame to a position in the strip.
 
-As published, only windows that lie wholly inside are used, and an onset before the first or after
-the last one counts as no error at all. That flatters the more, the longer the windows are; it is
-reported beside ours.
+As published, only complete windows are used, and an onset before the first or after the last one
+counts as no error at all. That flatters the more, the longer the windows are; it is reported beside
+ours.
 
-The path only goes on. A repeat is printed once and played twice: where the recording goes back,
-the path cannot, and stays near the end of the repeated part until the music has caught up. The
-performances of this project leave repeats out.
+The path never goes back. A repeat is printed once and played twice: if the recording repeats, the
+path stays near the end of the repeated part until the music has caught up. The performances of
+this project leave repeats out.
 """
 
 import sys
@@ -19,17 +19,28 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pyarrow as pa
+from lightning.fabric import Fabric
 from tqdm import tqdm
 
-from models.retrieval import sampling
-from models.retrieval.identify import audio_vectors, batches, performances, ready, sheet_vectors
+from models.retrieval.identify import performances
+from models.retrieval.inference import (
+    embed_excerpts,
+    embed_snippets,
+    embed_spectrogram,
+    embed_strip,
+    in_batches,
+    load_network,
+)
+from models.retrieval.network import Network
+from models.retrieval.reading import read_examples
+from models.retrieval.sampling import Examples
 from pipeline import tables
 from pipeline.constants import PAGE_WIDTH_PX, SNIPPET_WIDTH_PX
 
-STEP_PX = 10  # about so far apart are the windows over the strip
-STEP_FRAMES = 2  # and those over the recording
+STEP_PX = 10  # between windows over the strip, about
+STEP_FRAMES = 2  # between windows over the recording, about
 CLOSE_PX = 25  # tolerance of `within`
-# Cells of a matrix of distances, 28 bytes each while the path is sought: 1.9 GB. An hour of music
+# Cells of a matrix of distances, 28 bytes each during DTW: 1.9 GB. An hour of music
 # over 18,000 px, 24 lines of print, has as many.
 MOST_CELLS = 2**26
 METHODS = ("network", "published", "line")
@@ -41,66 +52,124 @@ ALIGNED = pa.schema(
         tables.field(
             "method",
             pa.string(),
-            "network; published: of windows inside, an onset beyond them is no error; line: even "
+            "network; published: of complete windows, an onset beyond them is no error; line: even "
             "tempo, a straight line from end to end",
         ),
         tables.SHARDS.field("piece_id"),
         tables.field("onsets", pa.int32(), "in the piece"),
-        tables.field("outside", pa.int32(), "of them, those that the path does not reach"),
-        tables.field("mean_px", pa.float64(), "mean distance of true and found place", "px"),
-        tables.field("median_px", pa.float64(), "median distance of true and found place", "px"),
+        tables.field("outside", pa.int32(), "of them, those beyond the ends of the path"),
+        tables.field("mean_px", pa.float64(), "mean distance of true and estimated position", "px"),
+        tables.field(
+            "median_px", pa.float64(), "median distance of true and estimated position", "px"
+        ),
         tables.field("mean_percent", pa.float64(), "of the width of a page", "%"),
         tables.field("median_percent", pa.float64(), "of the width of a page", "%"),
-        tables.field("within", pa.float64(), "share of the onsets at most 25 px off"),
+        tables.field("within", pa.float64(), "fraction of the onsets at most 25 px off"),
     ]
 )
 
 
 # --- the path --------------------------------------------------------------------------------
-def window_places(length: int, step: float) -> np.ndarray:
-    """Centres of windows about `step` apart, evenly from the first to the last of `length` pixels
-    or frames: (windows,) int64."""
+def window_positions(length: int, step: float) -> np.ndarray:
+    """Centres of windows about `step` apart, evenly from the first to the last pixel or frame.
+
+    Args:
+        length: pixels or frames.
+        step: distance of two windows, about.
+
+    Returns:
+        (windows,) int64.
+    """
     count = 1 + round((length - 1) / step)
     return np.rint(np.linspace(0, length - 1, count)).astype(np.int64)
 
 
-def inside(places: np.ndarray, length: int, before: int, after: int) -> np.ndarray:
+def complete(centres: np.ndarray, length: int, before: int, after: int) -> np.ndarray:
     """Indices of the windows that reach beyond neither end of `length` pixels or frames.
 
-    A window reaches from `before` its place to `after` it, the last exclusive.
+    Args:
+        centres: (windows,) of `window_positions`.
+        length: pixels or frames.
+        before: how far a window reaches to the left of its centre.
+        after: how far it reaches to the right, exclusive.
     """
-    return np.flatnonzero((places >= before) & (places + after <= length))
+    return np.flatnonzero((centres >= before) & (centres + after <= length))
 
 
-def path(distances: np.ndarray) -> np.ndarray:
-    """The sheet window of every audio window by dynamic time warping: (audio windows,).
+def alignment_path(distances: np.ndarray) -> np.ndarray:
+    """The sheet window of every audio window by DTW.
 
-    distances: (sheet windows, audio windows). The path runs from corner to corner in steps along
-    either side or both, each of which costs the distance where it ends; of several sheet windows
-    in a column the first is taken.
+    The path runs from corner to corner in steps along either side or both, each of which costs the
+    distance at its end; of several sheet windows for an audio window the first is taken.
+
+    Args:
+        distances: (sheet windows, audio windows).
+
+    Returns:
+        (audio windows,) indices of sheet windows.
     """
     _, steps = librosa.sequence.dtw(C=distances.astype(np.float64))
-    found = np.full(distances.shape[1], len(distances))
-    np.minimum.at(found, steps[:, 1], steps[:, 0])
-    return found
+    path = np.full(distances.shape[1], len(distances))
+    np.minimum.at(path, steps[:, 1], steps[:, 0])
+    return path
+
+
+def align_recording(
+    fabric: Fabric, network: Network, strip: np.ndarray, spectrogram: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Align a recording to the strip of its score.
+
+    Args:
+        fabric, network: from `inference.load_network`.
+        strip: (200, width) uint8, white 255.
+        spectrogram: (length, 92) float32, 20 frames a second.
+
+    Returns:
+        (windows,) frames of the recording, ascending, and (windows,) px, the positions in the strip
+        that sound at these frames.
+
+    Raises:
+        ValueError: if both are too long for the memory that DTW needs.
+    """
+    x = window_positions(strip.shape[1], STEP_PX)
+    frames = window_positions(len(spectrogram), STEP_FRAMES)
+    if reason := _too_long(x, frames):
+        raise ValueError(reason)
+    sheet = embed_strip(fabric, network, strip, x)
+    audio = embed_spectrogram(fabric, network, spectrogram, frames)
+    return frames, x[alignment_path(1 - sheet @ audio.T)]
+
+
+def _too_long(x: np.ndarray, frames: np.ndarray) -> str:
+    """Why windows at x and frames are too many for DTW; empty if they are not."""
+    if len(x) * len(frames) <= MOST_CELLS:
+        return ""
+    return f"{len(x):,} x {len(frames):,} distances are more than {MOST_CELLS:,}"
 
 
 # --- errors ----------------------------------------------------------------------------------
-def missed(
-    frame: np.ndarray, x: np.ndarray, frames: np.ndarray, places: np.ndarray
+def position_errors(
+    frame: np.ndarray, x: np.ndarray, frames: np.ndarray, positions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far off (px) each onset is found, and which ones the path does not reach, (onsets,) each.
+    """Distance of each onset's true and estimated position.
 
-    frame, x: (onsets,) true frame and place (px); frames, places: (windows,) frames of the audio
-    windows, ascending, and the places in the strip (px) that the path maps them to. Between
-    windows places are interpolated; beyond the first and last one they stay what they are there.
+    Between windows positions are interpolated; beyond the first and last one they stay constant.
+
+    Args:
+        frame: (onsets,) true frames.
+        x: (onsets,) true positions, px.
+        frames: (windows,) frames of the audio windows, ascending.
+        positions: (windows,) px that the path maps them to.
+
+    Returns:
+        (onsets,) px, and (onsets,) bool, whether an onset is beyond the ends of the path.
     """
     outside = (frame < frames[0]) | (frame > frames[-1])
-    return np.abs(np.interp(frame, frames, places) - x), outside
+    return np.abs(np.interp(frame, frames, positions) - x), outside
 
 
-def measured(distance: np.ndarray, outside: np.ndarray) -> dict:
-    """The numbers of ALIGNED of a piece from what `missed` gives."""
+def error_metrics(distance: np.ndarray, outside: np.ndarray) -> dict:
+    """Columns of ALIGNED of a piece, from `position_errors`."""
     mean, median = distance.mean(), np.median(distance)
     return {
         "onsets": len(distance),
@@ -113,72 +182,74 @@ def measured(distance: np.ndarray, outside: np.ndarray) -> dict:
     }
 
 
-def forgiven(distance: np.ndarray, outside: np.ndarray) -> dict:
-    """`measured` as published: what the path does not reach is no error."""
-    return measured(np.where(outside, 0.0, distance), outside)
+def published_metrics(distance: np.ndarray, outside: np.ndarray) -> dict:
+    """`error_metrics` as published: an onset beyond the ends of the path is no error."""
+    return error_metrics(np.where(outside, 0.0, distance), outside)
 
 
 # --- the experiment --------------------------------------------------------------------------
-def align(
-    weights: Path | str,
-    shards: list[Path | str],
-    out: Path | str,
-    *,
-    precision: str = "bf16-mixed",
-    accelerator: str = "auto",
-) -> None:
-    """Lay every recording along its strip and write the table `ALIGNED` to `out`.
+def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf16-mixed") -> None:
+    """Align every recording to its score strip with DTW and compute the errors of its onsets.
 
-    weights: what `refine` or `train` wrote; shards: Parquet files that hold each piece once. The
-    baseline `line` is a straight line through the ends of the path, from the strip's first pixel
-    at the recording's first frame to its last at the last. A piece too long for MOST_CELLS is
-    named on the standard error and left out; one that is shorter than a window has no row
-    `published`.
-    Raises ValueError where the shards do not fit or no piece is left.
+    The baseline `line` is a straight line from the strip's first pixel at the recording's first
+    frame to its last pixel at the last. A piece too long for MOST_CELLS is reported and left out;
+    a piece shorter than a window has no row `published`.
+
+    Args:
+        weights: safetensors file that `refine` or `train` wrote.
+        shards: Parquet shards that hold each piece once.
+        out: Parquet table to write, a row for each piece and method.
+        precision: `bf16-mixed` or `32-true`.
+
+    Raises:
+        ValueError: if the shards are not valid or no piece is left.
     """
-    fabric, module = ready(weights, precision, accelerator)
-    data = sampling.read(shards)
-    played = performances(data)
+    fabric, network = load_network(weights, precision)
+    data = read_examples(shards)
+    performance = performances(data)
     rows = []
     for piece, name in enumerate(tqdm(data.pieces, desc="align", unit="piece", disable=None)):
-        found = _aligned(fabric, module, data, piece, played[piece])
+        by_method = _align_piece(fabric, network, data, piece, performance[piece])
         for method in METHODS:
-            if isinstance(numbers := found[method], str):
-                tqdm.write(f"{name}: left out of '{method}', {numbers}", file=sys.stderr)
+            if isinstance(metrics := by_method[method], str):
+                tqdm.write(f"{name}: left out of '{method}', {metrics}", file=sys.stderr)
             else:
-                rows.append({"model": module.name, "method": method, "piece_id": name} | numbers)
+                rows.append({"model": network.name, "method": method, "piece_id": name} | metrics)
     if not rows:
         raise ValueError("no piece could be aligned")
     tables.write(rows, ALIGNED, out)
 
 
-def _aligned(fabric, module, data, piece: int, performance: int) -> dict[str, dict | str]:
-    """For each method what `measured` says of a piece, or why there is nothing."""
+def _align_piece(
+    fabric: Fabric, network: Network, data: Examples, piece: int, performance: int
+) -> dict[str, dict | str]:
+    """For each method the metrics of a piece, or why there are none."""
     width, length = int(data.width[piece]), int(data.frames[performance])
-    x, frames = window_places(width, STEP_PX), window_places(length, STEP_FRAMES)
-    if len(x) * len(frames) > MOST_CELLS:
-        reason = f"{len(x):,} x {len(frames):,} distances are more than {MOST_CELLS:,}"
+    x, frames = window_positions(width, STEP_PX), window_positions(length, STEP_FRAMES)
+    if reason := _too_long(x, frames):
         return dict.fromkeys(METHODS, reason)
-    images = batches(data.snippets_at, np.full(len(x), piece), x)
-    excerpts = batches(
-        lambda *own: data.excerpts_at(*own, module.context),
+    images = in_batches(data.snippets_at, np.full(len(x), piece), x)
+    excerpts = in_batches(
+        lambda *part: data.excerpts_at(*part, network.context),
         np.full(len(frames), performance),
         frames,
     )
-    sheet = sheet_vectors(fabric, module, images)
-    distances = 1 - sheet @ audio_vectors(fabric, module, excerpts).T
+    sheet = embed_snippets(fabric, network, images)
+    distances = 1 - sheet @ embed_excerpts(fabric, network, excerpts).T
 
-    own = data.piece == piece
-    onsets = data.frame[own], data.x[own]
-    half, past = SNIPPET_WIDTH_PX // 2, module.context // 2
-    seen, heard = inside(x, width, half, half), inside(frames, length, past, module.context - past)
+    of_piece = data.piece == piece
+    onsets = data.frame[of_piece], data.x[of_piece]
+    half, before = SNIPPET_WIDTH_PX // 2, network.context // 2
+    snippets = complete(x, width, half, half)
+    sounds = complete(frames, length, before, network.context - before)
     published: dict | str = "strip or recording are shorter than a window"
-    if len(seen) and len(heard):
-        places = x[seen][path(distances[np.ix_(seen, heard)])]
-        published = forgiven(*missed(*onsets, frames[heard], places))
-    places = x[path(distances)]
+    if len(snippets) and len(sounds):
+        positions = x[snippets][alignment_path(distances[np.ix_(snippets, sounds)])]
+        published = published_metrics(*position_errors(*onsets, frames[sounds], positions))
+    positions = x[alignment_path(distances)]
+    ends = np.array([0, length - 1]), np.array([0, width - 1])
     return {
-        "network": measured(*missed(*onsets, frames, places)),
+        "network": error_metrics(*position_errors(*onsets, frames, positions)),
         "published": published,
-        "line": measured(*missed(*onsets, np.array([0, length - 1]), np.array([0, width - 1]))),
+        "line": error_metrics(*position_errors(*onsets, *ends)),
     }

@@ -1,8 +1,8 @@
-"""Any recording as the spectrogram that the networks hear, whole or in stretches.
+"""Read any recording as the spectrogram that the networks take, whole or in parts.
 
 The samples are those of `pipeline.spectrogram.load`: channels averaged, polyphase resampling to
-22.05 kHz. A stretch is read, resampled and transformed by itself with as many samples on either
-side as its filters reach, so a recording of hours takes no more memory than one of seconds.
+22.05 kHz. A part is read, resampled and transformed by itself with as many samples on either side
+as its filters reach, so a recording of hours takes no more memory than one of seconds.
 """
 
 import math
@@ -26,17 +26,23 @@ QUIET = 0.01  # of the loudest window's level (40 dB below it): noise between tw
 LEVEL = 0.5  # root mean square of |X|; excerpts of the fonts trained on lie at 0.36 to 0.86
 BLOCK_FRAMES = 200  # transformed at once: 10 s
 RESAMPLING_REACH = 10  # half the length of resample_poly's filter, in periods of the slower rate
-LEAD_SAMPLES = 16_384  # read before a stretch and dropped: an MP3 decoder needs a past
+LEAD_SAMPLES = 16_384  # read before a part and dropped: an MP3 decoder needs a past
 TOOL = "ffmpeg"
 
 
 @contextmanager
-def opened(path: Path | str) -> Iterator[soundfile.SoundFile]:
-    """A recording, open for `count` and `stretch`.
+def open_recording(path: Path | str) -> Iterator[soundfile.SoundFile]:
+    """Open a recording for `count_frames` and `read_frames`.
 
-    What libsndfile does not read (it reads WAV, FLAC, OGG, MP3, AIFF and more) is decoded by
-    ffmpeg, where that is installed, into a temporary FLAC file that is gone afterwards.
-    Raises FileNotFoundError, or ValueError that names the file and the remedy.
+    Formats that libsndfile does not read (it reads WAV, FLAC, OGG, MP3, AIFF and more) are decoded
+    by ffmpeg, if it is installed, into a temporary FLAC file that is removed afterwards.
+
+    Args:
+        path: any sound file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file and the remedy, if it cannot be read.
     """
     path = Path(path)
     if not path.is_file():
@@ -67,24 +73,32 @@ def _decoded(path: Path, out: Path, why: str) -> Path:
     command += ["-map", "0:a:0", "-ac", "1", "-ar", str(SPECTROGRAM_RATE_HZ), str(out)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode or not out.is_file():
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise ValueError(f"{path}: holds no sound that {TOOL} can decode ({said})")
+        message = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise ValueError(f"{path}: has no sound that {TOOL} can decode ({message})")
     return out
 
 
-def count(sound: soundfile.SoundFile) -> int:
-    """How many frames (20 a second) a recording has."""
+def count_frames(sound: soundfile.SoundFile) -> int:
+    """Number of frames (20 a second) of a recording."""
     return math.ceil(_samples(sound) / RETRIEVAL.hop_samples)
 
 
-def stretch(sound: soundfile.SoundFile, first: int, frames: int) -> np.ndarray:
-    """Frames `first` to `first + frames` of a recording: (frames, 92) float32.
+def read_frames(sound: soundfile.SoundFile, first: int, frames: int) -> np.ndarray:
+    """Part of a recording's spectrogram, equal to that part of the whole.
 
-    They equal those of the spectrogram of the whole; frames beyond its ends are zero.
-    Raises ValueError that names the file where its sound ends early or is damaged.
+    Args:
+        sound: from `open_recording`.
+        first: first frame; may be negative.
+        frames: how many; beyond the ends of the recording they are zero.
+
+    Returns:
+        (frames, 92) float32.
+
+    Raises:
+        ValueError: naming the file, if it is truncated or corrupt.
     """
     result = np.zeros((frames, RETRIEVAL.bins), np.float32)
-    start, stop = max(first, 0), min(first + frames, count(sound))
+    start, stop = max(first, 0), min(first + frames, count_frames(sound))
     for begin in range(start, stop, BLOCK_FRAMES):
         end = min(begin + BLOCK_FRAMES, stop)
         result[begin - first : end - first] = _block(sound, begin, end)
@@ -94,24 +108,30 @@ def stretch(sound: soundfile.SoundFile, first: int, frames: int) -> np.ndarray:
 def spectrogram(path: Path | str) -> np.ndarray:
     """The spectrogram of a recording: (frames, 92) float32, 20 frames a second.
 
-    Raises as `opened` and `stretch` do, and ValueError where the recording is silent.
+    Args:
+        path: any sound file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it cannot be read or is silent.
     """
-    with opened(path) as sound:
-        found = stretch(sound, 0, count(sound))
-    if not sounds(found):
+    with open_recording(path) as sound:
+        frames = read_frames(sound, 0, count_frames(sound))
+    if not sounds(frames):
         raise ValueError(f"{path}: the recording is silent")
-    return found
+    return frames
 
 
 def sounds(frames: np.ndarray) -> bool:
-    """Whether a spectrogram holds anything louder than the noise of digital silence."""
+    """Whether a spectrogram has anything louder than the noise of digital silence."""
     return bool((frames > SILENT).any())
 
 
-def heard(windows: np.ndarray) -> np.ndarray:
-    """In which of the windows (n, frames, 92) something sounds: (n,) bool.
+def audible(windows: np.ndarray) -> np.ndarray:
+    """Which of the windows (n, frames, 92) are neither silent nor far quieter than the loudest.
 
-    Silent ones do not, nor those that are quiet beside the loudest.
+    Returns:
+        (n,) bool.
     """
     levels = level(windows)
     return (windows > SILENT).any(axis=(1, 2)) & (levels > QUIET * levels.max())
@@ -122,11 +142,11 @@ def level(windows: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(_magnitudes(windows)).mean(axis=(1, 2)))
 
 
-def levelled(windows: np.ndarray) -> np.ndarray:
-    """Windows (n, frames, 92) as if each were recorded at LEVEL; none may be all zero.
+def normalise_level(windows: np.ndarray) -> np.ndarray:
+    """Windows (n, frames, 92) as if each had been recorded at LEVEL; none may be all zero.
 
-    A gain multiplies |X|, but what networks hear is log10(1+|X|), which is another picture at
-    another level. They know that of their training alone.
+    A gain multiplies |X|, but networks take log10(1+|X|), which changes its shape with the level,
+    and they know that of their training alone.
     """
     gains = LEVEL / level(windows)
     return np.log1p(_magnitudes(windows) * gains[:, None, None]) / math.log(10)
@@ -161,8 +181,8 @@ def _resampled(sound: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
     up, down = ratio.numerator, ratio.denominator
     if ratio == 1:
         return _read(sound, start, stop)
-    # The filter looks so many samples of the file to either side. A piece that begins at a
-    # multiple of `down` is resampled at the same places as the whole.
+    # The filter looks so many samples of the file to either side. A part that begins at a
+    # multiple of `down` is resampled at the same positions as the whole.
     reach = math.ceil(RESAMPLING_REACH * max(1, 1 / ratio)) + 1
     begin = max(0, (start * down // up - reach) // down * down)
     end = min(sound.frames, stop * down // up + 1 + reach)
@@ -179,15 +199,15 @@ def _read(sound: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
         samples = sound.read(lead + stop - start, dtype="float32", always_2d=True)[lead:]
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise ValueError(
-            f"{sound.name}: damaged at {start / sound.samplerate:.1f} s ({error}); "
-            "convert or copy it anew"
+            f"{sound.name}: corrupt at {start / sound.samplerate:.1f} s ({error}); "
+            "convert or copy it again"
         ) from None
     if len(samples) < stop - start:
         raise ValueError(
-            f"{sound.name}: the sound ends after {(start + len(samples)) / sound.samplerate:.1f} s "
-            f"although the file promises {sound.frames / sound.samplerate:.1f} s; copy it anew"
+            f"{sound.name}: truncated: the sound ends after {(start + len(samples)) / sound.samplerate:.1f} s "
+            f"although the file declares {sound.frames / sound.samplerate:.1f} s; copy it again"
         )
     mono = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
     if not np.isfinite(mono).all():
-        raise ValueError(f"{sound.name}: the recording holds values that are not finite")
+        raise ValueError(f"{sound.name}: the recording has values that are not finite")
     return mono

@@ -1,144 +1,90 @@
-"""The batches that training sees: examples in a seeded order, augmented; from memory, or streamed
-from windows of shards where they do not fit."""
+"""Training batches of retrieval: pairs of snippet and excerpt, augmented."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch import Tensor
 
-from models import streaming
-from models.retrieval import sampling
+from models import batches, streaming
+from models.retrieval.reading import read_parts
+from models.retrieval.sampling import Augmentation, Examples
 from pipeline.strips import Cropping
 
 _ORDER, _AUGMENT = 0, 1  # streams of random numbers
 
 
-class Batches(Dataset):
-    """Training batches by number: (images (n, 1, 80, 100), excerpts (n, 1, 92, context)).
-
-    Batch `number` follows from the seed and the number alone, so a training may be taken up at
-    any batch. Each pass over the examples that lie inside visits every one of them once. For a
-    DataLoader with batch_size=None and a range of numbers as its sampler.
-    Raises ValueError where no example lies inside.
-    """
+class Batches(batches.Batches[Examples]):
+    """Batches of pairs: images (n, 1, 80, 100) and excerpts (n, 1, 92, context)."""
 
     def __init__(
         self,
-        examples: sampling.Examples,
+        source: Examples | streaming.Stream[Examples],
         context: int,
-        size: int,
+        batch_size: int,
         seed: int,
-        augmentation: sampling.Augmentation,
+        augmentation: Augmentation,
         cropping: Cropping = "padded",
+        share: tuple[int, int] = (0, 1),
     ):
-        self.examples = examples
-        self.context = context
-        self.size = size
-        self.seed = seed
-        self.augmentation = augmentation
+        """Set up the batches.
+
+        Args:
+            source, batch_size, seed, share: as for `models.batches.Batches`.
+            context: frames of an excerpt.
+            augmentation: ranges of random changes.
+            cropping: of snippets near the ends of a strip.
+
+        Raises:
+            ValueError: if no example has a complete snippet and excerpt.
+        """
+        self.context, self.augmentation = context, augmentation
         self.cropping: Cropping = cropping
-        self.pool = np.flatnonzero(examples.inside(context))
-        if not len(self.pool):
+        super().__init__(source, batch_size, seed, share)
+
+    def shuffled(self, examples: Examples, key: tuple[int, ...]) -> np.ndarray:
+        """All examples with a complete snippet and excerpt, in random order."""
+        inside = np.flatnonzero(examples.inside(self.context))
+        if not len(inside):
             raise ValueError(
                 f"none of the {len(examples)} onsets of split {examples.split} lies inside for a "
-                f"context of {context} frames; use longer pieces or a shorter context"
+                f"context of {self.context} frames; use longer pieces or a shorter context"
             )
-        self.passes: dict[int, np.ndarray] = {}
+        return np.random.default_rng([self.seed, _ORDER, *key]).permutation(inside)
 
-    def order(self, number: int) -> np.ndarray:
-        """Indices of the examples of a batch, (size,)."""
-        positions = np.arange(number * self.size, (number + 1) * self.size)
-        which, where = np.divmod(positions, len(self.pool))
-        needed = np.unique(which).tolist()
-        self.passes = {p: self.passes[p] if p in self.passes else self._pass(p) for p in needed}
-        return np.concatenate([self.passes[p][where[which == p]] for p in needed])
-
-    def fingerprint(self) -> str:
-        """That of the examples."""
-        return self.examples.fingerprint()
-
-    def usable(self) -> int:
-        """How many examples lie inside, each of which a pass visits."""
-        return len(self.pool)
-
-    def chosen(self, number: int) -> tuple[sampling.Examples, np.ndarray]:
-        """The examples that a batch is drawn from, and its indices in them, (size,)."""
-        return self.examples, self.order(number)
-
-    def _pass(self, number: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, _ORDER, number]).permutation(self.pool)
-
-    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def tensors(self, examples: Examples, chosen: np.ndarray, number: int) -> tuple[Tensor, ...]:
+        """This device's share of a batch: images and excerpts."""
         random = np.random.default_rng([self.seed, _AUGMENT, number])
-        change = self.augmentation
-        scale = random.uniform(*change.scale, self.size)
-        up = random.integers(-change.shift_px, change.shift_px, self.size, endpoint=True)
-        later = random.integers(-change.shift_frames, change.shift_frames, self.size, endpoint=True)
-        examples, chosen = self.chosen(number)
+        ranges, count = self.augmentation, len(chosen)
+        scale = random.uniform(*ranges.scale, count)
+        up = random.integers(-ranges.shift_px, ranges.shift_px, count, endpoint=True)
+        later = random.integers(-ranges.shift_frames, ranges.shift_frames, count, endpoint=True)
+        chosen, scale, up, later = map(self.split, (chosen, scale, up, later))
         images = examples.snippet_batch(chosen, self.cropping, scale, up)
         excerpts = examples.excerpt_batch(chosen, self.context, later)
         return torch.from_numpy(images), torch.from_numpy(excerpts)
 
 
-class StreamedBatches(Batches):
-    """The same from windows of shards that do not fit in memory: each window is visited once in a
-    pass, its examples in a random order; the last batch is filled up from the window's first."""
-
-    def __init__(
-        self,
-        windows: streaming.Stream[sampling.Examples],
-        context: int,
-        size: int,
-        seed: int,
-        augmentation: sampling.Augmentation,
-    ):
-        self.windows = windows
-        self.context = context
-        self.size = size
-        self.seed = seed
-        self.augmentation = augmentation
-        self.cropping: Cropping = "padded"
-
-    def fingerprint(self) -> str:
-        """That of the windows' examples."""
-        return self.windows.fingerprint()
-
-    def usable(self) -> int:
-        """How many examples lie inside, each of which a pass visits."""
-        return len(self.windows)
-
-    def chosen(self, number: int) -> tuple[sampling.Examples, np.ndarray]:
-        """The window of a batch, and the indices of the batch's examples in it, (size,)."""
-        place = self.windows.find(number)
-        examples = self.windows.read(place)
-        pool = np.flatnonzero(examples.inside(self.context))
-        random = np.random.default_rng([self.seed, _ORDER, place.run, place.window])
-        positions = np.arange(place.batch * self.size, (place.batch + 1) * self.size)
-        return examples, random.permutation(pool)[positions % len(pool)]
-
-
 def training_batches(
     paths: Iterable[Path | str],
     context: int,
-    size: int,
+    batch_size: int,
     seed: int,
-    augmentation: sampling.Augmentation,
+    augmentation: Augmentation,
     memory_mb: int | None,
+    share: tuple[int, int] = (0, 1),
 ) -> Batches:
-    """Batches of all that some shards hold; streamed where that needs more than `memory_mb`.
+    """Batches of all examples in shards, streamed if they need more than `memory_mb`.
 
-    Raises ValueError where the shards do not fit, or no example lies inside.
+    Raises:
+        ValueError: if the shards are not valid or no example has a complete snippet and excerpt.
     """
-    paths, limit = list(paths), memory_mb and memory_mb * 10**6
-    if not streaming.too_large(paths, limit):
-        return Batches(sampling.read(paths), context, size, seed, augmentation)
 
-    def usable(examples: sampling.Examples) -> int:
+    def count_usable(examples: Examples) -> int:
         return int(examples.inside(context).sum())
 
-    windows = streaming.Stream(
-        paths, sampling.read_parts, usable, size=size, limit=limit, seed=seed
+    source = streaming.in_memory_or_streamed(
+        paths, read_parts, count_usable, batch_size=batch_size, seed=seed, memory_mb=memory_mb
     )
-    return StreamedBatches(windows, context, size, seed, augmentation)
+    return Batches(source, context, batch_size, seed, augmentation, share=share)

@@ -19,15 +19,21 @@ CONTEXT_COLOURS = dict(zip(CONTEXTS, (BLUE, ORANGE, GREEN), strict=True))
 PANELS = {False: "without attention", True: "with attention"}
 
 
-def curves(histories: dict[str, Path | str], measures: Path | str, out: Path | str) -> None:
-    """Write retrieval_history and retrieval_tempo.
+def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -> None:
+    """Draw the course of the trainings, and mean reciprocal rank over the tempo.
 
-    histories: what `train` wrote, by model; measures: what `evaluate` wrote; out: the folder.
+    Writes retrieval_history and retrieval_tempo, as PNG and PDF.
+
+    Args:
+        models: names of the networks.
+        histories: Parquet tables of epochs that `train` wrote of them, in the same order.
+        metrics: Parquet table that `evaluate` wrote.
+        out: folder of the figures.
     """
-    epochs = {model: pd.read_parquet(path) for model, path in histories.items()}
-    plotting.save(training(epochs), Path(out) / "retrieval_history")
-    table = report.compare_tempi(pd.read_parquet(measures))
-    plotting.save(tempo(table), Path(out) / "retrieval_tempo")
+    epochs = {model: pd.read_parquet(path) for model, path in zip(models, histories, strict=True)}
+    plotting.save(training(epochs), out / "retrieval_history")
+    table = report.compare_tempi(pd.read_parquet(metrics))
+    plotting.save(tempo(table), out / "retrieval_tempo")
 
 
 def _look(model: str) -> dict:
@@ -49,9 +55,12 @@ def _columns(figure: Figure, models: Iterable[str], rows: int, **how) -> dict[bo
 
 @mpl.rc_context(STYLE)
 def training(histories: dict[str, pd.DataFrame]) -> Figure:
-    """Loss and mean reciprocal rank of every model over the pairs it has seen.
+    """Draw loss and mean reciprocal rank of every network over the pairs it has seen.
 
-    histories: HISTORY of `train`, by model. A dot marks the epoch whose weights are kept.
+    A dot marks the epoch whose weights are kept.
+
+    Args:
+        histories: HISTORY of `train`, by model.
     """
     figure = plotting.new(7.0, 4.4)
     columns = _columns(figure, histories, 2, sharex=True)
@@ -74,9 +83,10 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
 
 @mpl.rc_context(STYLE)
 def tempo(table: pd.DataFrame) -> Figure:
-    """Table 3 as curves: mean reciprocal rank over the tempo ratio, ours and the paper's.
+    """Draw Table 3 as curves: mean reciprocal rank over the tempo ratio, ours and the paper's.
 
-    table: of `report.compare_tempi`; of several protocols the first is drawn.
+    Args:
+        table: from `report.compare_tempi`; of several protocols the first is drawn.
     """
     table = table[table.protocol == table.protocol.iloc[0]]
     figure = plotting.new(7.0, 3.2)

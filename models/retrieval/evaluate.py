@@ -1,8 +1,6 @@
-"""Measures of retrieval between recordings and sheet music (B 3.3, Tables 2 and 3, Figure 3).
+"""Evaluate retrieval between recordings and sheet music (B 3.3, Tables 2 and 3, Figure 3).
 
-Each pair's one side is a query, the other sides of all pairs are the candidates. Only the other
-side of the very same pair is right. Ties, of which repeated bars make many, are resolved by
-chance: every measure is the expectation over all orders of the candidates that tie.
+One side of each pair is a query, the other sides of all pairs are the candidates.
 """
 
 from pathlib import Path
@@ -15,18 +13,19 @@ import torch
 from tqdm import tqdm
 
 from models.bootstrap import RESAMPLES, Bootstrap
-from models.retrieval import search
 from models.retrieval.embed import EMBEDDINGS
-from models.retrieval.network import Network, digest, load
+from models.retrieval.inference import project
+from models.retrieval.metrics import metrics
+from models.retrieval.network import Network, load
+from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
 
-TOP = (1, 5, 25)  # k of R@k
-DIRECTIONS = {"A2S": "audio asks for sheet music", "S2A": "sheet music asks for audio"}
-PROJECTION = "cca."  # the tensors of a weights file that a refined one has otherwise
+DIRECTIONS = {"A2S": "audio is the query", "S2A": "sheet music is the query"}
+PROJECTION = "cca."  # prefix of the tensors that a refinement changes
 
 
-MEASURES = pa.schema(
+METRICS = pa.schema(
     [
         tables.field("model", pa.string(), "name of the network"),
         tables.field(
@@ -38,9 +37,9 @@ MEASURES = pa.schema(
             "direction", pa.string(), "; ".join(f"{k}: {v}" for k, v in DIRECTIONS.items())
         ),
         tables.field(
-            "measure",
+            "metric",
             pa.string(),
-            "rates as fractions; r1_identical: the first answer's snippet is pixel for pixel the "
+            "rates as fractions; r1_identical: the first result's snippet is pixel for pixel the "
             "true one; duplicates: another pair's snippet is; ranks from 1",
         ),
         tables.field("micro", pa.float64(), "over all pairs"),
@@ -54,34 +53,41 @@ MEASURES = pa.schema(
 
 
 def evaluate(
-    embeddings: dict[str, Path | str],
-    weights: dict[str, Path | str],
-    refined: dict[str, Path | str],
-    out: Path | str,
+    embeddings: list[Path],
+    weights: list[Path],
+    refined: list[Path],
+    out: Path,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> None:
-    """Measure every model at every tempo, both ways, and write the table `MEASURES` to `out`.
+    """Compute the metrics of every network at every tempo, in both directions.
 
-    By model: the table that `embed` wrote, the weights file it was written with, and the one
-    that `refine` wrote. Pieces are redrawn for the intervals; the candidates stay as they are.
+    Args:
+        embeddings: Parquet tables that `embed` wrote, one a network.
+        weights: the safetensors files that they were embedded with, in the same order.
+        refined: what `refine` wrote of these, in the same order.
+        out: Parquet table to write, a row for each network, projection, protocol, tempo, direction
+            and metric.
+        seed: of the bootstrap over pieces; the candidates stay as they are.
+        resamples: of the bootstrap.
 
-    Raises ValueError where the files of a model do not belong together, FloatingPointError where
-    vectors are not finite or have no direction.
+    Raises:
+        ValueError: if the files of a network do not belong together.
+        FloatingPointError: if vectors are not finite or are projected to zero.
     """
-    for name, files in (("weights", weights), ("refined weights", refined)):
-        if files.keys() != embeddings.keys():
-            raise ValueError(
-                f"embeddings are given for {', '.join(sorted(embeddings)) or 'no model'}, "
-                f"{name} for {', '.join(sorted(files)) or 'no model'}"
-            )
+    if not len(embeddings) == len(weights) == len(refined):
+        raise ValueError(
+            f"{len(embeddings)} embeddings, {len(weights)} weights and {len(refined)} refined "
+            "weights; give one of each for every network"
+        )
     parts = []
-    for model, path in tqdm(embeddings.items(), unit=" models", desc="measures"):
-        networks = _networks(model, path, weights[model], refined[model])
+    files = list(zip(embeddings, weights, refined, strict=True))
+    for path, *trained in tqdm(files, unit=" networks", desc="metrics"):
+        model, networks = _networks(path, *trained)
         table = tables.read(path, EMBEDDINGS)
         pairs = table.drop_columns(["sheet", "audio"]).to_pandas()
-        before = {side: _rows(table[side], f"{path}: {side}") for side in ("sheet", "audio")}
+        before = {side: _as_array(table[side], f"{path}: {side}") for side in ("sheet", "audio")}
         sides = {
             name: project(network, **before, source=f"{path}, {name} projection")
             for name, network in networks.items()
@@ -95,9 +101,11 @@ def evaluate(
                 for direction in DIRECTIONS:
                     ways = (audio[rows], sheet[rows])
                     queries, candidates = ways if direction == "A2S" else ways[::-1]
-                    found = measures(queries, candidates, part["snippet"].to_numpy(), bootstrap)
+                    rows_of_metrics = metrics(
+                        queries, candidates, part["snippet"].to_numpy(), bootstrap
+                    )
                     parts.append(
-                        found.assign(
+                        rows_of_metrics.assign(
                             model=model,
                             projection=projection,
                             protocol=protocol,
@@ -106,135 +114,39 @@ def evaluate(
                         )
                     )
     if not parts:
-        raise ValueError("no embeddings to measure")
-    table = pa.Table.from_pandas(pd.concat(parts), schema=MEASURES, preserve_index=False)
+        raise ValueError("no embeddings to evaluate")
+    table = pa.Table.from_pandas(pd.concat(parts), schema=METRICS, preserve_index=False)
     with tables.replacing(out) as temporary:
         pq.write_table(table, temporary)
 
 
-def project(
-    network: Network, sheet: np.ndarray, audio: np.ndarray, source: str = "vectors"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors of sheet and audio, (n, 32) float32 each, with the network's stored projection.
-
-    Computed in float64. Raises FloatingPointError, naming the `source`, where a vector is not
-    finite or is projected to zero.
-    """
-    cca = network.cca
-    projected = []
-    for side, values, mean, directions in (
-        ("sheet", sheet, cca.mean_sheet, cca.sheet),
-        ("audio", audio, cca.mean_audio, cca.audio),
-    ):
-        mean, directions = (tensor.to(torch.float64).numpy() for tensor in (mean, directions))
-        values = (values - mean) @ directions
-        length = np.linalg.norm(values, axis=1, keepdims=True)
-        if not (np.isfinite(length) & (length > 0)).all():
-            what = "zero" if np.isfinite(length).all() else "not finite"
-            raise FloatingPointError(
-                f"{source}: a {side} vector is {what} after the projection; train and embed again"
-            )
-        projected.append((values / length).astype(np.float32))
-    return projected[0], projected[1]
-
-
-def measures(
-    queries: np.ndarray, candidates: np.ndarray, snippet: np.ndarray, bootstrap: Bootstrap
-) -> pd.DataFrame:
-    """All measures of n pairs: queries (n, d) and candidates (n, d) unit vectors, row by row.
-
-    snippet: (n,) hash of each pair's snippet; bootstrap: of the pairs' pieces.
-    Returns columns measure, micro, macro, low, high, n_pairs, n_pieces.
-    """
-    better, equal = search.ranks(queries, candidates)
-    _, group, size = np.unique(snippet, return_inverse=True, return_counts=True)
-    rank = expected_rank(better, equal)
-    per_pair = {f"r{k}": expected_hit(better, equal, k) for k in TOP} | {
-        "mrr": expected_reciprocal(better, equal),
-        "median_rank": rank,
-        "mean_rank": rank,
-        "r1_identical": identical_first(queries, candidates, group, better, equal),
-        "duplicates": size[group] > 1,
-    }
-    rows = {
-        name: (bootstrap.median if name == "median_rank" else bootstrap.mean)(values[:, None])
-        for name, values in per_pair.items()
-    }
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["micro", "macro", "low", "high"])
-    table = table.rename_axis("measure").reset_index()
-    return table.assign(n_pairs=len(queries), n_pieces=bootstrap.pieces)
-
-
-# --- ties: with b better and t others equal, the ranks b+1 to b+t+1 are as likely as each other ---
-def expected_hit(better: np.ndarray, equal: np.ndarray, k: int) -> np.ndarray:
-    """Probability (n,) that the true candidate is among the first k."""
-    return np.clip(k - better, 0, equal + 1) / (equal + 1)
-
-
-def expected_rank(better: np.ndarray, equal: np.ndarray) -> np.ndarray:
-    """Mean (n,) of the rank of the true candidate, from 1."""
-    return better + 1 + equal / 2
-
-
-def expected_reciprocal(better: np.ndarray, equal: np.ndarray) -> np.ndarray:
-    """Mean (n,) of 1 / rank of the true candidate: a difference of harmonic sums."""
-    harmonic = np.append(0, np.cumsum(1 / np.arange(1, (better + equal).max() + 2)))
-    return (harmonic[better + equal + 1] - harmonic[better]) / (equal + 1)
-
-
-def identical_first(
-    queries: np.ndarray,
-    candidates: np.ndarray,
-    group: np.ndarray,
-    better: np.ndarray,
-    equal: np.ndarray,
-) -> np.ndarray:
-    """Probability (n,) that the first answer is of a pair with the query's own snippet.
-
-    group: (n,) pairs of the same number have pixel for pixel the same snippet; better, equal: the
-    counts of `search.ranks` for the true candidates. Of the pairs of a query's group the one with
-    the best candidate takes the place of the true one: none may be better, and of those that tie
-    with it the share from the group counts.
-    """
-    target, right = np.arange(len(group)), np.ones(len(group), np.int64)
-    order = np.argsort(group, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        if len(members) > 1:
-            scores = queries[members] @ candidates[members].T
-            ties = scores >= scores.max(axis=1, keepdims=True) - search.TIE
-            own = ties.diagonal()
-            target[members] = np.where(own, members, members[scores.argmax(axis=1)])
-            right[members] = np.count_nonzero(ties, axis=1)
-    other = np.flatnonzero(target != np.arange(len(group)))
-    better, equal = better.copy(), equal.copy()
-    better[other], equal[other] = search.ranks(queries[other], candidates, target[other])
-    return np.where(better == 0, right / (equal + 1), 0.0)
-
-
 # --- files -------------------------------------------------------------------------------------
-def _networks(model: str, embeddings, weights, refined) -> dict[str, Network]:
-    """The networks of both projections; ValueError where a file is not of `model` or these weights.
+def _networks(embeddings: Path, weights: Path, refined: Path) -> tuple[str, dict[str, Network]]:
+    """The model's name, and the networks of both projections.
 
-    The weights of the refined one must be the same but for the projection.
+    Raises ValueError if the embeddings are not of these weights, or the refined network differs
+    from the other in more than its projection.
     """
     metadata = pq.read_schema(embeddings).metadata or {}
-    if (found := metadata.get(b"model", b"").decode()) != model:
-        raise ValueError(f"{embeddings}: vectors of '{found}', not of '{model}'; embed it again")
-    if metadata.get(b"weights", b"").decode() != digest(weights):
-        raise ValueError(f"{embeddings}: not of the weights in {weights}; embed it again")
+    model = metadata.get(b"model", b"").decode()
     networks = {"unrefined": load(weights), "refined": load(refined)}
     for path, network in zip((weights, refined), networks.values(), strict=True):
         if network.name != model:
-            raise ValueError(f"{path}: a network '{network.name}', not '{model}'")
-    ours, theirs = (network.state_dict() for network in networks.values())
-    kept = [name for name in ours if not name.startswith(PROJECTION)]
-    if not all(torch.equal(ours[name], theirs[name]) for name in kept):
+            raise ValueError(
+                f"{embeddings}: vectors of '{model}', but {path} is of '{network.name}'; give the "
+                "files of the networks in the same order"
+            )
+    if metadata.get(b"weights", b"").decode() != digest(weights):
+        raise ValueError(f"{embeddings}: not of the weights in {weights}; embed it again")
+    first, second = (network.state_dict() for network in networks.values())
+    kept = [name for name in first if not name.startswith(PROJECTION)]
+    if not all(torch.equal(first[name], second[name]) for name in kept):
         raise ValueError(f"{refined}: not a refinement of {weights}; refine it again")
-    return networks
+    return model, networks
 
 
-def _rows(column: pa.ChunkedArray, source: str) -> np.ndarray:
-    """A column of lists of 32 numbers as (n, 32) float32; ValueError for other lengths."""
+def _as_array(column: pa.ChunkedArray, source: str) -> np.ndarray:
+    """A column of lists of 32 numbers as (n, 32) float32; raises ValueError for other lengths."""
     values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     if len(values) != len(column) * EMBEDDING:
         raise ValueError(f"{source}: vectors are not of {EMBEDDING} values; embed them again")

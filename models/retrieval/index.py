@@ -1,6 +1,5 @@
-"""A collection made searchable: every printed place of it, embedded once."""
+"""Build and read an index: the embedded printed positions of a collection."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,25 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from lightning.fabric import Fabric
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from models.dataset import ROWS_AT_ONCE
-from models.retrieval.identify import batches, ready, sheet_vectors
-from models.retrieval.network import Network, digest
+from models.dataset import shard_columns
+from models.retrieval.inference import DEFAULT_WEIGHTS, embed_strip, load_network
+from models.retrieval.network import Network
+from models.retrieval.reading import decode_strip
+from models.weights import digest
 from pipeline import tables
-from pipeline.constants import (
-    EMBEDDING,
-    SNIPPET_FACTOR,
-    SNIPPET_HEIGHT_PX,
-    SNIPPET_WIDTH_PX,
-    STRIP_HEIGHT_PX,
-    WHITE,
-)
-from pipeline.strips import snippet
+from pipeline.constants import EMBEDDING
 
-DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "retrieval.safetensors"
-PIECES_AT_ONCE = 16  # written together
+PIECES_PER_ROW_GROUP = 16
 
 
 INDEX = pa.schema(
@@ -36,7 +27,9 @@ INDEX = pa.schema(
         tables.SHARDS.field("piece_id"),
         tables.field("strip", pa.binary(), "PNG, 8-bit grey, white 255"),
         tables.field("width", pa.int32(), "of the strip", "px"),
-        tables.field("x", pa.list_(pa.float32()), "printed places with an onset, in order", "px"),
+        tables.field(
+            "x", pa.list_(pa.float32()), "printed positions with an onset, in order", "px"
+        ),
         tables.field("note_id", pa.list_(pa.int32()), "first onset that is printed there"),
         tables.field(
             "vectors", pa.list_(pa.float32()), "unit vectors of the snippets, flat, 32 each"
@@ -47,165 +40,157 @@ INDEX = pa.schema(
 
 # --- writing ---------------------------------------------------------------------------------
 def index(
-    shards: list[Path | str],
-    out: Path | str,
+    shards: list[Path],
+    out: Path,
     *,
-    weights: Path | str | None = None,
+    weights: Path | None = None,
     precision: str = "bf16-mixed",
-    accelerator: str = "auto",
 ) -> None:
-    """Embed every printed place of the pieces in the shards and write the table `INDEX` to `out`.
+    """Build an index for `query`: embed every printed position of the pieces in shards.
 
     A piece may be performed any number of times: its strip is taken from the first performance,
-    its places from all. Pieces are embedded one by one, so memory does not grow with their number
-    (but for their places, a few bytes each).
-    weights: by default those that come with the package.
-    Raises ValueError, naming file and piece, where shards or weights do not fit.
+    its positions from all. Pieces are embedded one by one, so memory does not grow with their
+    number (but for their positions, a few bytes each).
+
+    Args:
+        shards: Parquet shards of strips.
+        out: Parquet table to write, a row a piece.
+        weights: safetensors file that `refine` wrote; by default the package's.
+        precision: `bf16-mixed` or `32-true`.
+
+    Raises:
+        ValueError: naming file and piece, if shards or weights are not valid.
     """
     weights = Path(weights or DEFAULT_WEIGHTS)
     shards = [Path(path) for path in shards]
-    places = _places(shards)
-    if not places:
+    positions = _positions(shards)
+    if not positions:
         names = ", ".join(map(str, shards)) or "no file given"
         raise ValueError(f"no onset in the shards ({names})")
-    fabric, module = ready(weights, precision, accelerator)
+    fabric, network = load_network(weights, precision)
     metadata = {
-        "model": module.name,
+        "model": network.name,
         "weights": digest(weights),
         "dimensions": str(EMBEDDING),
     }
-    rows = _indexed(fabric, module, shards, places)
-    tables.write(rows, INDEX.with_metadata(metadata), out, row_group=PIECES_AT_ONCE)
+    rows = _indexed(fabric, network, shards, positions)
+    tables.write(rows, INDEX.with_metadata(metadata), out, row_group=PIECES_PER_ROW_GROUP)
 
 
-def _places(shards: list[Path]) -> dict[str, dict[float, int]]:
-    """The places (px) of every piece, each with the smallest note_id printed there.
+def _positions(shards: list[Path]) -> dict[str, dict[float, int]]:
+    """The printed positions (px) of every piece, each with the smallest note_id printed there.
 
     Reads neither spectrograms nor images.
     """
-    places: dict[str, dict[float, int]] = {}
-    for row in _rows(shards, ["piece_id", "note_id", "x", "reason"]):
-        own = places.setdefault(row["piece_id"], {})
-        for x, note_id, reason in zip(row["x"], row["note_id"], row["reason"], strict=True):
-            if reason is None:
-                own[x] = min(note_id, own.get(x, note_id))
-    return {piece: own for piece, own in places.items() if own}
-
-
-def _rows(shards: list[Path], columns: list[str]) -> Iterator[dict]:
-    """Some columns of the shards, a few rows in memory at a time."""
+    positions: dict[str, dict[float, int]] = {}
     for path in shards:
-        tables.read(path, tables.SHARDS, columns=[])
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
-                for row in batch.to_pylist():
-                    yield row | {"path": path}
+        for row in shard_columns(path, ["piece_id", "note_id", "x", "reason"]):
+            of_piece = positions.setdefault(row["piece_id"], {})
+            for x, note_id, reason in zip(row["x"], row["note_id"], row["reason"], strict=True):
+                if reason is None:
+                    of_piece[x] = min(note_id, of_piece.get(x, note_id))
+    return {piece: of_piece for piece, of_piece in positions.items() if of_piece}
 
 
 def _indexed(
-    fabric: Fabric, module: Network, shards: list[Path], places: dict[str, dict[float, int]]
+    fabric: Fabric, network: Network, shards: list[Path], positions: dict[str, dict[float, int]]
 ) -> Iterator[dict]:
     """Rows of INDEX, one a piece, in the order of the shards."""
-    left = dict(places)
-    with tqdm(total=len(places), desc="index", unit="piece", disable=None) as progress:
-        for row in _rows(shards, ["piece_id", "images"]):
-            own = left.pop(row["piece_id"], None)
-            if own is None:
-                continue
-            try:
-                strip = _strip(row["images"])
-                x = np.array(sorted(own))
-                images = batches(lambda part, strip=strip: _images(strip, part), x)
-                found = sheet_vectors(fabric, module, images)
-            except ValueError as error:
-                raise ValueError(f"{row['path']}: {row['piece_id']}: {error}") from None
-            yield {
-                "piece_id": row["piece_id"],
-                "strip": row["images"][0],
-                "width": strip.shape[1],
-                "x": x,
-                "note_id": [own[place] for place in x.tolist()],
-                "vectors": found.ravel(),
-            }
-            progress.update()
+    left = dict(positions)
+    with tqdm(total=len(positions), desc="index", unit="piece", disable=None) as progress:
+        for path in shards:
+            for row in shard_columns(path, ["piece_id", "images"]):
+                if (of_piece := left.pop(row["piece_id"], None)) is None:
+                    continue
+                try:
+                    strip = _strip(row["images"])
+                    x = np.array(sorted(of_piece))
+                    vectors = embed_strip(fabric, network, strip, x)
+                except ValueError as error:
+                    raise ValueError(f"{path}: {row['piece_id']}: {error}") from None
+                yield {
+                    "piece_id": row["piece_id"],
+                    "strip": row["images"][0],
+                    "width": strip.shape[1],
+                    "x": x,
+                    "note_id": [of_piece[position] for position in x.tolist()],
+                    "vectors": vectors.ravel(),
+                }
+                progress.update()
 
 
 def _strip(images: list[bytes]) -> np.ndarray:
-    """The strip (200, W) uint8 of a piece."""
+    """The strip (200, width) uint8 of a piece."""
     if len(images) != 1:
         raise ValueError(
             f"{len(images)} images instead of one strip; these are no shards of strips"
         )
-    try:
-        with Image.open(io.BytesIO(images[0])) as picture:
-            strip = np.array(picture.convert("L"))
-    except UnidentifiedImageError:
-        raise ValueError("the strip is no image; make the shard again") from None
-    if len(strip) != STRIP_HEIGHT_PX:
-        raise ValueError(f"the strip is {len(strip)} px high, not {STRIP_HEIGHT_PX}")
-    return strip
-
-
-def _images(strip: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Snippets about the places x (n,), px, as the network sees them: (n, 1, 80, 100) float32."""
-    whole = np.stack([snippet(strip, place) for place in x]).astype(np.float32)
-    rows, columns = SNIPPET_HEIGHT_PX // SNIPPET_FACTOR, SNIPPET_WIDTH_PX // SNIPPET_FACTOR
-    halved = whole.reshape(len(x), 1, rows, SNIPPET_FACTOR, columns, SNIPPET_FACTOR)
-    return halved.mean(axis=(3, 5)) / WHITE
+    return decode_strip(images[0])
 
 
 # --- reading ---------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Collection:
-    """An index in memory, without its strips. Per place, (places,) each: piece, x."""
+class Index:
+    """An index in memory, without its strips."""
 
-    pieces: list[str]
-    widths: np.ndarray  # px, of each piece's strip
-    piece: np.ndarray  # index into pieces
+    # of each piece
+    pieces: list[str]  # piece_id
+    widths: np.ndarray  # px, of its strip
+    # of each printed position
+    piece: np.ndarray  # index into `pieces`, ascending
     x: np.ndarray  # px
-    vectors: np.ndarray  # (places, 32)
+    vectors: np.ndarray  # (positions, 32) unit vectors
 
 
-def read(path: Path, weights: Path) -> Collection:
-    """The places and vectors of an index. ValueError where it is damaged or of other weights."""
+def read_index(path: Path, weights: Path = DEFAULT_WEIGHTS) -> Index:
+    """Read an index.
+
+    Args:
+        path: Parquet table that `index` wrote.
+        weights: of the network that it was built with.
+
+    Raises:
+        FileNotFoundError: if a file does not exist.
+        ValueError: if the index is corrupt or was built with other weights.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such index; make one with `python -m models index`")
     if not weights.is_file():
         raise FileNotFoundError(f"{weights}: no such weights; name them with --weights")
-    with _whole(path):
+    with _named(path):
         table = tables.read(path, INDEX, ["piece_id", "width", "x", "vectors"])
     metadata = {
         key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()
     }
     if metadata.get("weights") != digest(weights):
         raise ValueError(
-            f"{path}: made with other weights ({metadata.get('model', 'unknown')}) than {weights}; "
-            f"name those with --weights, or make it again: python -m models index --shards ... "
+            f"{path}: built with other weights ({metadata.get('model', 'unknown')}) than {weights}; "
+            f"name those with --weights, or build it again: python -m models index --shards ... "
             f"--weights {weights} --out {path}"
         )
     counts = table["x"].combine_chunks().value_lengths().to_numpy()
     vectors = table["vectors"].combine_chunks().flatten().to_numpy().reshape(-1, EMBEDDING)
-    return Collection(
+    return Index(
         pieces=table["piece_id"].to_pylist(),
         widths=table["width"].to_numpy(),
         piece=np.repeat(np.arange(len(counts)), counts),
         x=table["x"].combine_chunks().flatten().to_numpy(),
-        vectors=np.array(vectors),  # its own, as a view it could not be written to
+        vectors=np.array(vectors),  # a copy that can be written to
     )
 
 
 @contextmanager
-def _whole(path: Path):
-    """What cannot be read of an index inside the block is a ValueError that names it."""
+def _named(path: Path):
+    """Have an index that cannot be read raise a ValueError that names it."""
     try:
         yield
     except OSError as error:
-        raise ValueError(f"{path}: damaged ({str(error).strip()}); make it again") from None
+        raise ValueError(f"{path}: corrupt ({str(error).strip()}); build it again") from None
 
 
-def strips(path: Path, pieces: set[str]) -> dict[str, np.ndarray]:
-    """The strips of some pieces of an index."""
-    with _whole(path):
+def read_strips(path: Path, pieces: set[str]) -> dict[str, np.ndarray]:
+    """The strips (200, width) uint8 of some pieces of an index, by piece_id."""
+    with _named(path):
         wanted = pq.read_table(
             path, columns=["piece_id", "strip"], filters=[("piece_id", "in", sorted(pieces))]
         )

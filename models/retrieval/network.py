@@ -1,24 +1,20 @@
-"""The embedding networks of Balke et al. 2019 (Table 1) and the files that keep them.
+"""The embedding networks of Balke et al. 2019 (Table 1).
 
-A snippet of sheet music and an excerpt of a recording go in, a vector of 32 numbers for each
-comes out; vectors of the same music lie close together. The models with attention weigh the
-frames of the excerpt before they embed it.
+They embed a snippet of sheet music and an excerpt of a recording as vectors of 32 numbers;
+vectors of the same music lie close together. The models with attention weigh the frames of the
+excerpt before they embed it.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.fast_layers import BatchNorm
 from models.retrieval.cca import CCA
-from pipeline import tables
+from models.weights import load_into, read_weights, write_weights
 from pipeline.constants import (
     CONTEXTS,
     EMBEDDING,
@@ -35,7 +31,7 @@ REDUCTION = 16  # four poolings
 
 @dataclass(frozen=True)
 class Shape:
-    """What sets one model of the paper apart from the others."""
+    """How the models of the paper differ."""
 
     head: str  # "global" average or "dense" layer
     context: int  # frames of an excerpt
@@ -50,7 +46,7 @@ MODELS = {
 
 
 class Convolution(nn.Sequential):
-    """3x3 convolution, batch normalisation, ELU and, where asked for, 2x2 pooling.
+    """3x3 convolution, batch normalisation, ELU and, if `pool`, 2x2 pooling.
 
     The paper pools after the ELU. Both are monotone, so they commute exactly, and pooling first
     leaves the ELU a quarter of the values.
@@ -66,7 +62,7 @@ class Convolution(nn.Sequential):
 
 
 def trunk(channels: tuple[int, ...]) -> nn.Sequential:
-    """The four stages, two convolutions and a pooling each, that all branches share in kind.
+    """The four stages of a branch, of two convolutions and a pooling each.
 
     (n, 1, rows, columns) -> (n, channels[-1], rows // 16, columns // 16).
     """
@@ -100,13 +96,13 @@ class DenseHead(nn.Module):
     it on the audio side alone, and a bias in its place on the sheet side.
     """
 
-    def __init__(self, inputs: int, places: int, *, normalise: bool):
+    def __init__(self, inputs: int, positions: int, *, normalise: bool):
         super().__init__()
         self.convolution = nn.Conv2d(inputs, EMBEDDING, 1, bias=not normalise)
         self.normalisation = (
             nn.BatchNorm2d(EMBEDDING, **NORMALISATION) if normalise else nn.Identity()
         )
-        self.dense = nn.Linear(EMBEDDING * places, EMBEDDING)
+        self.dense = nn.Linear(EMBEDDING * positions, EMBEDDING)
 
     def forward(self, values: Tensor) -> Tensor:
         values = self.normalisation(self.convolution(values)).flatten(1)  # channels, rows, columns
@@ -134,7 +130,7 @@ class Attention(nn.Module):
 
 
 class Network(nn.Module):
-    """One of the seven models, with the authors' layers (Table 1; their code where they differ).
+    """One of the seven models, with the authors' layers (Table 1; their code if they differ).
 
     Weights start uniform with the variance 1 / inputs (He et al. 2015 without the gain of ReLU,
     as the authors' library has it), biases at zero. Narrower channels make a small network for
@@ -142,22 +138,31 @@ class Network(nn.Module):
     """
 
     def __init__(self, name: str, channels: tuple[int, ...] = CHANNELS):
+        """Set up the layers.
+
+        Args:
+            name: one of MODELS.
+            channels: of the four stages of each branch.
+
+        Raises:
+            ValueError: if there is no such model.
+        """
         super().__init__()
         if name not in MODELS:
             raise ValueError(f"no model {name!r}; there are {', '.join(MODELS)}")
         shape = MODELS[name]
         self.name, self.context, self.attends = name, shape.context, shape.attends
         self.channels = tuple(channels)
-        sheet_places = (SNIPPET_HEIGHT_PX // SNIPPET_FACTOR // REDUCTION) * (
+        sheet_positions = (SNIPPET_HEIGHT_PX // SNIPPET_FACTOR // REDUCTION) * (
             SNIPPET_WIDTH_PX // SNIPPET_FACTOR // REDUCTION
         )
-        audio_places = (RETRIEVAL.bins // REDUCTION) * (shape.context // REDUCTION)
+        audio_positions = (RETRIEVAL.bins // REDUCTION) * (shape.context // REDUCTION)
         last = channels[-1]
         if shape.head == "global":
             sheet_head, audio_head = GlobalHead(last), GlobalHead(last)
         else:
-            sheet_head = DenseHead(last, sheet_places, normalise=False)
-            audio_head = DenseHead(last, audio_places, normalise=True)
+            sheet_head = DenseHead(last, sheet_positions, normalise=False)
+            audio_head = DenseHead(last, audio_positions, normalise=True)
         self.sheet_branch = nn.Sequential(trunk(channels), sheet_head)
         self.audio_branch = nn.Sequential(trunk(channels), audio_head)
         if shape.attends:
@@ -171,14 +176,16 @@ class Network(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def sheet(self, images: Tensor) -> Tensor:
-        """(n, 1, 80, 100) images, white 1 and ink 0 -> (n, 32) before the projection."""
+        """Embed images (n, 1, 80, 100), white 1 and ink 0: (n, 32) before the projection."""
         return self.sheet_branch(images)
 
     def audio(self, excerpts: Tensor, weights: Tensor | None = None) -> Tensor:
-        """(n, 1, 92, T) excerpts, bins x frames -> (n, 32) before the projection.
+        """Embed excerpts: (n, 32) before the projection.
 
-        weights: what `attention` gave, where it is known already. They are multiplied by T, so
-        that even attention changes nothing.
+        Args:
+            excerpts: (n, 1, 92, T), bins x frames.
+            weights: (n, T) of `attention`, computed if absent. They are multiplied by T, so that
+                uniform attention changes nothing.
         """
         if self.attends:
             weights = self.attention(excerpts) if weights is None else weights
@@ -186,89 +193,64 @@ class Network(nn.Module):
         return self.audio_branch(excerpts)
 
     def attention(self, excerpts: Tensor) -> Tensor:
-        """(n, 1, 92, T) excerpts -> (n, T) weights of their frames, rows sum to one.
+        """Attention weights of the frames of excerpts (n, 1, 92, T): (n, T), rows sum to one.
 
-        Raises ValueError where the model has no attention.
+        Raises:
+            ValueError: if the model has no attention.
         """
         if not self.attends:
             raise ValueError(f"{self.name} has no attention")
         return self.attention_branch(excerpts)
 
     def forward(self, images: Tensor, excerpts: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit vectors (n, 32) of images and excerpts, projected; see `cca.CCA` for when how."""
+        """Unit vectors (n, 32) of images and excerpts, projected as `cca.CCA` does."""
         sheet, audio = self.cca(self.sheet(images), self.audio(excerpts))
         return functional.normalize(sheet), functional.normalize(audio)
 
     def project_sheet(self, embeddings: Tensor) -> Tensor:
-        """(n, 32) from `sheet` -> unit vectors (n, 32), with the stored projection."""
+        """Project embeddings (n, 32) of `sheet` to unit vectors, with the stored projection."""
         return functional.normalize(self.cca.project_sheet(embeddings))
 
     def project_audio(self, embeddings: Tensor) -> Tensor:
-        """(n, 32) from `audio` -> unit vectors (n, 32), with the stored projection."""
+        """Project embeddings (n, 32) of `audio` to unit vectors, with the stored projection."""
         return functional.normalize(self.cca.project_audio(embeddings))
 
 
+# --- files ---------------------------------------------------------------------------------
 def save(network: Network, path: Path | str, **metadata: str) -> None:
     """Write weights, statistics and projection as safetensors.
 
-    The file's metadata names the model, the spectrogram it hears, and what else is given.
+    Args:
+        network: what to write.
+        path: file to write.
+        metadata: kept in the file beside the model's name, its channels and its spectrogram.
     """
-    tensors = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-    written = serialise(tensors, _identity(network) | metadata)
-    with tables.replacing(Path(path)) as temporary:
-        temporary.write_bytes(_sorted_header(written))
+    write_weights(network, path, _identity(network) | metadata)
 
 
 def load(path: Path | str) -> Network:
-    """The network that `save` wrote, in evaluation mode.
+    """Load a trained network, in evaluation mode.
 
-    Raises ValueError where the file is of another kind, model or spectrogram, OSError where it
-    cannot be read.
+    Args:
+        path: what `save` wrote.
+
+    Raises:
+        ValueError: if the file is of another kind, model or spectrogram.
+        OSError: if it cannot be read.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file ({error}); train it again") from error
-    try:
-        network = Network(metadata.get("model", ""), _channels(metadata))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    for name, expected in _identity(network).items():
-        if metadata.get(name) != expected:
-            raise ValueError(
-                f"{path} was trained with {name} {metadata.get(name)}, this version has "
-                f"{expected}; train it again"
-            )
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {network.name}; train it again") from error
+    tensors, metadata = read_weights(path, _described)
+    network = _described(metadata)
+    load_into(network, path, tensors, metadata, _identity(network))
     return network.eval()
 
 
-def _sorted_header(written: bytes) -> bytes:
-    """The same safetensors file with its metadata in order, so that equal weights are equal bytes.
-
-    The library keeps metadata in a hash map, whose order differs from process to process.
-    """
-    end = 8 + int.from_bytes(written[:8], "little")
-    header = json.loads(written[8:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
-    return len(text).to_bytes(8, "little") + text + written[end:]
-
-
-def digest(path: Path | str) -> str:
-    """SHA-256 of a file, to tell models apart."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _described(metadata: dict[str, str]) -> Network:
+    """Build the network that the metadata of a weights file name."""
+    return Network(metadata.get("model", ""), _channels(metadata))
 
 
 def _identity(network: Network) -> dict[str, str]:
-    """What a file must say about a network for its weights to make sense."""
+    """Metadata that a file of this network must have."""
     return {
         "model": network.name,
         "channels": " ".join(map(str, network.channels)),
@@ -280,5 +262,5 @@ def _identity(network: Network) -> dict[str, str]:
 def _channels(metadata: dict[str, str]) -> tuple[int, ...]:
     channels = tuple(int(number) for number in metadata.get("channels", "").split())
     if len(channels) != len(CHANNELS):
-        raise ValueError(f"{len(CHANNELS)} numbers of channels expected; train it again")
+        raise ValueError(f"expected {len(CHANNELS)} numbers of channels; train it again")
     return channels

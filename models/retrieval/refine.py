@@ -1,58 +1,62 @@
-"""The projection fitted to many training examples at once, after the training (B 3.1).
+"""Refine the projection: fit it to many training examples at once, after the training (B 3.1).
 
-Training leaves the projection of its last batch of 100. The paper fits it anew on "the whole
+Training leaves the projection of its last batch of 100. The paper fits it again on "the whole
 training set", the authors' code on 25,000 examples of it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
-from models import training
-from models.retrieval import cca, sampling
+from models.retrieval import cca
 from models.retrieval.batches import Batches, training_batches
-from models.retrieval.network import load, save
+from models.retrieval.inference import load_network
+from models.retrieval.network import save
+from models.retrieval.sampling import Augmentation
+from models.retrieval.schedule import AUGMENTATION
+from models.training import PROGRESS_S
+from models.weights import read_metadata
 
-AT_ONCE = 100  # examples in one forward pass
-AUGMENTATION = sampling.Augmentation()  # that of training
+BATCH = 100  # examples in one forward pass
 
 
 def refine(
-    weights: Path | str,
-    shards_train: Iterable[Path | str],
-    out: Path | str,
+    weights: Path,
+    shards_train: list[Path],
+    out: Path,
     *,
     samples: int | None = 25_000,
     seed: int = 0,
     precision: str = "bf16-mixed",
-    augmentation: sampling.Augmentation = AUGMENTATION,
+    augmentation: Augmentation = AUGMENTATION,
     memory_mb: int | None = None,
-    accelerator: str = "auto",
 ) -> None:
-    """Write the network in `weights` to `out` with its projection fitted anew.
+    """Refine a network's projection: fit it to training examples, augmented as in training.
 
-    shards_train: Parquet files. The first `samples` of a seeded sequence of training examples
-    count, augmented as in training; where `samples` is None, each example once. With more training
-    data than `memory_mb` it is streamed.
+    Args:
+        weights: safetensors file that `train` wrote.
+        shards_train: Parquet shards of the training split.
+        out: safetensors file to write.
+        samples: how many examples of a seeded sequence to fit it to; null for each example once.
+        seed: of the sequence and the augmentation.
+        precision: `bf16-mixed` or `32-true`.
+        augmentation: ranges of the random changes of a pair.
+        memory_mb: MB of recordings and images to hold at once; more are streamed. No limit if
+            absent.
 
-    Raises ValueError where weights or shards do not fit or there are too few examples,
-    FloatingPointError where embeddings are not finite.
+    Raises:
+        ValueError: if weights or shards are not valid or there are too few examples.
+        FloatingPointError: if embeddings are not finite.
     """
-    fabric = training.one_device(accelerator, precision)
-    network = load(weights)
-    with safe_open(weights, framework="pt") as file:
-        metadata = file.metadata()
-    network = fabric.to_device(network.to(memory_format=torch.channels_last))
-    batches = training_batches(
-        shards_train, network.context, AT_ONCE, seed, augmentation, memory_mb
-    )
+    fabric, network = load_network(weights, precision)
+    metadata = read_metadata(weights)
+    batches = training_batches(shards_train, network.context, BATCH, seed, augmentation, memory_mb)
     samples = samples or batches.usable()
     moments = cca.Moments()
-    progress = tqdm(total=samples, unit=" pairs", desc="projection", mininterval=training.EVERY_S)
+    progress = tqdm(total=samples, unit=" pairs", desc="projection", mininterval=PROGRESS_S)
     with progress, torch.inference_mode(), fabric.autocast():
         for images, excerpts in _first(batches, samples):
             moments.add(
@@ -68,6 +72,6 @@ def refine(
 
 def _first(batches: Batches, samples: int) -> Iterator[tuple[Tensor, Tensor]]:
     """The first `samples` pairs of the sequence, a batch at a time."""
-    for number, begin in enumerate(range(0, samples, AT_ONCE)):
+    for number, begin in enumerate(range(0, samples, BATCH)):
         images, excerpts = batches[number]
         yield images[: samples - begin], excerpts[: samples - begin]

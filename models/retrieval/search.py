@@ -1,8 +1,8 @@
 """Nearest neighbours among unit vectors by cosine, which is their dot product.
 
 The exact search goes through both sides in blocks and so needs little memory at any size. For
-collections in which it takes too long there are three indices of FAISS behind the same call.
-Measured side by side in `benchmarks/search.py`.
+collections in which it takes too long there are three indices of FAISS behind the same call;
+`benchmarks/search.py` compares them.
 """
 
 from typing import TYPE_CHECKING, Literal, get_args
@@ -32,12 +32,19 @@ IVF_LEAST_READ = 16  # lists; all where there are fewer
 def ranks(
     queries: np.ndarray, candidates: np.ndarray, truth: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How many candidates come before each query's true one, and how many others tie with it.
+    """Count the candidates that rank before each query's match, and those that tie with it.
 
-    queries: (n, d), candidates: (m, d), unit vectors; truth: (n,) row of the true candidate, by
-    default row i for query i. Returns better (n,) and equal (n,) int64: candidates of a higher
-    cosine, and others of the same cosine to within `TIE`.
-    Raises ValueError where shapes do not fit or a number is not finite.
+    Args:
+        queries: (n, d) unit vectors.
+        candidates: (m, d) unit vectors.
+        truth: (n,) row of each query's match; row i for query i if absent.
+
+    Returns:
+        (n,) int64, candidates with a higher cosine, and (n,) int64, others with the same cosine to
+        within `TIE`.
+
+    Raises:
+        ValueError: if shapes do not fit or a number is not finite.
     """
     queries, candidates = _checked(queries, candidates)
     if truth is None:
@@ -59,13 +66,19 @@ def ranks(
 def nearest(
     queries: np.ndarray, candidates: "np.ndarray | faiss.Index", k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k candidates of the highest cosine with each query, best first.
+    """The k candidates with the highest cosine to each query, best first; ties in any order.
 
-    queries: (n, d) unit vectors; candidates: (m, d) unit vectors, searched exactly, or what
-    `build` made of them. Returns cosines (n, k) float32 and rows of the candidates (n, k) int64.
-    Ties come in any order. Where an approximate index comes across fewer than k, the rest has
-    row -1 and a cosine below -1.
-    Raises ValueError where shapes do not fit, a number is not finite, or k exceeds the candidates.
+    Args:
+        queries: (n, d) unit vectors.
+        candidates: (m, d) unit vectors, searched exactly, or an index from `build`.
+        k: how many.
+
+    Returns:
+        (n, k) float32 cosines, and (n, k) int64 rows of the candidates. If an approximate index
+        finds fewer than k, the rest has row -1 and a cosine below -1.
+
+    Raises:
+        ValueError: if shapes do not fit, a number is not finite, or k exceeds the candidates.
     """
     exact = isinstance(candidates, np.ndarray)
     count = len(candidates) if exact else candidates.ntotal
@@ -102,11 +115,16 @@ def _nearest(queries: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.nd
 
 
 def build(vectors: np.ndarray, kind: Kind = "flat") -> "faiss.Index":
-    """An index of FAISS of unit vectors (m, d) for `nearest`.
+    """Build an index of FAISS for `nearest`.
 
-    `flat` is exact; `hnsw` and `ivf` are not. Their settings are the constants of this module.
     FAISS builds the graph of `hnsw` on all processors, so that two builds may differ slightly.
-    Raises ValueError for another kind, no vectors, or numbers that are not finite.
+
+    Args:
+        vectors: (m, d) unit vectors.
+        kind: `flat` is exact; `hnsw` and `ivf` are approximate, see the constants of this module.
+
+    Raises:
+        ValueError: if there is no such kind, no vector, or a number is not finite.
     """
     import faiss  # brings a second OpenMP runtime into the process: only where it is needed
 
@@ -134,7 +152,7 @@ def build(vectors: np.ndarray, kind: Kind = "flat") -> "faiss.Index":
 
 
 def _checked(*parts: np.ndarray) -> list[np.ndarray]:
-    """Each as rows of float32; ValueError where they are not such, or their widths differ."""
+    """Each as rows of float32; raises ValueError if one is not, or their widths differ."""
     for part in parts:
         if part.ndim != 2 or part.shape[1] != parts[0].shape[1]:
             shapes = " and ".join(str(part.shape) for part in parts)

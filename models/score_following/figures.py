@@ -1,7 +1,5 @@
-"""The figures: errors and example (Figures 4 and 5 of Dorfer et al. 2016), training, staves."""
+"""Figures 4 and 5 of Dorfer et al. 2016, the course of the training, and engraved staves."""
 
-import io
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,13 +8,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import torch
-from PIL import Image
 
 from models import plotting
 from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
-from models.score_following import sampling, train
-from models.score_following.evaluate import buckets_of
-from models.score_following.network import Network, soft_targets
+from models.score_following.metrics import buckets_of
+from models.score_following.network import load, soft_targets
+from models.score_following.reading import read_examples
+from models.score_following.sampling import Examples
 from pipeline import tables
 from pipeline.constants import (
     BUCKET_PX,
@@ -24,13 +22,15 @@ from pipeline.constants import (
     FRAMES_AFTER_ONSET,
     SCORE_FOLLOWING,
     STAFF_WIDTH_PX,
+    WHITE,
 )
+from pipeline.images import grey
 
 TEST = "test"
 
 
-def _of_test(predictions: Path | str, columns: list[str]) -> pd.DataFrame:
-    """Columns of the test split's predictions; ValueError where there are none."""
+def _of_test(predictions: Path, columns: list[str]) -> pd.DataFrame:
+    """Columns of the test split's predictions; raises ValueError if there are none."""
     frame = pd.read_parquet(predictions, columns=columns, filters=[("split", "==", TEST)])
     if frame.empty:
         raise ValueError(f"{predictions}: no prediction of the split '{TEST}'")
@@ -39,17 +39,26 @@ def _of_test(predictions: Path | str, columns: list[str]) -> pd.DataFrame:
 
 # --- Figure 4 --------------------------------------------------------------------------------
 def distance_histogram(x: np.ndarray, x_max: np.ndarray) -> np.ndarray:
-    """Share of notes at each signed distance, predicted less true bucket, from -39 to 39.
+    """Fraction of notes at each signed distance, predicted minus true bucket, from -39 to 39.
 
-    x, x_max: (notes,) px, the true place and the centre of the most probable bucket.
-    Returns (79,); entry 39 is the share of exact hits.
+    Args:
+        x: (notes,) true position, px.
+        x_max: (notes,) centre of the most probable bucket, px.
+
+    Returns:
+        (79,); entry 39 is the fraction of exact hits.
     """
     distance = buckets_of(np.array(x_max)) - buckets_of(np.array(x))
     return np.bincount(distance + BUCKETS - 1, minlength=2 * BUCKETS - 1) / len(distance)
 
 
-def errors(predictions: Path | str, out_stem: Path | str) -> None:
-    """Figure 4: how far off the test predictions are, in buckets and in widths of the staff."""
+def errors(predictions: Path, out_stem: Path) -> None:
+    """Draw Figure 4: errors of the test predictions, in buckets and in widths of the staff.
+
+    Args:
+        predictions: Parquet table that `predict` wrote.
+        out_stem: path of the figure without its suffix; a PNG and a PDF file are written.
+    """
     notes = _of_test(predictions, ["x", "x_max", "x_int"])
     shares = distance_histogram(notes.x.to_numpy(), notes.x_max.to_numpy())
     with mpl.rc_context(STYLE):
@@ -102,10 +111,13 @@ KEY = ["piece_id", "font", "tempo_ratio", "note_id"]
 
 
 def typical(notes: pd.DataFrame) -> pd.Series:
-    """The rightly placed note whose probability is the median of those that are right.
+    """The correctly located note whose probability is the median of those that are correct.
 
-    notes: predictions, one row a note. Where none is right, the median of all. Ties are broken by
-    the note's name, so that the choice follows from the data alone.
+    The median of all if none is correct. Ties are broken by the note's name, so that the choice
+    follows from the data alone.
+
+    Args:
+        notes: predictions, one row a note.
     """
     confidence = notes.probabilities.map(max).rename("confidence")
     true, predicted = (buckets_of(notes[name].to_numpy(copy=True)) for name in ("x", "x_max"))
@@ -115,7 +127,7 @@ def typical(notes: pd.DataFrame) -> pd.Series:
     return chosen.iloc[len(chosen) // 2]
 
 
-def find(data: sampling.Examples, note: pd.Series) -> int:
+def find_example(data: Examples, note: pd.Series) -> int:
     """Index of the example that a row of the predictions belongs to."""
     fonts = np.array(data.font)[data.performance]
     pieces = np.array(data.pieces)[data.piece]
@@ -131,23 +143,26 @@ def find(data: sampling.Examples, note: pd.Series) -> int:
 
 
 def example(
-    predictions: Path | str,
-    shards: Iterable[Path | str],
-    weights: Path | str,
-    out_stem: Path | str,
-    network: Callable[[], torch.nn.Module] = Network,
+    predictions: Path,
+    shards: list[Path],
+    weights: Path,
+    out_stem: Path,
 ) -> None:
-    """Figure 5: one test note as the network sees and hears it, and where it looks.
+    """Draw Figure 5: one test note, what the network predicts for it, and where it looks.
 
-    shards: files of the test split; weights: what `train` wrote, for `network()`.
+    Args:
+        predictions: Parquet table that `predict` wrote.
+        shards: Parquet shards of the test split.
+        weights: safetensors file that `train` wrote.
+        out_stem: path of the figure without its suffix; a PNG and a PDF file are written.
     """
     from models.score_following.saliency import guided_backpropagation
 
     note = typical(_of_test(predictions, [*KEY, "x", "x_max", "x_int", "probabilities"]))
-    data = sampling.read(shards)
-    index = np.array([find(data, note)])
+    data = read_examples(shards)
+    index = np.array([find_example(data, note)])
     image, excerpt = data.image_batch(data.staff[index]), data.excerpt_batch(index)
-    module = train.load(weights, network)
+    module = load(weights)
     saliency = guided_backpropagation(module, torch.from_numpy(image), torch.from_numpy(excerpt))
     with mpl.rc_context(STYLE):
         figure = plotting.new(7.0, 3.9)
@@ -190,18 +205,23 @@ def _draw_sound(axes, excerpt: np.ndarray) -> None:
 
 
 def _draw_chances(axes, note: pd.Series) -> None:
-    """True and predicted distribution; the buckets lie below their place in the staff."""
-    places = np.arange(BUCKETS)
+    """True and predicted distribution, each bucket below its position in the staff."""
+    buckets = np.arange(BUCKETS)
     true = soft_targets(torch.tensor([note.x], dtype=torch.float64))[0].numpy()
-    axes.bar(places, true, width=0.9, color=GREEN, alpha=0.45, label="true")
-    axes.bar(places, np.asarray(note.probabilities), width=0.45, color=ORANGE, label="predicted")
+    axes.bar(buckets, true, width=0.9, color=GREEN, alpha=0.45, label="true")
+    axes.bar(buckets, np.asarray(note.probabilities), width=0.45, color=ORANGE, label="predicted")
     axes.set(xlabel="bucket", ylabel="probability", xlim=(-0.5, BUCKETS - 0.5))
     axes.legend(loc="upper left")
 
 
 # --- training --------------------------------------------------------------------------------
-def history(table: Path | str, out_stem: Path | str) -> None:
-    """The training curve: loss, and hit rates, after each epoch."""
+def history(table: Path, out_stem: Path) -> None:
+    """Draw the course of a training: loss and hit rates after each epoch.
+
+    Args:
+        table: Parquet table of epochs that `train` wrote.
+        out_stem: path of the figure without its suffix; a PNG and a PDF file are written.
+    """
     epochs = pd.read_parquet(table)
     with mpl.rc_context(STYLE):
         figure = plotting.new(7.0, 2.6)
@@ -217,7 +237,7 @@ def history(table: Path | str, out_stem: Path | str) -> None:
             scale = 1 if name.endswith("loss") else 100
             style = {"color": colour, "linestyle": line, "marker": mark, "markersize": 3}
             axes.plot(epochs.epoch, scale * epochs[name], label=label, **style)
-        slower = epochs.epoch[epochs.rate < epochs.rate.shift()]
+        slower = epochs.epoch[epochs.learning_rate < epochs.learning_rate.shift()]
         for axes in (left, right):
             for epoch in slower:
                 axes.axvline(epoch - 0.5, color=GREY, linewidth=0.6, linestyle=":", zorder=0)
@@ -230,32 +250,32 @@ def history(table: Path | str, out_stem: Path | str) -> None:
 
 
 # --- engraving -------------------------------------------------------------------------------
-def staves(
-    images: Path | str | list[Path | str],
-    noteheads: Path | str | list[Path | str],
-    out_stem: Path | str,
-    n: int = 4,
-) -> None:
-    """Staff images of n pieces, evenly spread, with the centre of every notehead marked.
+def staves(images: list[Path], noteheads: list[Path], out_stem: Path, n: int = 4) -> None:
+    """Draw staff images of a few pieces with the centre of every notehead marked.
 
-    A file or a list of files each, as `engrave` writes them. A head that continues a note that
-    already sounds has another colour.
+    A notehead tied to a note that already sounds has its own colour.
+
+    Args:
+        images: Parquet tables of images that `engrave` wrote.
+        noteheads: Parquet tables of noteheads that `engrave` wrote.
+        out_stem: path of the figure without its suffix; a PNG and a PDF file are written.
+        n: number of pieces, evenly spaced.
     """
-    chosen = _read(images, tables.IMAGES.names, _spread(images, n))
-    heads = _read(noteheads, ["piece_id", "image", "x", "y", "tied"], chosen)
+    chosen = _columns(images, tables.IMAGES.names, _evenly_spaced(images, n))
+    heads = _columns(noteheads, ["piece_id", "image", "x", "y", "tied"], chosen)
     with mpl.rc_context(STYLE):
         figure = plotting.new(7.0, 0.95 * len(chosen) + 0.3)
         rows = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
         for axes, staff in zip(rows, chosen.itertuples(), strict=True):
             on_staff = heads[(heads.piece_id == staff.piece_id) & (heads.image == staff.image)]
-            _draw_heads(axes, staff, on_staff)
+            _draw_noteheads(axes, staff, on_staff)
         rows[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
         plotting.save(figure, out_stem)
 
 
-def _spread(images, n: int) -> pd.DataFrame:
-    """piece_id and image of n staves: pieces evenly spread, in each the first, second, ... one."""
-    names = _read(images, ["piece_id", "image"])
+def _evenly_spaced(images, n: int) -> pd.DataFrame:
+    """piece_id and image of n staves: of evenly spaced pieces the first, second, ... staff."""
+    names = _columns(images, ["piece_id", "image"])
     pieces = sorted(names.piece_id.unique())
     count = min(n, len(pieces))
     if not count:
@@ -263,16 +283,16 @@ def _spread(images, n: int) -> pd.DataFrame:
     chosen = []
     for turn in range(count):
         piece = pieces[turn * len(pieces) // count]
-        own = sorted(names.image[names.piece_id == piece])
-        chosen.append((piece, own[turn % len(own)]))
+        of_piece = sorted(names.image[names.piece_id == piece])
+        chosen.append((piece, of_piece[turn % len(of_piece)]))
     return pd.DataFrame(chosen, columns=["piece_id", "image"])
 
 
-def _read(paths, columns: list[str], only: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Columns of one or several Parquet files, of the staves in `only` where it is given."""
-    source = ds.dataset(
-        [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    )
+def _columns(
+    paths: list[Path], columns: list[str], only: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Columns of Parquet files, of all staves or of those in `only`."""
+    source = ds.dataset([str(path) for path in paths])
     wanted = None
     if only is not None:
         wanted = ds.field("piece_id").isin(pa.array(only.piece_id.unique().tolist()))
@@ -280,11 +300,10 @@ def _read(paths, columns: list[str], only: pd.DataFrame | None = None) -> pd.Dat
     return frame if only is None else only[["piece_id", "image"]].merge(frame)
 
 
-def _draw_heads(axes, staff, heads: pd.DataFrame) -> None:
-    with Image.open(io.BytesIO(staff.png)) as picture:
-        show(axes, np.array(picture.convert("L")), cmap="gray", vmin=0, vmax=255)
+def _draw_noteheads(axes, staff, heads: pd.DataFrame) -> None:
+    show(axes, grey(staff.png), cmap="gray", vmin=0, vmax=WHITE)
     tied = heads.tied.to_numpy(bool)
     for which, colour, label in ((~tied, ORANGE, "sounds"), (tied, BLUE, "tied")):
-        place = {"marker": "+", "s": 28, "linewidths": 0.9, "label": label}
-        axes.scatter(heads.x[which], heads.y[which], color=colour, **place)
+        mark = {"marker": "+", "s": 28, "linewidths": 0.9, "label": label}
+        axes.scatter(heads.x[which], heads.y[which], color=colour, **mark)
     axes.set_title(f"{staff.piece_id}, staff {staff.image + 1}", loc="left")

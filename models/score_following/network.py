@@ -1,13 +1,17 @@
-"""The network of Dorfer et al. 2016 that finds a note's place in the image of its staff.
+"""The network of Dorfer et al. 2016 that locates a sounding note in the image of its staff.
 
-A staff image and a spectrogram excerpt go in, a score for each of 40 buckets of the image's
-width comes out (2.2, Table 1).
+It takes a staff image and a spectrogram excerpt and gives a score for each of 40 buckets of the
+image's width (2.2, Table 1).
 """
+
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.fast_layers import Dropout, normalised_convolution
+from models.weights import load_into, read_weights, write_weights
 from pipeline.constants import (
     BUCKET_PX,
     BUCKETS,
@@ -25,28 +29,8 @@ CONVOLUTION_DROPOUT = 0.15
 DENSE_DROPOUT = 0.3
 
 
-class Dropout(nn.Module):
-    """Dropout whose masks cost a fifth of torch's on a processor: 16 random bits a value.
-
-    The probability is thereby a multiple of 1/65536; the scale fits it exactly.
-    """
-
-    def __init__(self, probability: float):
-        super().__init__()
-        self.dropped = round(probability * 2**16)  # of the 2^16 values of 16 bits
-
-    def forward(self, values: Tensor) -> Tensor:
-        probability = self.dropped / 2**16
-        if not self.training or values.device.type != "cpu":
-            return functional.dropout(values, probability, self.training)
-        words = torch.empty((values.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-        bits = words.view(torch.int16)[: values.numel()].as_strided(values.shape, values.stride())
-        kept = (bits >= self.dropped - 2**15).to(values.dtype)
-        return values * kept.mul_(1 / (1 - probability))
-
-
 class Convolution(nn.Sequential):
-    """Convolution, batch normalisation, ReLU and, where asked for, 2x2 pooling and dropout.
+    """Convolution, batch normalisation, ReLU and, if `pool`, 2x2 pooling and dropout.
 
     The paper pools after the ReLU. Both are monotone, so they commute exactly, and pooling first
     leaves the ReLU a quarter of the values.
@@ -66,48 +50,10 @@ class Convolution(nn.Sequential):
 
 
 class FirstConvolution(Convolution):
-    """Convolution of a one-channel input that normalises its weights instead of its outputs.
-
-    A convolution is linear: the mean and the variance of its outputs over a batch follow from
-    those of the few input values under its kernel. With the normalisation folded into weights and
-    bias the outputs are the same, and the largest arrays of the network are written only once.
-    """
+    """Convolution, batch normalisation and ReLU of the input."""
 
     def forward(self, values: Tensor) -> Tensor:
-        if not self.training or values.requires_grad:
-            return super().forward(values)
-        convolution, normalisation = self.convolution, self.normalisation
-        with torch.autocast(values.device.type, enabled=False):
-            mean, covariance = patch_moments(values, convolution)
-            kernels = convolution.weight.flatten(1)
-            mean = kernels @ mean
-            variance = ((kernels @ covariance) * kernels).sum(dim=1)
-            scale = normalisation.weight * torch.rsqrt(variance + normalisation.eps)
-            weight = convolution.weight * scale[:, None, None, None]
-            bias = normalisation.bias - mean * scale
-        outputs = functional.conv2d(values, weight, bias, convolution.stride, convolution.padding)
-        with torch.no_grad():
-            count = outputs.numel() // outputs.shape[1]  # a channel
-            normalisation.running_mean.lerp_(mean, normalisation.momentum)
-            normalisation.running_var.lerp_(variance * count / (count - 1), normalisation.momentum)
-            normalisation.num_batches_tracked += 1
-        return self.activation(outputs)
-
-
-@torch.no_grad()
-def patch_moments(values: Tensor, convolution: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Mean (k,) and covariance (k, k) of the k values under a kernel, over all its places.
-
-    values: (n, 1, rows, columns).
-    """
-    down, right = convolution.padding
-    patches = functional.pad(values.to(convolution.weight.dtype), (right, right, down, down))[:, 0]
-    for axis in (0, 1):
-        patches = patches.unfold(1 + axis, convolution.kernel_size[axis], convolution.stride[axis])
-    patches = patches.permute(3, 4, 0, 1, 2).flatten(0, 1).flatten(1)
-    mean = patches.mean(dim=1, keepdim=True)
-    patches = patches - mean
-    return mean[:, 0], patches @ patches.T / patches.shape[1]
+        return self.activation(normalised_convolution(values, self.convolution, self.normalisation))
 
 
 class Dense(nn.Sequential):
@@ -124,9 +70,9 @@ class Dense(nn.Sequential):
 class Network(nn.Module):
     """Table 1 of Dorfer et al. 2016, with 74,902,056 parameters as published.
 
-    Convolutions and dense layers that batch normalisation follows have no bias, which it would
-    take away again. The paper does not say how weights start: here as He et al. 2015 advise for
-    ReLU, and the last layer as torch has it. Narrower widths make a small network for tests.
+    Convolutions and dense layers before a batch normalisation have no bias, which it would cancel.
+    The paper does not give the first weights: here they are drawn as He et al. 2015 do for ReLU,
+    and those of the last layer by torch's default.
     """
 
     def __init__(
@@ -135,7 +81,15 @@ class Network(nn.Module):
         audio_channels: tuple[int, int, int, int] = AUDIO_CHANNELS,
         dense_units: int = DENSE_UNITS,
     ):
+        """Set up the layers.
+
+        Args:
+            sheet_channels: output channels of the convolutions of the image.
+            audio_channels: output channels of the convolutions of the excerpt.
+            dense_units: of the dense layers. Narrower widths make a small network for tests.
+        """
         super().__init__()
+        self.widths = (tuple(sheet_channels), tuple(audio_channels), dense_units)
         a, b, c, d = sheet_channels
         # 40 x 390 -> 40 x 195 -> 20 x 97 -> 10 x 48, rows x columns
         sheet_values = d * (STAFF_HEIGHT_PX // 4) * (STAFF_WIDTH_PX // 8)
@@ -170,20 +124,73 @@ class Network(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, images: Tensor, excerpts: Tensor, image_index: Tensor) -> Tensor:
-        """Score every bucket for every note; softmax makes probabilities of them (eq. 1).
+        """Score every bucket for every note; softmax turns scores into probabilities (eq. 1).
 
-        images: (staves, 1, 40, 390) in [0, 1], ink 1 and paper 0; excerpts: (notes, 1, 136, 40),
-        bins x frames; image_index: (notes,) row of `images` for each note, so that the notes of
-        one staff share the pass of its image. Returns (notes, 40).
+        Args:
+            images: (staves, 1, 40, 390) in [0, 1], ink 1 and paper 0.
+            excerpts: (notes, 1, 136, 40), bins x frames.
+            image_index: (notes,) row of `images` for each note, so that the notes of one staff
+                share the pass of its image.
+
+        Returns:
+            (notes, 40) scores before the softmax.
         """
         return self.listen(self.sheet(images), excerpts, image_index)
 
     def listen(self, sheet: Tensor, excerpts: Tensor, image_index: Tensor) -> Tensor:
-        """The part of `forward` that follows on the pass of the images, `sheet` (staves, 1024)."""
+        """The part of `forward` after the pass of the images, which gave `sheet` (staves, 1024)."""
         sheet = sheet.index_select(0, image_index)
         return self.joint(torch.cat([sheet, self.audio(excerpts)], dim=1))
 
 
+# --- files ---------------------------------------------------------------------------------
+def save(network: Network, path: Path | str, **metadata: str) -> None:
+    """Write weights and statistics as safetensors; the metadata name widths and spectrogram."""
+    write_weights(network, path, _identity(network) | metadata)
+
+
+def load(path: Path | str) -> Network:
+    """Load a trained network, in evaluation mode.
+
+    Args:
+        path: what `save` wrote.
+
+    Raises:
+        ValueError: if the file is of another kind, network or spectrogram.
+        OSError: if it cannot be read.
+    """
+    tensors, metadata = read_weights(path, _described)
+    network = _described(metadata)
+    load_into(network, path, tensors, metadata, _identity(network))
+    return network.eval()
+
+
+def _described(metadata: dict[str, str]) -> Network:
+    """Build the network that the metadata of a weights file name."""
+    try:
+        sheet, audio, (dense,) = (
+            tuple(map(int, metadata[name].split()))
+            for name in ("sheet_channels", "audio_channels", "dense_units")
+        )
+        return Network(sheet, audio, dense)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"no widths of a network of score following ({error})") from error
+
+
+def _identity(network: Network) -> dict[str, str]:
+    """Metadata that a file of this network must have."""
+    sheet, audio, dense = network.widths
+    return {
+        "model": "score_following",
+        "sheet_channels": " ".join(map(str, sheet)),
+        "audio_channels": " ".join(map(str, audio)),
+        "dense_units": str(dense),
+        "fps": f"{SCORE_FOLLOWING.fps:g}",
+        "bins": str(SCORE_FOLLOWING.bins),
+    }
+
+
+# --- buckets -------------------------------------------------------------------------------
 def bucket(x: Tensor) -> Tensor:
     """The bucket, 0 to 39, whose centre is nearest to x (px)."""
     return (x / BUCKET_PX).floor().long().clamp(0, BUCKETS - 1)
@@ -195,10 +202,14 @@ def centres(like: Tensor) -> Tensor:
 
 
 def soft_targets(x: Tensor) -> Tensor:
-    """Share a note's probability between the two buckets nearest to it, linearly (2.2.2).
+    """Divide a note's probability linearly between the two buckets nearest to it (2.2.2).
 
-    x: (notes,) px. Returns (notes, 40), rows sum to one; left of the first centre and right of
-    the last one the end bucket takes all.
+    Args:
+        x: (notes,) px.
+
+    Returns:
+        (notes, 40), rows sum to one; left of the first centre and right of the last one the end
+        bucket takes all.
     """
     position = (x / BUCKET_PX - 0.5).clamp(0, BUCKETS - 1)
     low = position.floor().clamp(max=BUCKETS - 2)
@@ -216,10 +227,14 @@ def predict_max(probabilities: Tensor) -> Tensor:
 def predict_interpolated(probabilities: Tensor) -> Tensor:
     """Centres of the best bucket and its neighbours, weighted by probability (eq. 3).
 
-    (notes, 40) -> (notes,) px. An end bucket has one neighbour; the missing one is left out.
+    Args:
+        probabilities: (notes, 40).
+
+    Returns:
+        (notes,) px. An end bucket has one neighbour; the missing one is left out.
     """
     best = probabilities.argmax(dim=1, keepdim=True)
     three = best + torch.arange(3, device=best.device)  # indices into the padded rows
     weights = functional.pad(probabilities, (1, 1)).gather(1, three)
-    places = functional.pad(centres(probabilities), (1, 1))[three]
-    return (weights * places).sum(dim=1) / weights.sum(dim=1)
+    positions = functional.pad(centres(probabilities), (1, 1))[three]
+    return (weights * positions).sum(dim=1) / weights.sum(dim=1)

@@ -1,4 +1,4 @@
-"""The table of Dorfer et al. 2016 (Table 2), measured here beside the paper's numbers."""
+"""Table 2 of Dorfer et al. 2016: our numbers beside the paper's."""
 
 from itertools import chain
 from pathlib import Path
@@ -15,10 +15,10 @@ BASELINES = {
     "chance": "chance",
     "frequent": "most frequent bucket",
     "linear": "linear position",
-    "timed": "the same, told the staff's times",
+    "timed": "linear, given true staff boundaries (oracle)",
 }
-# measure: (name in Markdown, name in LaTeX, is a rate)
-MEASURES = {
+# metric: (name in Markdown, name in LaTeX, is a rate)
+METRICS = {
     "top1": ("top-1 bucket hit rate", "Top-1 bucket hit rate", True),
     "top2": ("top-2 bucket hit rate", "Top-2 bucket hit rate", True),
     "mean_npd_max": ("mean NPD, max", r"mean$(|NPD_{max}|)$", False),
@@ -30,42 +30,48 @@ MEASURES = {
 }
 
 
-def score_following_table(measures: Path | str, out_stem: Path | str) -> None:
-    """Write `<out_stem>.md`, `.html`, `.csv` and `.tex`: the paper, ours and the baselines.
+def table(metrics: Path, out_stem: Path) -> None:
+    """Write the table of score following: the paper's numbers, ours and the baselines'.
 
-    measures: Parquet, a row for each split, predictor and measure, as `evaluate` writes it.
+    Args:
+        metrics: Parquet table that `evaluate` wrote.
+        out_stem: path of the table without its suffix; .md, .html, .csv and .tex are written.
     """
-    table = compare(pd.read_parquet(measures))
-    note = sizes(table)
+    compared = compare(pd.read_parquet(metrics))
+    note = sizes(compared)
     forms = {
-        ".md": table_output.markdown(grids(table), note),
-        ".html": table_output.page("Score following", grids(table), note),
-        ".csv": table.to_csv(index=False),
-        ".tex": latex(table),
+        ".md": table_output.markdown(grids(compared), note),
+        ".html": table_output.page("Score following", grids(compared), note),
+        ".csv": compared.to_csv(index=False),
+        ".tex": latex(compared),
     }
     table_output.write(out_stem, forms)
 
 
-def compare(measures: pd.DataFrame) -> pd.DataFrame:
-    """Bring together what is known of each split and measure.
+def compare(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Join the paper's numbers, ours and the baselines' of each split and metric.
 
-    Columns: split, measure, paper, micro (over notes), low and high (95 % interval of micro),
-    macro (over pieces), a column for each baseline's micro, n_notes, n_pieces. Absent is NaN.
+    Args:
+        metrics: rows of `evaluate.METRICS`.
+
+    Returns:
+        Columns split, metric, paper, micro (over notes), low and high (95 % interval of micro),
+        macro (over pieces), a column for each baseline's micro, n_notes, n_pieces; NaN if absent.
     """
     paper = pd.read_csv(PAPER, comment="#").rename(columns={"value": "paper"})
-    keys = ["split", "measure"]
-    network = measures[measures.predictor == NETWORK].drop(columns="predictor")
+    keys = ["split", "metric"]
+    network = metrics[metrics.predictor == NETWORK].drop(columns="predictor")
     table = paper.merge(network, on=keys, how="left")
     for baseline in BASELINES:
-        found = measures[measures.predictor == baseline][[*keys, "micro"]]
-        table = table.merge(found.rename(columns={"micro": baseline}), on=keys, how="left")
+        micro = metrics[metrics.predictor == baseline][[*keys, "micro"]]
+        table = table.merge(micro.rename(columns={"micro": baseline}), on=keys, how="left")
     columns = ["paper", "micro", "low", "high", "macro", *BASELINES, "n_notes", "n_pieces"]
     table = table[[*keys, *columns]]
     return table.astype({"n_notes": "Int64", "n_pieces": "Int64"})
 
 
 def number(value: float, rate: bool) -> str:
-    """A measure as the paper prints it: 0.5464 is 54.64% as a rate, 0.5464 as a distance."""
+    """A metric as the paper prints it: 0.5464 is 54.64% as a rate, 0.5464 as a distance."""
     if pd.isna(value):
         return table_output.MISSING
     return f"{value:.2%}" if rate else f"{value:.4f}"
@@ -81,17 +87,17 @@ def interval(row: pd.Series, rate: bool) -> str:
 
 def grids(table: pd.DataFrame) -> list[Grid]:
     """Three small tables: beside the paper, beside the baselines, by piece."""
-    rows = table.set_index(["measure", "split"])
+    rows = table.set_index(["metric", "split"])
     splits = [split for split in SPLITS if rows.micro.xs(split, level="split").notna().any()]
     last = splits[-1] if splits else SPLITS[-1]
     predictors = ["micro", *BASELINES]
     beside_paper, beside_baselines, by_piece = [], [], []
-    for measure, (name, _, rate) in MEASURES.items():
-        pairs = [_pair(rows.loc[measure, split], rate) for split in splits]
+    for metric, (name, _, rate) in METRICS.items():
+        pairs = [_pair(rows.loc[metric, split], rate) for split in splits]
         beside_paper.append([name, *chain.from_iterable(pairs)])
-        here = rows.loc[measure, last]
+        here = rows.loc[metric, last]
         beside_baselines.append([name, *(number(here[column], rate) for column in predictors)])
-        macro = [number(rows.loc[measure, split].macro, rate) for split in splits]
+        macro = [number(rows.loc[metric, split].macro, rate) for split in splits]
         by_piece.append([name, *macro])
     both = [f"{split}, {who}" for split in splits for who in ("paper", "ours [95 %]")]
     return [
@@ -122,14 +128,14 @@ def sizes(table: pd.DataFrame) -> str:
 
 def latex(table: pd.DataFrame) -> str:
     """Render one `tabular`: paper, ours, by piece for each split, then the baselines."""
-    known = table.set_index(["measure", "split"])
+    known = table.set_index(["metric", "split"])
     rows = []
-    for measure, (_, name, rate) in MEASURES.items():
+    for metric, (_, name, rate) in METRICS.items():
         cells = []
         for split in SPLITS:
-            row = known.loc[measure, split]
+            row = known.loc[metric, split]
             cells += [*_pair(row, rate), number(row.macro, rate)]
-        last = known.loc[measure, SPLITS[-1]]
+        last = known.loc[metric, SPLITS[-1]]
         cells += [number(last[baseline], rate) for baseline in BASELINES]
         rows.append([name, *map(table_output.escape, cells)])
     columns = "l" + "rrr" * len(SPLITS) + "r" * len(BASELINES)

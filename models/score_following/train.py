@@ -1,247 +1,192 @@
-"""Training of the network of Dorfer et al. 2016 (3.4), resumable at any moment.
+"""Train the network of Dorfer et al. 2016 (3.4)."""
 
-A run that is killed goes on from its last checkpoint and ends with the same weights, bit for bit,
-as one that was not, on the same kind of machine with the same number of threads.
-"""
-
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from models import training
-from models.score_following import sampling
-from models.score_following.network import Network, bucket, soft_targets
-from models.training import evenly
+from models.dataset import evenly_spaced
+from models.device import training_devices
+from models.score_following.batches import batch_tensors, training_batches
+from models.score_following.network import Network, bucket, save, soft_targets
+from models.score_following.reading import read_examples
 from pipeline import tables
 
 VALIDATION_BATCH = 200  # notes in one forward pass
 
 HISTORY = pa.schema(
     [
-        pa.field("epoch", pa.int32(), metadata={"description": "from 1"}),
-        pa.field("samples", pa.int64(), metadata={"description": "seen since the start"}),
-        pa.field("seconds", pa.float64(), metadata={"description": "of the epoch", "unit": "s"}),
-        pa.field("rate", pa.float64(), metadata={"description": "learning rate"}),
-        pa.field("train_loss", pa.float64(), metadata={"description": "mean of the epoch"}),
-        pa.field("train_top1", pa.float64(), metadata={"description": "with dropout"}),
-        pa.field("valid_loss", pa.float64()),
-        pa.field("valid_top1", pa.float64(), metadata={"description": "exact bucket"}),
-        pa.field("valid_top2", pa.float64(), metadata={"description": "at most one bucket off"}),
+        tables.field("epoch", pa.int32(), "from 1"),
+        tables.field("samples", pa.int64(), "notes seen since the start"),
+        tables.field("seconds", pa.float64(), "of the epoch, with its validation", "s"),
+        tables.field("learning_rate", pa.float64(), "of the epoch"),
+        tables.field("train_loss", pa.float64(), "mean of the epoch"),
+        tables.field("train_top1", pa.float64(), "exact bucket, with dropout"),
+        tables.field("valid_loss", pa.float64(), "mean over the validation notes"),
+        tables.field("valid_top1", pa.float64(), "exact bucket"),
+        tables.field("valid_top2", pa.float64(), "at most one bucket off"),
     ]
 )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the weights depend on besides the data; the defaults are the paper's (3.4).
+    """Settings of a training; the defaults are the paper's (3.4).
 
-    `epoch_samples` None means as many as there are examples; a smaller number makes epochs
-    shorter, and the next one goes on where the last one stopped. `notes_per_staff` notes share
-    one pass of their staff's image.
+    Args:
+        epochs: how many to train.
+        epoch_samples: notes in an epoch, or None for as many as there are; the next epoch
+            continues where the last one stopped.
+        notes_per_staff: notes of a batch that share one pass over their staff image.
+        batch_size: notes in a batch.
+        learning_rate: at the start.
+        learning_rate_decay: what the learning rate is divided by.
+        learning_rate_decay_epochs: epochs between two divisions.
+        momentum: Nesterov's.
+        weight_decay: factor of the weights that is added to the gradient.
+        precision: of a step's products; a processor without bfloat16 computes in float32.
+        valid_samples: notes that are validated after each epoch.
     """
 
-    batch: int = 100
+    epochs: int
     epoch_samples: int | None = None
     notes_per_staff: int = 5
-    rate: float = 0.1
-    rate_decay: float = 10.0
-    rate_epochs: int = 10
+    batch_size: int = 100
+    learning_rate: float = 0.1
+    learning_rate_decay: float = 10.0
+    learning_rate_decay_epochs: int = 10
     momentum: float = 0.9
     weight_decay: float = 1e-4
     precision: str = "bf16-mixed"
-    seed: int = 0
     valid_samples: int = 2_000
 
 
 def train(
-    shards_train: Iterable[Path | str],
-    shards_valid: Iterable[Path | str],
-    weights: Path | str,
-    history: Path | str,
+    shards_train: list[Path],
+    shards_valid: list[Path],
+    weights: Path,
+    history: Path,
     *,
-    epochs: int,
-    checkpoint_minutes: float = 10.0,
+    settings: Settings,
+    seed: int = 0,
     memory_mb: int | None = None,
-    network: Callable[[], torch.nn.Module] = Network,
-    accelerator: str = "auto",
-    **settings,
+    checkpoint_minutes: float = 10.0,
 ) -> None:
-    """Train and write `weights` (of the epoch with the best validation top-1) and `history`.
+    """Train the network that follows a score, and continue a training that was stopped.
 
-    shards_train, shards_valid: Parquet files; memory_mb: of training data held at once, with more
-    it is streamed; settings: fields of `Settings`. After each epoch
-    and every `checkpoint_minutes` the run's state goes into `<weights>.state`, from where a later
-    call goes on; it is removed once the run has succeeded. Ctrl-C and SIGTERM save the state and
-    raise SystemExit.
+    After each epoch, and every few minutes, a checkpoint goes to `<weights>.state`, from which the
+    same command continues; it is removed at the end. Ctrl-C and SIGTERM write one and stop.
 
-    Raises ValueError where the shards or the state do not fit, FloatingPointError where the loss
-    is not a number any more.
+    Args:
+        shards_train: Parquet shards of the training split.
+        shards_valid: Parquet shards of the validation split.
+        weights: safetensors file to write, of the epoch with the best validation top-1.
+        history: Parquet table to write, a row an epoch.
+        settings: of the training.
+        seed: of the first weights, the order of the examples, and dropout.
+        memory_mb: MB of recordings and images to hold at once; more are streamed. No limit if
+            absent.
+        checkpoint_minutes: time between two checkpoints.
+
+    Raises:
+        ValueError: if shards or checkpoint do not fit.
+        FloatingPointError: if the loss is not finite.
     """
-    chosen = Settings(**settings)  # a name of its own: the command line is read off this line
-    weights, state_path = Path(weights), Path(f"{weights}.state")
-    fabric = training.start(accelerator, chosen.precision, chosen.batch)
-    batches = sampling.training_batches(
-        shards_train, chosen.notes_per_staff, chosen.batch, chosen.seed, memory_mb
+    _train(
+        shards_train, shards_valid, weights, history, settings, seed, memory_mb, checkpoint_minutes
     )
-    valid = sampling.read(shards_valid)
-    run = _Run(fabric, chosen, batches, valid, network, state_path, Path(history))
-    training.run_epochs(run, epochs, checkpoint_minutes, "notes")
-    if fabric.is_global_zero:
-        run.write_history()
-        training.save(run.state["best"], weights)
-        state_path.unlink(missing_ok=True)
-    fabric.barrier()
 
 
-def load(weights: Path | str, network: Callable[[], torch.nn.Module] = Network) -> torch.nn.Module:
-    """The trained network, in evaluation mode, from a file that `train` wrote."""
-    module = network()
-    module.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-    return module.eval()
+def _train(
+    shards_train: list[Path],
+    shards_valid: list[Path],
+    weights: Path,
+    history: Path,
+    settings: Settings,
+    seed: int,
+    memory_mb: int | None,
+    checkpoint_minutes: float,
+    make_network: Callable[[], Network] = Network,
+) -> None:
+    """`train`, of any network."""
+    fabric = training_devices(settings.precision, settings.batch_size)
+    batches = training_batches(
+        shards_train,
+        settings.notes_per_staff,
+        settings.batch_size,
+        seed,
+        memory_mb,
+        (fabric.global_rank, fabric.world_size),
+    )
+    valid = read_examples(shards_valid)
+    torch.manual_seed(seed)
+    network = make_network()
+    Training(fabric, network, batches, valid, settings, seed, weights, history).run(
+        checkpoint_minutes
+    )
 
 
-class _Run:
-    """Everything that a training run holds; `state` is what a checkpoint keeps beside tensors."""
+class Training(training.Training):
+    """Stochastic gradient descent on the cross-entropy of soft targets."""
 
-    def __init__(self, fabric, settings, batches, valid, network, state_path, history_path):
-        self.fabric, self.settings, self.batches = fabric, settings, batches
-        self.state_path, self.history_path = state_path, history_path
-        self.batch = settings.batch
-        self.steps = max(1, round((settings.epoch_samples or len(batches)) / settings.batch))
+    history = HISTORY
+    unit = "notes"
+
+    def __init__(self, fabric, network, batches, valid, settings, seed, weights, history):
+        chosen = evenly_spaced(len(valid), settings.valid_samples)
         self.valid = valid
-        self.valid_examples = evenly(len(valid), settings.valid_samples)
-        self.valid_examples = self.valid_examples[
-            np.argsort(valid.staff[self.valid_examples], kind="stable")
-        ]
-        self.identity = asdict(settings) | {
-            "training data": batches.fingerprint(),
-            "validation data": valid.fingerprint(),
-        }
-        self.state = {
-            "epoch": 0,  # finished ones
-            "step": 0,  # finished ones of the running epoch
-            "loss": 0.0,  # sums over the running epoch
-            "hits": 0.0,
-            "seconds": 0.0,
-            "history": [],
-            "best_top1": -1.0,
-            "best": {},
-        }
-        torch.manual_seed(settings.seed)
-        module = network().to(memory_format=torch.channels_last)
-        saved = training.read_state(state_path, self.identity)
-        if saved:
-            module.load_state_dict(saved["network"])
-            self.state = saved["state"]
+        self.valid_examples = chosen[np.argsort(valid.staff[chosen], kind="stable")]
+        network = network.to(memory_format=torch.channels_last)
         optimiser = torch.optim.SGD(
-            module.parameters(),
-            lr=settings.rate,
+            network.parameters(),
+            lr=settings.learning_rate,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
             nesterov=True,
             fused=True,
         )
-        self.network, self.optimiser = fabric.setup(module, optimiser)
-        if saved:
-            self.optimiser.load_state_dict(saved["optimiser"])
-
-    def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
-        if self.fabric.is_global_zero:
-            training.write_state(
-                self.state_path, self.identity, self.state, self.network, self.optimiser
-            )
-
-    def write_history(self) -> None:
-        """Write the table of the epochs so far."""
-        if self.fabric.is_global_zero:
-            tables.write(self.state["history"], HISTORY, self.history_path)
-
-    def rate(self) -> float:
-        """Learning rate of the running epoch."""
-        falls = self.state["epoch"] // self.settings.rate_epochs
-        return self.settings.rate / self.settings.rate_decay**falls
-
-    def step(self) -> None:
-        """One batch; its examples and its dropout follow from its number alone."""
-        state, begin = self.state, time.monotonic()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate()
-        number = state["epoch"] * self.steps + state["step"]
-        data, examples = self.batches.chosen(number)
-        rank, ranks = self.fabric.global_rank, self.fabric.world_size
-        examples = np.array_split(examples, ranks)[rank]
-        sequence = np.random.SeedSequence([self.settings.seed, number, rank])
-        torch.manual_seed(int(sequence.generate_state(1)[0]))
-        self.network.train()
-        logits, x = self.forward(data, examples)
-        loss = functional.cross_entropy(logits, soft_targets(x))
-        value = loss.item()
-        training.check_loss(value, state)
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.optimiser.step()
-        state["loss"] += value
-        state["hits"] += (logits.argmax(dim=1) == bucket(x)).float().mean().item()
-        state["step"] += 1
-        state["seconds"] += time.monotonic() - begin
-
-    def forward(self, data: sampling.Examples, examples: np.ndarray):
-        """Logits (notes, 40) and true x (notes,) px, on the device."""
-        staves, image_index = np.unique(data.staff[examples], return_inverse=True)
-        if len(staves) == 1:
-            staves = staves.repeat(2)  # batch normalisation needs two
-        arrays = (
-            data.image_batch(staves),
-            data.excerpt_batch(examples),
-            image_index,
-            data.x[examples].astype(np.float32),
-        )
-        device = self.fabric.device
-        images, excerpts, image_index, x = (torch.from_numpy(a).to(device) for a in arrays)
-        return self.network(images, excerpts, image_index).float(), x
-
-    def finish_epoch(self) -> str:
-        """Validate, add the epoch's row to the history, keep the weights if they are the best."""
-        state, begin, rate = self.state, time.monotonic(), self.rate()
-        measured = self.validate()
-        state["epoch"] += 1
-        row = {
-            "epoch": state["epoch"],
-            "samples": state["epoch"] * self.steps * self.batch,
-            "seconds": state["seconds"] + time.monotonic() - begin,
-            "rate": rate,
-            "train_loss": state["loss"] / self.steps,
-            "train_top1": state["hits"] / self.steps,
-            **measured,
-        }
-        state["history"] = [*state["history"], row]
-        state.update(step=0, loss=0.0, hits=0.0, seconds=0.0)
-        if measured["valid_top1"] > state["best_top1"]:
-            state["best_top1"] = measured["valid_top1"]
-            state["best"] = {
-                name: tensor.detach().cpu().clone()
-                for name, tensor in self.network.state_dict().items()
-            }
-        return (
-            f"loss {row['train_loss']:.3f}, top-1 {row['train_top1']:.1%}; validation loss "
-            f"{row['valid_loss']:.3f}, top-1 {row['valid_top1']:.1%}, top-2 {row['valid_top2']:.1%}"
+        super().__init__(
+            fabric,
+            network=network,
+            model=network,
+            optimiser=optimiser,
+            batches=batches,
+            settings=settings,
+            seed=seed,
+            identity={
+                "training data": batches.fingerprint(),
+                "validation data": valid.fingerprint(),
+            },
+            state={"best_top1": -1.0},
+            weights=weights,
+            history=history,
         )
 
-    @torch.no_grad()
+    def learning_rate(self, epoch: int, step: int) -> float:
+        """The learning rate falls every so many epochs."""
+        falls = epoch // self.settings.learning_rate_decay_epochs
+        return self.settings.learning_rate / self.settings.learning_rate_decay**falls
+
+    def loss(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
+        """Cross-entropy (2.2.2), and the share of notes in the right bucket."""
+        *inputs, x = batch
+        logits = self.model(*inputs).float()
+        hits = (logits.argmax(dim=1) == bucket(x)).float().mean().item()
+        return functional.cross_entropy(logits, soft_targets(x)), {"train_top1": hits}
+
     def validate(self) -> dict[str, float]:
-        """Loss and bucket hit rates (3.3) on the validation examples, without dropout."""
-        self.network.eval()
+        """Loss and bucket hit rates (3.3) on the validation notes, without dropout."""
         loss = hits = near = 0.0
         for first in range(0, len(self.valid_examples), VALIDATION_BATCH):
-            examples = self.valid_examples[first : first + VALIDATION_BATCH]
-            logits, x = self.forward(self.valid, examples)
+            chosen = self.valid_examples[first : first + VALIDATION_BATCH]
+            *inputs, x = self.fabric.to_device(batch_tensors(self.valid, chosen))
+            logits = self.model(*inputs).float()
             loss += functional.cross_entropy(logits, soft_targets(x), reduction="sum").item()
             distance = (logits.argmax(dim=1) - bucket(x)).abs()
             hits += (distance == 0).sum().item()
@@ -252,3 +197,26 @@ class _Run:
             "valid_top1": hits / count,
             "valid_top2": near / count,
         }
+
+    def after_validation(self, metrics: dict[str, float]) -> tuple[str, dict]:
+        """Keep the weights with the best top-1 so far."""
+        if metrics["valid_top1"] > self.state["best_top1"]:
+            self.state["best_top1"] = metrics["valid_top1"]
+            self.keep_best()
+        return (
+            f"; validation loss {metrics['valid_loss']:.3f}, top-1 {metrics['valid_top1']:.1%}, "
+            f"top-2 {metrics['valid_top2']:.1%}",
+            {},
+        )
+
+    def save_weights(self) -> None:
+        """Write the network, with what it was trained on in the metadata."""
+        best = self.state["best"]
+        save(
+            self.network,
+            self.weights,
+            epoch=str(best["epoch"]),
+            samples=str(self.samples(best["epoch"])),
+            valid_top1=f"{self.state['best_top1']:.4f}",
+            seed=str(self.seed),
+        )

@@ -1,6 +1,7 @@
-"""What a data set holds, counted by split from its tables: columns only, one file at a time."""
+"""Count by split what a data set holds. Only the columns needed are read, one file at a time."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,34 +12,44 @@ import pyarrow.compute as pc
 from pipeline import tables
 
 SECONDS_PER_HOUR = 3600
-ENGRAVED = [field.name for field in tables.ENGRAVED if field.type == pa.int32()]  # its numbers
+ENGRAVED = [field.name for field in tables.ENGRAVED if field.type == pa.int32()]  # numbers
+NOT_STATED = "not stated"
 By = dict[str, Counter]  # split -> what is counted -> number
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What stands in the scores of a data set, by split."""
+    """What the scores of a data set hold, by split.
 
-    numbers: By  # pieces, composers, hours, aligned pairs, and what ENGRAVED names
-    composers: By  # pieces of each
-    licences: By  # pieces of each
-    headless: By  # notes without a head, by reason
+    Attributes:
+        numbers: Pieces, composers, hours, aligned pairs, and the numbers of ENGRAVED.
+        composers: Pieces by composer.
+        licences: Pieces by licence.
+        unlinked: Notes without a notehead, by reason.
+        complaints: Pieces by what LilyPond complained of.
+    """
+
+    numbers: By
+    composers: By
+    licences: By
+    unlinked: By
+    complaints: By
 
 
 def kind(reason: str) -> str:
-    """A reason without its particulars, to be counted with others of its kind."""
+    """The part of a reason that others of its kind share: up to the first colon or bracket."""
     return reason.split(" (")[0].split(":")[0]
 
 
-def _frames(paths: list[Path], schema: pa.Schema, columns: list[str]):
+def _frames(paths: list[Path], schema: pa.Schema, columns: list[str]) -> Iterator[pd.DataFrame]:
     for path in paths:
         yield tables.read(path, schema, columns).to_pandas()
 
 
 def reasons(paths: list[Path], schema: pa.Schema) -> dict[str, str | None]:
-    """The reason of every piece of a table that has this column; None where there is none.
+    """The reason of every piece of a table that has this column; None for pieces without.
 
-    Of several performances of a piece, one with a reason goes before those without.
+    If only some performances of a piece have a reason, the piece has it.
     """
     found: dict[str, str | None] = {}
     for frame in _frames(paths, schema, ["piece_id", "reason"]):
@@ -58,8 +69,12 @@ def splits(paths: list[Path], schema: pa.Schema) -> dict[str, str]:
 def scores(
     split_of: dict[str, str], pieces: list[Path], engraved: list[Path], notes: list[Path]
 ) -> Scores:
-    """Count the scores of those pieces that `split_of` gives a split."""
-    composers, licences, headless, numbers = (defaultdict(Counter) for _ in range(4))
+    """Count the scores of the pieces in `split_of` (split by piece id)."""
+    composers: By = defaultdict(Counter)
+    licences: By = defaultdict(Counter)
+    unlinked: By = defaultdict(Counter)
+    complaints: By = defaultdict(Counter)
+    numbers: By = defaultdict(Counter)
 
     def grouped(paths, schema, columns):
         for frame in _frames(paths, schema, ["piece_id", *columns]):
@@ -68,33 +83,38 @@ def scores(
 
     for split, rows in grouped(pieces, tables.PIECES, ["composer", "licence"]):
         numbers[split]["pieces"] += len(rows)
-        composers[split].update(rows["composer"].fillna("not stated"))
-        licences[split].update(rows["licence"].fillna("not stated"))
-    for split, rows in grouped(engraved, tables.ENGRAVED, ENGRAVED):
-        sums = rows[ENGRAVED].sum(min_count=1).dropna()  # null where nothing was checked
+        composers[split].update(rows["composer"].fillna(NOT_STATED))
+        licences[split].update(rows["licence"].fillna(NOT_STATED))
+    for split, rows in grouped(engraved, tables.ENGRAVED, [*ENGRAVED, "warnings"]):
+        sums = rows[ENGRAVED].sum(min_count=1).dropna()  # null if nothing was checked
         numbers[split].update(sums.astype(int).to_dict())
+        for warnings in rows["warnings"].dropna():
+            complaints[split].update(set(map(kind, warnings)))
     for split, rows in grouped(
         notes, tables.NOTES, ["onset_s", "duration_s", "notehead_id", "reason"]
     ):
         ends = (rows["onset_s"] + rows["duration_s"]).groupby(rows["piece_id"]).max()
-        numbers[split]["hours"] += float(ends.sum()) / SECONDS_PER_HOUR
+        hours = float(ends.sum()) / SECONDS_PER_HOUR
+        numbers[split]["hours"] += hours  # type: ignore[assignment]  # not a whole number
         numbers[split]["aligned"] += int(rows["notehead_id"].notna().sum())
-        headless[split].update(map(kind, rows["reason"].dropna()))
+        unlinked[split].update(map(kind, rows["reason"].dropna()))
     for split, of_split in composers.items():
         numbers[split]["composers"] = len(of_split)
-    return Scores(numbers, composers, licences, headless)
+    return Scores(numbers, composers, licences, unlinked, complaints)
 
 
 def performances(
     split_of: dict[str, str], performances: list[Path], shards: list[Path]
 ) -> tuple[By, Counter]:
-    """Recordings, hours of them, onsets and examples by split; and why other onsets are none."""
+    """Performances, their hours, onsets and examples by split, and why the other onsets are not
+    training examples."""
     numbers: By = defaultdict(Counter)
     others: Counter = Counter()
     for frame in _frames(performances, tables.PERFORMANCES, ["piece_id", "duration_s"]):
         seconds = frame["duration_s"].groupby(frame["piece_id"].map(split_of)).sum()
         for split, total in seconds.items():
-            numbers[split]["hours_played"] += float(total) / SECONDS_PER_HOUR
+            hours = float(total) / SECONDS_PER_HOUR
+            numbers[split]["hours_played"] += hours  # type: ignore[assignment]  # as above
     for path in shards:
         table = tables.read(path, tables.SHARDS, ["split", "frame", "reason"])
         for split in pc.unique(table["split"]).to_pylist():

@@ -1,7 +1,7 @@
-"""The Croissant description of a data set: what its Parquet files are and what each column means.
+"""Describe a data set in Croissant: what its Parquet files are and what each column means.
 
-Croissant is MLCommons' format for metadata, JSON-LD in the vocabulary of schema.org. A data set
-is a file set and a record set a split, with a field for each column of tables.SHARDS.
+Croissant is MLCommons' format for metadata, JSON-LD in the vocabulary of schema.org. Each split has
+a file set and a record set, with a field for each column of tables.SHARDS.
 """
 
 import datetime
@@ -13,6 +13,7 @@ import pyarrow as pa
 import yaml
 
 from pipeline import tables
+from pipeline.describing.markdown import plain
 
 ROOT = Path(__file__).parents[2]
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
@@ -26,9 +27,9 @@ TYPES = {
 
 
 def bibtex(reference: dict) -> str:
-    """A reference of CITATION.cff as BibTeX."""
+    """Convert a reference of CITATION.cff to BibTeX."""
     authors = reference["authors"]
-    names = " and ".join(f"{one['family-names']}, {one['given-names']}" for one in authors)
+    names = " and ".join(f"{a['family-names']}, {a['given-names']}" for a in authors)
     key = f"{authors[0]['family-names'].lower()}{reference['year']}"
     return (
         f"@inproceedings{{{key}, author = {{{names}}}, title = {{{reference['title']}}}, "
@@ -57,20 +58,29 @@ def _is_list(column: pa.Field) -> bool:
 
 
 def describe(name: str, splits: list[str], licences: list[str]) -> dict:
-    """The description of a data set whose shards lie in `shards/<split>/` beside it."""
+    """Describe a data set whose shards lie in `shards/<split>/` beside the description.
+
+    Args:
+        name: Name of the collection.
+        splits: Splits that have shards.
+        licences: Of the scores, as users' files state them; the longest are cut.
+
+    Returns:
+        JSON-LD as Python objects.
+    """
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return {
         "@context": json.loads(Path(__file__).with_name("croissant_context.json").read_text()),
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
-        "name": name,
+        "name": plain(name),
         "description": (
-            f"{name}: sheet music as images, its sound as spectrograms, and for each onset the "
-            "place of its printed notehead. One row is a performance of a piece."
+            f"{plain(name)}: sheet music as images, its sound as spectrograms, and for each onset "
+            "the position of its printed notehead. One row is a performance of a piece."
         ),
         "keywords": citation["keywords"],
-        "license": licences,
+        "license": [plain(licence) for licence in licences],
         "creator": [
             {"@type": "sc:Organization", "name": author["name"]} for author in citation["authors"]
         ],

@@ -1,5 +1,5 @@
-"""A page to look at a piece and listen to it: its images with systems, staves and noteheads marked,
-and its recording, in one HTML file that needs nothing else."""
+"""Write a page to look at a piece and listen to it: its images with systems, staves and noteheads
+marked, and its recording, in one self-contained HTML file."""
 
 import base64
 import difflib
@@ -18,21 +18,21 @@ import soundfile
 
 from pipeline import synthesize, tables
 from pipeline.constants import AUDIO_RATE_HZ
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 
 TEMPLATE = Path(__file__).with_name("inspect.html")
 RESULTS = Path("results")
-FONT_FILE = "pretty_midi:TimGM6mb.sf2"  # plays where no recording was kept
+FONT_FILE = "pretty_midi:TimGM6mb.sf2"  # plays the notes if no recording was kept
 BLOCK_SAMPLES = 65_536  # libsndfile's Vorbis encoder overflows its stack on long blocks
 ABOUT = ("piece_id", "collection", "split", "composer", "title", "licence")
-HEAD = ("notehead_id", "image", "system", "staff", "x", "y", "width", "height", "pitch", "moment",
-        "grace", "tied")  # fmt: skip
+NOTEHEAD = ("notehead_id", "image", "system", "staff", "x", "y", "width", "height", "pitch",
+            "moment", "grace", "tied")  # fmt: skip
 
 
 def _rows(path: Path, schema: pa.Schema, piece: str) -> list[dict]:
     """The rows of one piece in a table."""
     if not path.is_file():
-        raise ValueError(f"{path}: not there yet; let the workflow finish, then inspect")
+        raise ValueError(f"{path}: not found; let the workflow finish, then inspect")
     return tables.read(path, schema).filter(pc.field("piece_id") == piece).to_pylist()
 
 
@@ -41,9 +41,15 @@ def _piece_ids(path: Path) -> list[str]:
 
 
 def find(piece: str, data: Path | None) -> tuple[Path, str]:
-    """The data folder and the chunk that hold a piece; without `data`, all of results/ is searched.
+    """Find the data folder and the chunk that hold a piece.
 
-    Raises ValueError for a piece that is nowhere (with names like it) or in several data sets.
+    Args:
+        piece: Its id.
+        data: The data folder; None searches all of results/.
+
+    Raises:
+        ValueError: The piece is not found (the message names similar ones), or is in several data
+            sets.
     """
     where = f"{data or RESULTS}/"
     pattern = "pieces/*.parquet" if data else "**/data/*/pieces/*.parquet"
@@ -71,18 +77,18 @@ def find(piece: str, data: Path | None) -> tuple[Path, str]:
 def _recording(
     piece: str, data: Path, chunk: str, font: str | None, tempo_ratio: float | None
 ) -> tuple[Path, dict] | None:
-    """The FLAC file kept of a piece, nearest to tempo ratio 1, and its row of PERFORMANCES."""
+    """The kept recording of a piece nearest to tempo ratio 1, and its row of PERFORMANCES."""
     folder = data / "performances"
     kept = []
     for path in sorted(folder.glob(f"**/{chunk}.parquet")):
-        place = data / "audio" / path.relative_to(folder).with_suffix("")
+        audio = data / "audio" / path.relative_to(folder).with_suffix("")
         for row in _rows(path, tables.PERFORMANCES, piece):
             wanted = font in (None, row["font"]) and (
                 tempo_ratio is None or math.isclose(row["tempo_ratio"], tempo_ratio, rel_tol=1e-6)
             )
-            if wanted and row["audio"] and (place / row["audio"]).is_file():
-                kept.append((place / row["audio"], row))
-    return min(kept, key=lambda one: abs(math.log(one[1]["tempo_ratio"])), default=None)
+            if wanted and row["audio"] and (audio / row["audio"]).is_file():
+                kept.append((audio / row["audio"], row))
+    return min(kept, key=lambda found: abs(math.log(found[1]["tempo_ratio"])), default=None)
 
 
 def _sound(
@@ -94,10 +100,14 @@ def _sound(
     tempo_ratio: float | None,
     font_file: str | None,
 ) -> tuple[np.ndarray, int, float, str]:
-    """Samples (n,), their rate (Hz), tempo_ratio, and a name for what is heard.
+    """Read a kept recording, or play the notes now.
 
-    A recording that was kept, or the notes played now. Raises ValueError where a font is asked for
-    of which nothing was kept, or where the notes cannot be played.
+    Returns:
+        Samples float32 (n,), their rate (Hz), the tempo ratio, and a name for what is heard.
+
+    Raises:
+        ValueError: No recording of the font that is asked for was kept, or the notes cannot be
+            played.
     """
     if font and font_file:
         raise ValueError("give --font, for a recording that was kept, or --font_file, not both")
@@ -113,7 +123,7 @@ def _sound(
         )
     tempo_ratio = 1.0 if tempo_ratio is None else tempo_ratio
     played = [synthesize.Note(n["onset_s"], n["duration_s"], n["pitch"]) for n in notes]
-    path = catalogue.font_path(font_file or FONT_FILE)
+    path = font_path(font_file or FONT_FILE)
     with synthesize.Instrument(path) as instrument:
         try:
             samples = synthesize.render(played, instrument, tempo_ratio)
@@ -123,7 +133,7 @@ def _sound(
 
 
 def vorbis(samples: np.ndarray, rate: int) -> bytes:
-    """Samples (n,) in [-1, 1] as Ogg Vorbis: a third of FLAC, and every sample in its place."""
+    """Encode samples (n,) in [-1, 1] as Ogg Vorbis: a third of FLAC, no sample more or less."""
     out = io.BytesIO()
     with soundfile.SoundFile(out, "w", rate, channels=1, format="OGG", subtype="VORBIS") as file:
         for first in range(0, len(samples), BLOCK_SAMPLES):
@@ -131,11 +141,15 @@ def vorbis(samples: np.ndarray, rate: int) -> bytes:
     return out.getvalue()
 
 
-def stops(notes: list[dict], heads: dict[int, dict]) -> list[dict]:
-    """Where the cursor must be at each onset, in order of time: {onset_s, system, x (px)}.
+def stops(notes: list[dict], noteheads: dict[int, dict]) -> list[dict]:
+    """Where the cursor stands at each onset, in order of time: {onset_s, system, x (px)}.
 
-    Of the heads that sound together the highest pitch leads, as in the data set's map of onsets.
-    system and x are None where no note of the onset has a head.
+    Of the noteheads that sound together the highest pitch leads, as in the data set's map of
+    onsets. system and x are None if no note of the onset has a notehead.
+
+    Args:
+        notes: Rows of NOTES.
+        noteheads: Rows of NOTEHEADS by their id.
     """
     together = defaultdict(list)
     for note in notes:
@@ -143,8 +157,9 @@ def stops(notes: list[dict], heads: dict[int, dict]) -> list[dict]:
     found = []
     for onset_s, chord in sorted(together.items()):
         printed = [note for note in chord if note["notehead_id"] is not None]
-        head = heads[max(printed, key=lambda note: note["pitch"])["notehead_id"]] if printed else {}
-        found.append({"onset_s": onset_s, "system": head.get("system"), "x": head.get("x")})
+        highest = max(printed, key=lambda note: note["pitch"], default={"notehead_id": None})
+        notehead = noteheads.get(highest["notehead_id"], {})
+        found.append({"onset_s": onset_s, "system": notehead.get("system"), "x": notehead.get("x")})
     return found
 
 
@@ -153,7 +168,7 @@ def _data_url(kind: str, content: bytes) -> str:
 
 
 def page(piece: dict) -> str:
-    """Fill the template with a piece; no text of the piece can end the script it stands in."""
+    """Fill the template with a piece; no text of the piece can end the script that holds it."""
     content = json.dumps(piece, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     title = html.escape(piece["title"] or piece["piece_id"])
     before, between, after = re.split(r"{{title}}|{{piece}}", TEMPLATE.read_text())
@@ -171,13 +186,13 @@ def inspect(
     """Write one HTML page of a piece: its images with all that is marked on them, and its sound.
 
     Args:
-        piece: its id, as in the tables.
-        data: folder of a data set, as results/data/tunes; by default all of results/ is searched.
-        out: the page; by default PIECE.html here.
-        font: name of a sound font of which a recording was kept; by default any.
-        tempo_ratio: tempo ratio; by default that of the recording nearest to 1.
-        font_file: sound font that plays the notes now; by default recordings are used, and only
-            where none was kept the notes are played, with the font of pretty_midi.
+        piece: Its id, as in the tables.
+        data: Folder of a data set, as results/data/tunes; by default all of results/ is searched.
+        out: The page; by default PIECE.html in this folder.
+        font: Name of a sound font of which a recording was kept; by default any.
+        tempo_ratio: Tempo ratio; by default that of the recording nearest to 1.
+        font_file: Sound font that plays the notes now; by default a kept recording is heard, and
+            if there is none, the notes are played with the font of pretty_midi.
     """
     folder, chunk = find(piece, data)
 
@@ -191,7 +206,7 @@ def inspect(
         if outcome["reason"]:
             raise ValueError(f"piece '{piece}' was not engraved: {outcome['reason']}")
     notes = rows("notes", tables.NOTES)
-    heads = {row["notehead_id"]: row for row in rows("noteheads", tables.NOTEHEADS)}
+    noteheads = {row["notehead_id"]: row for row in rows("noteheads", tables.NOTEHEADS)}
     samples, rate, ratio, name = _sound(piece, folder, chunk, notes, font, tempo_ratio, font_file)
     for note in notes:  # from here on in seconds of this recording
         note["onset_s"] = round(note["onset_s"] / ratio, 6)
@@ -209,13 +224,13 @@ def inspect(
             for row in rows("images", tables.IMAGES)
         ],
         "systems": rows("systems", tables.SYSTEMS),
-        "heads": [{key: head[key] for key in HEAD} for head in heads.values()],
+        "heads": [{key: row[key] for key in NOTEHEAD} for row in noteheads.values()],
         "notes": [
             {"onset_s": note["onset_s"], "duration_s": note["duration_s"],
              "pitch": note["pitch"], "head": note["notehead_id"], "reason": note["reason"]}
             for note in notes
         ],
-        "stops": stops(notes, heads),
+        "stops": stops(notes, noteheads),
     }  # fmt: skip
     out = out or Path(piece.replace("/", "__") + ".html")
     text = page(content)

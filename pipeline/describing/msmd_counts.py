@@ -1,8 +1,9 @@
-"""MSMD's own counts beside ours: an independent check of what was engraved and linked.
+"""Compare the counts that MSMD publishes with ours: an independent check of engraving and linking.
 
 MSMD's file counts the onsets of each piece as its training code sees them: one a frame, of the
-notes that its alignment linked to a notehead. Ours are the frames of the notes that have a head.
-MSMD takes its times from a MIDI file's ticks and allows for no rounding; `midi_frames` counts so.
+notes that its alignment linked to a notehead. Ours are the frames of the notes that have a
+notehead. MSMD takes its times from a MIDI file's ticks and allows for no rounding; `midi_frames`
+counts so.
 """
 
 from pathlib import Path
@@ -11,8 +12,8 @@ import pandas as pd
 import yaml
 
 from pipeline import constants, tables
-from pipeline.card import table
 from pipeline.describing import counts
+from pipeline.describing.markdown import table
 
 SPLITS = ("train", "valid", "test")  # those of MSMD; its other candidates are `extra`
 ROUNDING = "rounding: the same, counted at the ticks of the MIDI file"
@@ -21,7 +22,7 @@ FPS = constants.RETRIEVAL.fps
 
 
 def onsets(paths: list[Path]) -> pd.DataFrame:
-    """Rows by piece: `ours`, the frames in which linked notes begin, and `headless` notes."""
+    """By piece, the frames in which linked notes begin (`ours`), and the `headless` notes."""
     found = []
     for path in paths:
         notes = tables.read(path, tables.NOTES, ["piece_id", "onset_s", "notehead_id"]).to_pandas()
@@ -40,10 +41,10 @@ def onsets(paths: list[Path]) -> pd.DataFrame:
 def compare(
     pieces: list[Path], engraved: list[Path], notes: list[Path], published: dict[str, int]
 ) -> pd.DataFrame:
-    """A row a piece of MSMD's splits: split, msmd, ours, midi_frames, headless, reason, and
-    `differs`, what the difference comes from; no `ours` if it failed.
+    """One row for each piece of MSMD's splits: split, msmd, ours, midi_frames, headless, reason,
+    and `differs`, the cause of a difference. A piece that failed has no `ours`.
 
-    Pieces that MSMD counts but that are not in our splits are none of its 467, and left out.
+    Pieces that MSMD counts but that are not in our splits are not among its 467, and are skipped.
     """
     split_of = {p: s for p, s in counts.splits(pieces, tables.PIECES).items() if s in SPLITS}
     reasons = counts.reasons(pieces, tables.PIECES) | {
@@ -53,7 +54,7 @@ def compare(
     }
     rows = pd.DataFrame({"split": split_of}).join(onsets(notes))
     rows.insert(1, "msmd", rows.index.map(published))
-    midi = {}
+    midi: dict[str, int] = {}
     for path in engraved:
         table_ = tables.read(path, tables.ENGRAVED, ["piece_id", "midi_frames"]).to_pydict()
         midi |= zip(table_["piece_id"], table_["midi_frames"], strict=True)
@@ -65,7 +66,7 @@ def compare(
 
 
 def _difference(row) -> str | None:
-    """What a piece's difference comes from; None where there is none."""
+    """The cause of a piece's difference; None if the counts are equal."""
     if pd.isna(row.ours):
         return "left out"
     if pd.isna(row.msmd):
@@ -80,7 +81,7 @@ def _difference(row) -> str | None:
 def ours(
     pieces: list[Path], engraved: list[Path], notes: list[Path], by_piece: pd.DataFrame
 ) -> dict[tuple[str, str], float | int]:
-    """Our numbers by measure and split, as in msmd_counts.csv; `all` are MSMD's splits together."""
+    """Our numbers by (measure, split) of msmd_counts.csv; `all` is MSMD's splits together."""
     failed = {p for p, reason in counts.reasons(engraved, tables.ENGRAVED).items() if reason}
     selected = counts.reasons(pieces, tables.PIECES)
     kept = {
@@ -97,7 +98,7 @@ def ours(
                 ("composers", split): numbers["composers"],
                 ("pages", split): numbers["images"],
                 ("hours of music at tempo ratio 1", split): numbers["hours"],
-                ("aligned pairs of note and head", split): numbers["aligned"],
+                ("aligned pairs of note and notehead", split): numbers["aligned"],
             }
     for split, total in by_piece.groupby("split")["ours"].sum().items():
         found["onsets", split] = int(total)
@@ -107,7 +108,7 @@ def ours(
 def markdown(
     by_piece: pd.DataFrame, numbers: dict[tuple[str, str], float | int], collection: str
 ) -> str:
-    """The section of the card: published numbers beside ours, and each piece that differs."""
+    """Write the section of the card: published numbers beside ours, and each piece that differs."""
     published = pd.read_csv(Path(__file__).with_name("msmd_counts.csv"), dtype=str)
     rows = [
         (row.measure, row.split, row.number, numbers.get((row.measure, row.split), 0), row.source)
@@ -126,11 +127,11 @@ def markdown(
 
 MSMD counts the onsets of each piece: one a frame of {1 / FPS:g} s, of notes linked to a head.
 Of the {len(by_piece)} pieces in its splits, {equal} ({equal / len(by_piece):.1%}) have the same
-number here, and {rounded} more ({(equal + rounded) / len(by_piece):.1%} in all) where onsets are
+number here, and {rounded} more ({(equal + rounded) / len(by_piece):.1%} in all) if onsets are
 counted as MSMD does, at the ticks of a MIDI file and without allowance for rounding.
 """
     if len(differing):
-        head = ("piece", "MSMD", "ours", "notes without a head", "what differs", "reason")
+        head = ("piece", "MSMD", "ours", "notes without a notehead", "what differs", "reason")
         columns = differing[["msmd", "ours", "headless", "differs", "reason"]]
         text += f"\n{table(head, map(shown, columns.itertuples(name=None)))}\n"
     return text
@@ -144,9 +145,18 @@ def msmd_counts(
     name: str,
     out_stem: str,
 ) -> None:
-    """Write `<out_stem>.md`, the section of the card, and `<out_stem>.csv`, a row a piece.
+    """Write `<out_stem>.md`, the section of the card, and `<out_stem>.csv`, one row for each piece.
 
-    `counts` is MSMD's file of onsets by piece; ValueError names it where it is no such thing.
+    Args:
+        pieces: Tables of pieces.
+        engraved: Tables of what was engraved.
+        notes: Tables of notes.
+        counts: MSMD's file of onsets by piece.
+        name: Name of the collection.
+        out_stem: Path of the two files without their ending.
+
+    Raises:
+        ValueError: `counts` is not such a file, or no piece is in a split of MSMD.
     """
     published = yaml.safe_load(Path(counts).read_text())
     if not isinstance(published, dict):

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,17 +17,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from pipeline import tables
-from pipeline.reading import catalogue, sources
+from pipeline.describing import records
+from pipeline.planning.plan import Plan
+from pipeline.reading import fonts, sources
 
 PROJECT = Path(__file__).resolve().parents[2]
 _fluidsynth_version = fluidsynth.cfunc("fluid_version_str", ctypes.c_char_p)
-NAME = "provenance.json"
 LOGS = "logs"  # folder of the results where each job's time and memory lie
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _commit() -> dict | None:
@@ -61,8 +57,9 @@ def _used(settings: dict) -> dict[str, list[Path]]:
         (used[f"collections.{name}"],) = sources.files(
             source, downloads, layout, 1, lambda piece: 0
         )
-    for name, font in settings["fonts"].items():
-        used[f"fonts.{name}"] = [catalogue.font_path(font["file"], downloads)]
+    for name in Plan(settings).fonts():
+        file = settings["fonts"][name]["file"]
+        used[f"fonts.{name}"] = [fonts.font_path(file, downloads)]
     return used
 
 
@@ -71,21 +68,18 @@ def _source(paths: Iterable[Path]) -> dict[str, int | str]:
     total = hashlib.sha256()
     paths = sorted(paths)
     for path in paths:
-        total.update(f"{path.name}\0{_digest(path)}\n".encode())
+        try:
+            digest = records.digest(path)
+        except OSError as error:  # the table of pieces says so, too
+            digest = f"cannot be read ({error.strerror})"
+        total.update(os.fsencode(path.name) + f"\0{digest}\n".encode())
     return {"files": len(paths), "sha256": total.hexdigest()}
-
-
-def files(folder: Path) -> Iterator[Path]:
-    """The files below a folder; what begins with a dot is a job's that was killed as it wrote."""
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
 def _made(root: Path, folders: list[str]) -> list[Path]:
     """All files that a run has left in some folders of its results, in order of name."""
-    found = (path for folder in folders for path in files(root / folder))
-    return sorted(path for path in found if path.name != NAME)
+    found = (path for folder in folders for path in records.files(root / folder))
+    return sorted(path for path in found if path.name != records.NAME)
 
 
 def _jobs(root: Path) -> dict[str, dict[str, float]]:
@@ -111,9 +105,13 @@ def _jobs(root: Path) -> dict[str, dict[str, float]]:
 def provenance(
     settings: dict, folders: list[str], out: Path, beside: list[Path] | None = None
 ) -> None:
-    """Write what the files in some `folders` of the results, `settings["results"]`, come from.
+    """Record what the files in some folders of the results come from.
 
-    Of files that others like it, `beside`, list, the digests are taken from there.
+    Args:
+        settings: All settings of the run; `results` names the folder of the results.
+        folders: Folders below the results, whose files are listed with size and digest.
+        out: JSON file to write.
+        beside: Existing records whose digests are reused.
     """
     root = Path(settings["results"])
     outputs = {}
@@ -121,7 +119,7 @@ def provenance(
         outputs |= json.loads(other.read_text())["outputs"]
     for path in tqdm(_made(root, folders), desc="digest", unit="file", disable=None):
         name = path.relative_to(root).as_posix()
-        outputs[name] = {"bytes": path.stat().st_size, "sha256": _digest(path)}
+        outputs[name] = {"bytes": path.stat().st_size, "sha256": records.digest(path)}
     found = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),

@@ -1,135 +1,253 @@
-"""What something outside the workflow has cut short: found before a run, which makes it again.
+"""Find outputs and downloads that are corrupt, truncated or incomplete, and set them aside.
 
-Every file is written under another name first, so a killed job leaves no half file; but a disk
-that dies or a copy that breaks off may. Large files tell by their form whether they are whole, all
-others by the size that the last run recorded (`provenance`), archives by their contents.
+A job writes under another name first, so a killed one leaves no half file; but a failing disk or an
+interrupted copy may. Only files that the rules make with the present settings are looked at, and
+nothing is ever deleted: what does not hold is renamed, and the next run makes it again.
 """
 
 import json
 import os
-import shutil
-import struct
-import zipfile
+import re
+import stat
+import sys
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-import soundfile
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
 
-from pipeline.describing.provenance import NAME, files
-from pipeline.reading import catalogue
+from pipeline.describing import forms, records
+from pipeline.describing.records import ASIDE
+from pipeline.planning import learning_files, settings
+from pipeline.planning.plan import Plan
+from pipeline.reading import archives, catalogue
 
-RECORDS = (NAME, f"data/{NAME}")
-
-
-def _parquet(path: Path) -> bool:
-    """Whether a Parquet file has its footer, and that lies within."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size < 12:
-            return False
-        file.seek(size - 8)
-        footer, magic = struct.unpack("<I4s", file.read())
-    return magic == b"PAR1" and footer + 12 <= size
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def _safetensors(path: Path) -> bool:
-    """Whether a file of weights ends where its header says."""
-    with path.open("rb") as file:
-        start = file.read(8)
-        if len(start) < 8:
-            return False
-        (length,) = struct.unpack("<Q", start)
-        size = os.fstat(file.fileno()).st_size
-        if length + 8 > size:
-            return False
-        header = json.loads(file.read(length))
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    return max(ends, default=0) + 8 + length == size
+@dataclass(frozen=True)
+class Fault:
+    """A file or folder that does not hold, and why."""
+
+    path: Path
+    reason: str
 
 
-FORMS = {
-    ".parquet": _parquet,
-    ".safetensors": _safetensors,
-    ".pt": zipfile.is_zipfile,
-    ".state": zipfile.is_zipfile,
-}
+@dataclass(frozen=True)
+class Made:
+    """The files and folders below the results that the rules make with some settings."""
+
+    root: Path
+    files: list[Path]
+    audio: dict[Path, Path]  # tables of performances, by the folder of their recordings
 
 
-def _whole(path: Path) -> bool:
+@dataclass(frozen=True)
+class Recorded:
+    """The digest that a record of provenance has of a file, and when it was written (ns)."""
+
+    sha256: str
+    written_ns: int
+
+
+def _made(plan: Plan) -> Made:
+    root, names = Path(plan.results), list(plan.settings["collections"])
+    audio = [path for name in names for path in plan.audio_folders(name)]
+    files = {path for name in names for path in plan.data_files(name)} - set(audio)
+    others = [*records.NAMES, *learning_files.of(plan.settings)]
+    for name in names:
+        others += [f"data/{name}/README.md", f"data/{name}/croissant.json"]
+        if plan.settings["collections"][name]["source"] == "msmd":
+            others += [f"tables/{name}_counts.md", f"tables/{name}_counts.csv"]
+    return Made(
+        root,
+        sorted([*map(Path, files), *(root / name for name in others)]),
+        {Path(path): _performances(root, Path(path)) for path in sorted(audio)},
+    )
+
+
+def _performances(root: Path, folder: Path) -> Path:
+    """The table of PERFORMANCES that lists the recordings of a folder."""
+    data, collection, _, *rest = folder.relative_to(root).parts
+    return Path(root, data, collection, "performances", *rest).with_name(f"{folder.name}.parquet")
+
+
+def kind(root: Path, path: Path) -> int:
+    """What lies at a path below `root`: the type bits of its mode (see `stat`).
+
+    0 if nothing does, or if it lies behind a symbolic link and so perhaps outside of `root`.
+    """
     try:
-        return FORMS[path.suffix](path)
-    except (ValueError, KeyError):  # a header that cannot be read
-        return False
+        parts = path.relative_to(root).parts
+        if ".." in parts:
+            return 0
+        for end in range(1, len(parts)):
+            if not stat.S_ISDIR(root.joinpath(*parts[:end]).lstat().st_mode):
+                return 0
+        found = stat.S_IFMT(path.lstat().st_mode)
+        inside = found == stat.S_IFLNK or path.resolve().is_relative_to(root.resolve())
+        return found if inside else 0
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links that lead to themselves
+        return 0
 
 
-def _of_form(results: Path) -> Iterator[Path]:
-    """Files that are not whole by their form."""
-    return (path for path in files(results) if path.suffix in FORMS and not _whole(path))
+def _is_file(root: Path, path: Path) -> bool:
+    return kind(root, path) == stat.S_IFREG
 
 
-def _of_size(results: Path) -> Iterator[Path]:
-    """What must be made again since a file has not the size that was recorded: a table, a figure,
-    or a chunk's folder of recordings of which one cannot be read."""
-    for record in RECORDS:
-        record = results / record
+def _is_folder(root: Path, path: Path) -> bool:
+    return kind(root, path) == stat.S_IFDIR
+
+
+def _recorded(root: Path) -> dict[str, Recorded]:
+    """Digests of outputs from the records of provenance, the later record's if both have one.
+
+    Entries that are not as this project writes them are passed over.
+    """
+    found: dict[str, Recorded] = {}
+    for record in (root / name for name in records.NAMES):
+        if not _is_file(root, record):
+            continue
         try:
-            outputs = json.loads(record.read_text())["outputs"]
-        except FileNotFoundError:
+            written_ns = record.stat().st_mtime_ns
+            outputs = json.loads(record.read_text())["outputs"].items()
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue
-        except (ValueError, KeyError):
-            yield record
-            continue
-        for name, entry in outputs.items():
-            path = results / name
-            if path.suffix in FORMS or not path.exists() or path.stat().st_size == entry["bytes"]:
+        for name, entry in outputs:
+            digest = entry.get("sha256") if isinstance(entry, dict) else None
+            if not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
                 continue
-            if path.suffix != ".flac":
-                yield path
-            elif not _sounds(path):
-                yield path.parent
+            if name not in found or found[name].written_ns < written_ns:
+                found[name] = Recorded(digest, written_ns)
+    return found
 
 
-def _sounds(path: Path) -> bool:
-    """Whether a recording can be read to its end."""
-    try:
-        with soundfile.SoundFile(path) as file:
-            return len(file.read()) == file.frames
-    except (soundfile.LibsndfileError, OSError):
-        return False
+def _reason(path: Path, known: Recorded | None, digests: bool) -> str | None:
+    """Why a regular file does not hold; None if it does, or if nothing is known against it."""
+    if not forms.whole(path):
+        return "empty" if path.stat().st_size == 0 else "truncated or corrupt"
+    if digests and known and path.stat().st_mtime_ns <= known.written_ns:
+        try:
+            if records.digest(path) != known.sha256:
+                return "its contents are not those that were recorded"
+        except OSError:
+            return "cannot be read"
+    return None
 
 
-def _archives(results: Path, downloads: Path) -> Iterator[Path]:
-    """Fetched files that are not what they were, of those that no record is younger than."""
-    record = results / RECORDS[1]
-    vouched = record.stat().st_mtime if record.exists() else 0.0
+def _audio_reason(
+    root: Path, folder: Path, performances: Path, known: dict[str, Recorded], digests: bool
+) -> str | None:
+    """Why a folder of recordings does not hold: one that is listed is corrupt or missing."""
+    listed: set[str] = set()
+    if _is_file(root, performances):
+        try:
+            names = pq.read_table(performances, columns=["audio"])["audio"].to_pylist()
+        except (pa.ArrowException, OSError, KeyError, ValueError):
+            names = []  # found by its form
+        listed = {name for name in names if name and name == PurePosixPath(name).name}
+    for name in sorted(listed):
+        path = folder / name
+        if not os.path.lexists(path):
+            return f"{name} is missing"
+        if not _is_file(root, path):
+            continue
+        if reason := _reason(path, known.get(path.relative_to(root).as_posix()), digests):
+            return f"{name}: {reason}"
+    return None
+
+
+def _archive_faults(plan: Plan, vouched_ns: int) -> Iterator[Fault]:
+    """Fetched files that are not what they should be, but for those that a record is newer than."""
+    root = Path(plan.settings["downloads"])
+    wanted = set(plan.archives())
     for name, entry in catalogue.catalogue().items():
-        path = catalogue.archive(name, downloads)
-        if path is None or not path.exists() or path.stat().st_mtime <= vouched:
+        path = catalogue.archive(name, root)
+        if path is None or str(path) not in wanted or not _is_file(root, path):
+            continue
+        if path.stat().st_mtime_ns <= vouched_ns:
             continue
         try:
-            if catalogue.digest(path, entry.get("members")) != entry["digest"]:
-                yield path
-        except ValueError:
-            yield path
+            if archives.contents_digest(path, entry.get("members")) != entry["digest"]:
+                yield Fault(path, "its contents are not those of the catalogue")
+        except (ValueError, OSError):
+            yield Fault(path, "truncated or corrupt")
 
 
-def damaged(results: Path | str, downloads: Path | str) -> list[Path]:
-    """Files and folders of results and downloads that are not whole and can be made again."""
-    results, downloads = Path(results), Path(downloads)
-    found = [*_of_form(results), *_of_size(results), *_archives(results, downloads)]
-    return sorted(set(found))
+def faults(plan: Plan, digests: bool = True) -> list[Fault]:
+    """Files and folders that the rules make and that do not hold. Changes nothing.
+
+    Args:
+        plan: what the workflow makes.
+        digests: compare contents with the record of provenance, too, which reads every file; what
+            it does not list, or what is newer, is judged by its form alone.
+    """
+    made = _made(plan)
+    root, known, found = made.root, _recorded(made.root), []
+    for path in tqdm(made.files, desc="verify", unit="file", disable=None, delay=2):
+        if _is_file(root, path):
+            entry = known.get(path.relative_to(root).as_posix())
+            if reason := _reason(path, entry, digests):
+                found.append(Fault(path, reason))
+    for folder, table in made.audio.items():
+        if _is_folder(root, folder) and (
+            reason := _audio_reason(root, folder, table, known, digests)
+        ):
+            found.append(Fault(folder, reason))
+    record = root / records.NAMES[-1]
+    vouched_ns = record.stat().st_mtime_ns if _is_file(root, record) else 0
+    return found + list(_archive_faults(plan, vouched_ns))
 
 
-def clear(results: Path | str, downloads: Path | str) -> list[Path]:
-    """Delete what is damaged, and tell what it was; the records too, so that a run looks again for
-    everything that they list."""
-    found = damaged(results, downloads)
-    for path in found:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    if found:
-        for record in RECORDS:
-            Path(results, record).unlink(missing_ok=True)
-    return found
+def aside(path: Path) -> Path:
+    """Rename a file or folder so that it is out of the way; returns the free name that it got."""
+    target, number = path.with_name(path.name + ASIDE), 2
+    while os.path.lexists(target):
+        target, number = path.with_name(f"{path.name}{ASIDE}.{number}"), number + 1
+    return path.rename(target)
+
+
+def set_aside(plan: Plan, found: list[Fault]) -> Iterator[tuple[Path, Path]]:
+    """Rename what does not hold, then the records that list it, so that a run makes all again.
+
+    Yields the old and the new path of each. What was set aside by a repair that was cut short
+    counts too.
+    """
+    for fault in found:
+        yield fault.path, aside(fault.path)
+    made = _made(plan)
+    if found or any(map(_lacks, [*made.files, *made.audio])):
+        for record in (made.root / name for name in records.NAMES):
+            if _is_file(made.root, record):
+                yield record, aside(record)
+
+
+def _lacks(path: Path) -> bool:
+    """Whether a file was set aside and not made again since."""
+    return os.path.lexists(f"{path}{ASIDE}") and not os.path.lexists(path)
+
+
+def verify(configfile: list[Path] | None = None, repair: bool = False) -> None:
+    """Look for corrupt, truncated and incomplete files among results and downloads.
+
+    Args:
+        configfile: files of settings, the last one on top; `config.yaml` of the working directory
+            lies below them, as when the workflow runs.
+        repair: rename what was found to NAME.damaged, so that the next run makes it again. Nothing
+            is deleted.
+
+    Raises:
+        SystemExit: with exit code 1 if something was found and not set aside.
+    """
+    plan = Plan(settings.load(configfile or []))
+    plan.check()
+    found = faults(plan)
+    for fault in found:
+        print(f"{fault.path}: {fault.reason}")
+    if repair:
+        for path, target in set_aside(plan, found):
+            print(f"{path} is set aside as {target.name}; the next run makes it again")
+    elif found:
+        sys.exit(1)

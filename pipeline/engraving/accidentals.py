@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Literal
+from urllib.parse import unquote
 
 from pipeline.engraving import svg
 
@@ -64,9 +65,12 @@ Explained = Literal["print", "source"] | None
 
 
 def text_at(location: str, source: dict[str, list[str]]) -> str:
-    """The source from a location (file:line:column) to the end of its line."""
+    """The source from a location (file:line:column) to the end of its line; music that Scheme makes
+    may have no location."""
+    if not location:
+        return ""
     name, line, column = location.rsplit(":", 2)
-    lines = source.get(name, [])
+    lines = source.get(unquote(name), [])  # engrave.ily writes some letters of names as %XX
     return lines[int(line) - 1][int(column) :] if int(line) <= len(lines) else ""
 
 

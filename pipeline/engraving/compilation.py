@@ -18,6 +18,23 @@ SECONDS_A_SCORE = 300  # the longest pieces of Mutopia take under three minutes
 SCORES_A_RUN = 16  # tunes; one start of LilyPond (0.4 s) serves them all
 ROOM_MIB = 64  # free on the disk where scores are compiled; with less it counts as full
 REASON_LENGTH = 200  # characters
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.ly")
+
+
+def as_compiled(score: list[dict]) -> list[dict]:
+    """The files of a score under the names that LilyPond is given.
+
+    A main file whose name a program might take for an option, a pattern or markup, or that leaves
+    no room for `-1.svg`, is called `score.ly` or, where another file has that name, `score_.ly`.
+    """
+    name = PurePosixPath(score[0]["name"])
+    if _PLAIN_NAME.fullmatch(name.name):
+        return score
+    taken = {file["name"] for file in score}
+    neutral = name.with_name("score.ly")
+    while str(neutral) in taken:
+        neutral = neutral.with_stem(f"{neutral.stem}_")
+    return [score[0] | {"name": str(neutral)}, *score[1:]]
 
 
 def _reason(outcome: confined.Outcome, otherwise: str) -> str:
@@ -97,18 +114,20 @@ def compile_score(
     complained of, which is no failure as long as it writes pages. A score that is killed, and not
     by its own limits, is tried once more. Raises OSError if it fails and the disk is full.
     """
+    compiled = as_compiled(files)
     try:
-        write(files, folder)
+        write(compiled, folder)
     except ValueError as error:
         return str(error), []
-    main = files[0]["name"]
+    main = compiled[0]["name"]
     outcome = lilypond.run([main], folder, SECONDS_A_SCORE, settings)
     if outcome.ended == confined.KILLED:
         outcome = lilypond.run([main], folder, SECONDS_A_SCORE, settings)
     pages = sorted(path for path in folder.glob("*.svg") if path.is_file())
     if outcome.ended or not pages:
         _check_room(folder)
-        return _reason(outcome, "no printed score"), []
+        ours, theirs = (PurePosixPath(part[0]["name"]).name for part in (compiled, files))
+        return _reason(outcome, "no printed score").replace(ours, theirs), []
     said = complaints.complaints(outcome.said)
     if not all(map(_whole, pages)):  # a score can cut its own pages, and must not stop others by it
         _check_room(folder)

@@ -6,7 +6,7 @@ import re
 MOST = 10  # complaints; the others are only counted
 LENGTH = 200  # characters of one
 
-_FOLDERS = re.compile(r"(?<![^\s\"'`(])/?(?:[^\s:/\"'`]+/)+(?=[^\s/])")
+_FOLDERS = re.compile(r"(?<![^\s\"'`(])/(?:[^\s:/\"'`]+/)+")  # of an absolute path
 _LOCATED = re.compile(
     r"(?P<location>[^\s:][^:]{0,99}:[0-9]+(?::[0-9]+)?): "
     r"(?P<kind>(?:fatal |programming )?error|warning): (?P<text>.*)"

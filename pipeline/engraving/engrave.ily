@@ -4,11 +4,23 @@
 
 \include "compat.ily"
 
+%% A file's name with what SVG and the log cannot hold as %XX, and % itself.
+#(define partimento-names (make-hash-table))
+#(define (partimento-escaped name)
+  (or (hash-ref partimento-names name)
+   (hash-set! partimento-names name
+    (string-concatenate
+     (map (lambda (char)
+           (if (or (char<? char #\space) (string-index "%&<>\"'" char))
+            (string-append "%" (string-pad (number->string (char->integer char) 16) 2 #\0))
+            (string char)))
+      (string->list name))))))
+
 #(define (partimento-where event)
   (let ((origin (and event (ly:event-property event 'origin #f))))
    (if (ly:input-location? origin)
     (let ((place (ly:input-file-line-char-column origin)))
-     (format #f "~a:~a:~a" (car place) (cadr place) (caddr place)))
+     (format #f "~a:~a:~a" (partimento-escaped (car place)) (cadr place) (caddr place)))
     "")))
 
 #(define (partimento-pitch event)

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.engraving import pages, staves
 from pipeline.engraving.extraction import SCHEMAS
 from pipeline.sandbox import worker
 
 
 def rows(request: dict, folder: Path) -> dict:
     """The rows of a request, by table, and its counts."""
-    from pipeline.engraving import pages, staves  # by `main`, which prepares the import
-
     if request["layout"] == "staves":
         return staves.rows(request["piece_id"], folder, request["name"], request["melody"])
     return pages.rows(request["piece_id"], folder, request["score"])

@@ -10,7 +10,7 @@ from pipeline import tables
 from pipeline.sandbox import confined, lilypond, worker
 
 SECONDS = 300  # a piece; the longest take ten
-PACKAGES = ("lilypond", "mido", "numpy", "PIL", "pretty_midi", "pyarrow", "resvg_py")
+PACKAGES = ("lilypond", "numpy", "PIL", "pyarrow", "resvg_py")
 UNREADABLE = "what it wrote cannot be read"
 REQUEST = "request.json"  # in the folder that the worker may read
 SCHEMAS = {

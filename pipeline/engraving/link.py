@@ -24,6 +24,23 @@ def _shifted(note: Note, shift: Fraction) -> tuple[Fraction, Fraction]:
     return (note.moment[0] - shift, note.moment[1])
 
 
+def settle_written(notes: list[Note], noteheads: list[svg.Notehead]) -> None:
+    """Set the written pitch of notes whose score was transposed for print or for sound only.
+
+    A clarinet's part is printed transposed, say, and played at concert pitch from the same source.
+    A location that prints one pitch and never sounds it, but one other, is taken for such a note.
+    """
+    printed, played = defaultdict(set), defaultdict(set)
+    for notehead in noteheads:
+        printed[notehead.location].add(notehead.pitch)
+    for note in notes:
+        played[note.location].add(note.written)
+    for note in notes:
+        pitches = printed.get(note.location, set())
+        if note.location and len(pitches) == len(played[note.location]) == 1:
+            (note.written,) = pitches
+
+
 def link(
     notes: list[Note], noteheads: list[svg.Notehead]
 ) -> tuple[list[int | None], list[str | None]]:

@@ -15,9 +15,10 @@ DEFAULT_TEMPO = 60.0  # quarter notes a minute, LilyPond's own if a score names 
 GRACE = Fraction(9, 40)  # fraction of its written length that a grace note takes in LilyPond's MIDI
 MIDI_NUMBERS = range(128)
 NOTES = {"note", "chord", "drum"}  # kinds of events that sound
-SILENT_PERCENT = "percent repeats are silent: the score does not unfold them"
+SILENT_PERCENT = "percent repeats are silent: they are not unfolded"
 
-_NUMBER = re.compile(r"-?[0-9]{1,18}(?:/[0-9]{1,18})?")
+LONGEST_S = 100_000  # that a piece sounds: more than a day
+_NUMBER = re.compile(r"-?[0-9]{1,18}(?:/[1-9][0-9]{0,17})?")
 
 Moment = tuple[Fraction, Fraction]  # main and grace part, in quarter notes
 
@@ -71,7 +72,7 @@ class SoundLog:
     warnings: list[str] = field(default_factory=list)
 
 
-def _number(text: str) -> Fraction:
+def fraction(text: str) -> Fraction:
     """A number of the log. Raises ValueError for other text, and for numbers without bounds."""
     if not _NUMBER.fullmatch(text):
         raise ValueError(f"the log of notes holds '{text[:20]}', which is no number")
@@ -79,7 +80,7 @@ def _number(text: str) -> Fraction:
 
 
 def _moment(event: list[str]) -> Moment:
-    return (4 * _number(event[1]), 4 * _number(event[2]))
+    return (4 * fraction(event[1]), 4 * fraction(event[2]))
 
 
 def _after(moment: Moment, length: Fraction) -> Moment:
@@ -129,7 +130,7 @@ def _read_score(events: list[list[str]], number: int) -> SoundLog:
     two voices strike at once is one note.
     """
     transposed = {
-        tuple(event[1:4]): _number(event[4]) for event in events if event[0] == "transposition"
+        tuple(event[1:4]): fraction(event[4]) for event in events if event[0] == "transposition"
     }
     percussion = {tuple(event[1:4]) for event in events if event[0] == "percussion"}
     ties = _Ties(events)
@@ -138,7 +139,9 @@ def _read_score(events: list[list[str]], number: int) -> SoundLog:
     for event in events:
         kind, (moment, played) = event[0], (_moment(event), tuple(event[1:4]))
         if kind == "tempo":
-            found.tempi.append((_time(moment), float(_number(event[3]))))
+            found.tempi.append((_time(moment), float(fraction(event[3]))))
+            if found.tempi[-1][1] <= 0:
+                raise ValueError(f"a tempo of {found.tempi[-1][1]:g} quarter notes a minute")
         elif kind == "percent":
             found.warnings = [SILENT_PERCENT]
         if kind not in NOTES:
@@ -147,9 +150,11 @@ def _read_score(events: list[list[str]], number: int) -> SoundLog:
         if kind == "drum" or not written or played in percussion:
             found.drums += 1
             continue
-        end = _after(moment, 4 * _number(length))
+        end = _after(moment, 4 * fraction(length))
         onset, duration = _time(moment), _time(end) - _time(moment)
-        pitch = _pitch(_number(written) + transposed.get(played, 0), location)
+        if duration < 0:
+            raise ValueError(f"a note of {float(duration):g} quarter notes")
+        pitch = _pitch(fraction(written) + transposed.get(played, 0), location)
         note = ties.continued(moment, voice, int(written))
         if note:
             note.duration = onset + duration - note.onset
@@ -216,10 +221,16 @@ def seconds(quarters: list[Fraction], tempi: list[tuple[Fraction, float]]) -> np
 
     Returns:
         Seconds, float64 (n,).
+
+    Raises:
+        ValueError: They are later than in any piece.
     """
     changes = np.array([0.0, *(float(quarter) for quarter, _ in tempi)])
     per_quarter = 60 / np.array([DEFAULT_TEMPO, *(tempo for _, tempo in tempi)])
     begins = np.concatenate([[0.0], np.cumsum(np.diff(changes) * per_quarter[:-1])])
     positions = np.array([float(quarter) for quarter in quarters])
     ruling = np.searchsorted(changes, positions, side="right") - 1
-    return begins[ruling] + (positions - changes[ruling]) * per_quarter[ruling]
+    reached = begins[ruling] + (positions - changes[ruling]) * per_quarter[ruling]
+    if len(reached) and not np.abs(reached).max() < LONGEST_S:
+        raise ValueError(f"it would sound for more than {LONGEST_S:,} s")
+    return reached

@@ -9,7 +9,16 @@ import re
 from pathlib import Path
 
 from pipeline.constants import PAGE_WIDTH_PX
-from pipeline.engraving import accidentals, link, midi_output, note_log, page_checks, svg, systems
+from pipeline.engraving import (
+    accidentals,
+    compilation,
+    link,
+    midi_output,
+    note_log,
+    page_checks,
+    svg,
+    systems,
+)
 
 
 def files(folder: Path, stem: str) -> list[Path]:
@@ -50,6 +59,7 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
     Raises:
         ValueError: The piece is left out; the message says why.
     """
+    score = compilation.as_compiled(score)
     stem = Path(score[0]["name"]).stem
     source = {file["name"]: file["text"].splitlines() for file in score}
     sound = note_log.read_log((folder / f"{stem}.log").read_text())
@@ -126,6 +136,7 @@ def _note_rows(
     piece_id: str, sound: note_log.SoundLog, noteheads: list[svg.Notehead], rows_: list[dict]
 ) -> list[dict]:
     """Rows of NOTES; numbers the rows of the noteheads, and marks those that prolong a note."""
+    link.settle_written(sound.notes, noteheads)
     linked, reasons = link.link(sound.notes, noteheads)
     held = {(location, note.written) for note in sound.notes for location in note.held}
     for number, (row, notehead) in enumerate(zip(rows_, noteheads, strict=True)):

@@ -4,6 +4,7 @@ LilyPond's SVG measures in staff spaces, origin top left, and places everything 
 """
 
 import io
+import math
 import re
 import xml.etree.ElementTree as ET
 from collections import defaultdict
@@ -15,10 +16,20 @@ import numpy as np
 import resvg_py
 from PIL import Image
 
+from pipeline import images
+from pipeline.engraving import note_log
 from pipeline.sandbox import lilypond
 
 _NS = "{http://www.w3.org/2000/svg}"
-_TRANSFORM = re.compile(r"(translate|scale)\(\s*([-\d.]+)[ ,]+([-\d.]+)\s*\)")
+_TRANSFORM = re.compile(r"(translate|scale)\(\s*+([-\d.]++)[ ,]++([-\d.]++)\s*+\)")
+# What LilyPond draws with. Pictures, scripts, uses and filters come from elsewhere.
+_ELEMENTS = {
+    f"{_NS}{name}"
+    for name in ("svg", "g", "a", "style", "path", "line", "rect", "circle", "ellipse", "polygon",
+                 "polyline", "text", "tspan")
+}  # fmt: skip
+DEPTH = 100  # elements inside one another; LilyPond has six, and resvg's stack ends at a thousand
+MAX_PIXELS = 64_000_000  # of a page; A4 has one million
 
 
 @dataclass(frozen=True)
@@ -111,15 +122,15 @@ def _offset(element: ET.Element | None) -> tuple[float, float]:
 
 def _head(group: ET.Element) -> Notehead:
     x, y = _offset(group[0])
-    x0, x1, y0, y1 = (float(value) for value in group.get("data-box").split())
+    x0, x1, y0, y1 = _numbers(group.get("data-box"), 4)
     return Notehead(
         group.get("data-where"),
         int(group.get("data-pitch")),
         int(group.get("data-steps")),
         int(group.get("data-system")),
         int(group.get("data-staff")),
-        4 * Fraction(group.get("data-moment")),
-        4 * Fraction(group.get("data-grace")),
+        4 * note_log.fraction(group.get("data-moment")),
+        4 * note_log.fraction(group.get("data-grace")),
         x + (x0 + x1) / 2,
         y - (y0 + y1) / 2,  # LilyPond's y points upwards
         x1 - x0,
@@ -152,25 +163,67 @@ def _clef(group: ET.Element) -> Clef:
 
 def _key(group: ET.Element) -> Key:
     pairs = (pair.split(":") for pair in group.get("data-altered").split())
-    altered = {int(step): Fraction(semitones) for step, semitones in pairs}
+    altered = {int(step): note_log.fraction(semitones) for step, semitones in pairs}
     return Key(int(group.get("data-staff")), altered, _offset(group[0])[0])
+
+
+def _numbers(text: str | None, count: int) -> list[float]:
+    """So many numbers. ValueError for other things, NaN and infinity."""
+    numbers = [float(value) for value in (text or "").split()]
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{count} numbers expected in a page, not '{(text or '')[:40]}'")
+    return numbers
+
+
+def parse(text: str) -> ET.Element:
+    """Parse an SVG, and refuse what LilyPond does not draw with.
+
+    Raises:
+        ValueError: if it is no SVG, names entities, pictures or other files, runs scripts, or is
+            nested more deeply than LilyPond nests.
+    """
+    for mark, what in (("<!DOCTYPE", "a document type"), ("<!ENTITY", "entities")):
+        if mark in text:
+            raise ValueError(f"a page declares {what}")
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError as error:
+        raise ValueError(f"a page is no SVG ({error})") from None
+    if root.tag != f"{_NS}svg":
+        raise ValueError("a page is no SVG")
+    waiting = [(root, 1)]
+    while waiting:
+        element, depth = waiting.pop()
+        name = element.tag.rpartition("}")[2]
+        if element.tag not in _ELEMENTS or (depth > 1 and name == "svg"):
+            raise ValueError(f"a page holds what LilyPond does not draw with: <{name[:40]}>")
+        if name != "a" and any(key.rpartition("}")[2] == "href" for key in element.attrib):
+            raise ValueError(f"a page refers to something outside of it: <{name} href>")
+        if depth > DEPTH:
+            raise ValueError(f"a page has more than {DEPTH} elements inside one another")
+        waiting += [(child, depth + 1) for child in element]
+    style = "".join(element.text or "" for element in root.iter(f"{_NS}style"))
+    if "url(" in style or "@" in style:
+        raise ValueError("a page refers to something outside of it: <style>")
+    return root
 
 
 def read(text: str) -> Page:
     """Find heads, staves and what tells the pitch of heads, in an SVG made with engrave.ily.
 
-    Noteheads without pitch (drums) are skipped.
+    Noteheads without pitch (drums) are skipped. Raises ValueError for an SVG that LilyPond did not
+    draw.
     """
-    try:
-        root = ET.fromstring(text)
-    except ET.ParseError as error:
-        raise ValueError(f"a page is no SVG ({error})") from None
+    root = parse(text)
     marked: dict[str, list[ET.Element]] = defaultdict(list)
     for group in root.iter(f"{_NS}g"):
         if len(group) and (kind := group.get("data-kind")):
             marked[kind].append(group)
     staves = [_staff(group) for group in marked["staff"]]
-    _, _, width, height = (float(value) for value in root.get("viewBox").split())
+    _, _, width, height = _numbers(root.get("viewBox"), 4)
+    (breadth,) = _numbers(root.get("width", "").removesuffix("mm"), 1)
+    if min(width, height, breadth) <= 0:
+        raise ValueError("a page has no size")
     return Page(
         [_head(group) for group in marked["head"] if group.get("data-pitch")],
         sorted(staves, key=lambda staff: staff.top),
@@ -181,7 +234,7 @@ def read(text: str) -> Page:
         {int(group.get("data-right")): int(group.get("data-left")) for group in marked["tie"]},
         width,
         height,
-        float(root.get("width").removesuffix("mm")) / width,
+        breadth / width,
     )
 
 
@@ -200,8 +253,11 @@ def draw(text: str, x: float, y: float, scale: float, width: int, height: int) -
     """Draw the part of an SVG whose top left corner is (x, y), in staff spaces.
 
     `scale` is in pixels a staff space. Gives uint8 (height, width), white 255. Nothing is rounded
-    to pixels before it is drawn, so a staff looks the same wherever it stood on the page.
+    to pixels before it is drawn, so a staff looks the same wherever it stood on the page. Raises
+    ValueError for more pixels than any page has.
     """
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"a page of {width} x {height} px, more than {MAX_PIXELS:,} in all")
     start, end = text.index("<svg"), text.index(">", text.index("<svg")) + 1
     opening = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
@@ -214,7 +270,7 @@ def draw(text: str, x: float, y: float, scale: float, width: int, height: int) -
         skip_system_fonts=True,
         **_fonts(),
     )
-    return np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+    return images.grey(png)
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -1,6 +1,6 @@
-"""LilyPond files with all that they include: gather them and bring them to the current syntax.
+"""Gather a LilyPond file with all files that it includes, and convert them to the current syntax.
 
-Nothing is compiled here, and no file is edited by hand.
+Nothing is compiled here, and the user's files are not changed.
 """
 
 import os
@@ -8,32 +8,36 @@ import posixpath
 import re
 import stat
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from pipeline.reading import catalogue
+from pipeline.reading.listing import files_below, read_file
 from pipeline.sandbox import lilypond
 
-MAX_CHARACTERS = 20_000_000  # of a piece with its includes; the largest of Mutopia has 1.5 million
+# Of a piece with its includes, and bytes of one file; the largest of Mutopia has 1.5 million.
+MAX_CHARACTERS = 20_000_000
 FILES_A_CALL = 64  # of convert-ly, whose start takes as long as some ten files
 SECONDS_A_FILE = 20
 
-_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|%\{.*?(?:%\}|\Z)|%[^\n]*', re.DOTALL)
-_INCLUDE = re.compile(r'\\include\s*#?\s*"([^"]+)"')
-_VERSION = re.compile(r'\\version\s*#?\s*"(\d+)\.(\d+)(?:\.(\d+))?')
-# A file by its number, and the last rule tried where convert-ly gives it up.
-_STOPPED = re.compile(
-    r"Processing `(\d+)\.ly'(?:(?!Processing `).)*?([\d.]+), *\n(?:(?!Processing `).)*?Stopping at",
-    re.DOTALL,
-)
+# Every expression takes time in proportion to the text, whatever the text is: what may repeat never
+# gives back what it took (*+, ++), and a string that is not closed is read once, to the end.
+STRING = r'"(?:[^"\\]++|\\.)*+"'
+_UNCLOSED = r'"(?:[^"\\]++|\\.)*+\\?\Z'
+_COMMENT = r"%\{.*?(?:%\}|\Z)|%[^\n]*"
+_PARTS = re.compile(f"({STRING})|({_UNCLOSED})|{_COMMENT}", re.DOTALL)
+_COMMENTS = re.compile(_COMMENT, re.DOTALL)
+_INCLUDE = re.compile(r'\\include\s*+#?+\s*+"([^"]++)"')
+_VERSION = re.compile(r'\\version\s*+#?+\s*+"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?')
 # A setting was music that a context could be given; convert-ly has no rule for it.
 _SETTING_ALONE = re.compile(
-    r'(\\(?:context|new)\s+\w+\s*=\s*#?"[^"]*")(?=\s+\\(?:once|override|revert|set|unset)\b)'
+    r'(\\(?:context|new)\s++\w++\s*+=\s*+#?"[^"]*+")(?=\s++\\(?:once|override|revert|set|unset)\b)'
 )
-_BLOCK = re.compile(r"\\(header|paper|layout|midi)\s*$")
-_SIMPLE = re.compile(r'=\s*#*(?:"(?:[^"\\]|\\.)*"|[\d.]+|[tf]\b)')  # what `x = 1` gives a name to
-_ASSIGNED = re.compile(r"[\w\"'.-]+\s*=[^=]*$")
+_BRACES = re.compile(rf"{STRING}|\{{\{{*|\}}\}}*|<<(?:<<)*|>>(?:>>)*", re.DOTALL)
+_BLOCK = re.compile(r"\\(header|paper|layout|midi)\Z")
+_SIMPLE = re.compile(rf"=\s*+#*+(?:{STRING}|[\d.]++|[tf]\b)", re.DOTALL)  # `x = 1` names a value
+_NAME_ENDS = re.compile(r"[\w\"'.-]\Z")
 
 
 def decode(content: bytes) -> str:
@@ -46,8 +50,20 @@ def decode(content: bytes) -> str:
 
 
 def code(text: str) -> str:
-    """A file without its comments."""
-    return _COMMENT.sub(lambda match: match[1] or " ", text)
+    """A file without its comments. Quotes that open a string which is never closed become '."""
+
+    def kept(match: re.Match) -> str:
+        if match[2]:
+            return _COMMENTS.sub(" ", match[2]).replace('"', "'")
+        return match[1] or " "
+
+    return _PARTS.sub(kept, text)
+
+
+def strings(text: str) -> list[str]:
+    """What stands between quotes in a text, in order."""
+    found = re.finditer(f"({STRING})|{_UNCLOSED}", text, re.DOTALL)
+    return [match[1][1:-1] for match in found if match[1]]
 
 
 def includes(text: str) -> list[str]:
@@ -63,9 +79,10 @@ def own_includes() -> frozenset[str]:
 
 
 class Folder(Mapping):
-    """The files of a folder by name relative to it, read when they are asked for.
+    """The files of a folder by name relative to it, read on access.
 
-    What a link leads to outside of the folder is not there.
+    Files outside of the folder that a link leads to do not count. Reading raises ValueError if a
+    file cannot be read or is too large.
     """
 
     def __init__(self, root: Path):
@@ -73,7 +90,7 @@ class Folder(Mapping):
         self.resolved = cache(os.path.realpath)  # asked for a tree's few folders, not its files
 
     def _path(self, name: str) -> str | None:
-        """Where a file lies; None where it is not there or lies outside."""
+        """The path of a file; None if it does not exist or lies outside."""
         folder, base = posixpath.split(name)
         path = f"{self.resolved(f'{self.root}/{folder}')}/{base}"
         try:
@@ -91,10 +108,16 @@ class Folder(Mapping):
     def __getitem__(self, name: str) -> bytes:
         if (path := self._path(name)) is None:
             raise KeyError(name)
-        return Path(path).read_bytes()
+        try:
+            content = read_file(path, MAX_CHARACTERS)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if len(content) > MAX_CHARACTERS:
+            raise ValueError(f"{name}: more than {MAX_CHARACTERS:,} bytes, more than any score has")
+        return content
 
     def __iter__(self):
-        names = catalogue.suffixed(self.root, [""])
+        names = files_below(self.root, [""])
         return (name for name in names if name in self)
 
     def __len__(self) -> int:
@@ -102,14 +125,16 @@ class Folder(Mapping):
 
 
 def _beside(name: str, folders: Iterable[str], files: Mapping[str, bytes]) -> str | None:
-    """The file that an include means in the first of some folders that has it."""
+    """The included file, in the first of some folders that has it."""
     paths = (posixpath.normpath(posixpath.join(folder, name)) for folder in folders)
     return next((path for path in paths if path in files), None)
 
 
 def _namesake(name: str, folder: str, files: Iterable[str], within: str) -> str | None:
-    """The file under the folder `within` that ends like an include, whatever the case of its
-    letters; of several the one with the longest way in common with `folder`."""
+    """The file under the folder `within` whose path ends like an include, in any case of letters.
+
+    Of several, the one whose path shares most with `folder`.
+    """
     ending = "/" + posixpath.normpath(name).replace("../", "").lower()
     found = [p for p in files if p.startswith(within) and f"/{p}".lower().endswith(ending)]
 
@@ -122,23 +147,30 @@ def _namesake(name: str, folder: str, files: Iterable[str], within: str) -> str 
 def gather(
     main: str, files: Mapping[str, bytes], own: Iterable[str], within: str | None = None
 ) -> dict[str, str]:
-    """A file and all that it includes, directly or not: name in the tree by name for the compile.
+    """Find all files that a file includes, directly or not: name in the tree, by name for LilyPond.
 
-    `main` is a key of `files` (content by name relative to the root of the tree). An include is
-    looked for beside the file that names it, then in the folder of `main`, then, where `within` is
-    given, anywhere under that folder; it takes the name under which LilyPond looks for it first.
-    Names in `own` that are not beside come with LilyPond. Raises ValueError where a file is missing
-    or lies outside the tree.
+    An include is looked for beside the file that names it, then in the folder of `main`, then, if
+    `within` is given, anywhere below that folder; it takes the name under which LilyPond looks for
+    it first. Includes that are not beside and whose name is in `own` come with LilyPond.
+
+    Args:
+        main: the file to compile, a key of `files`.
+        files: content by name relative to the root of the tree.
+        own: names of the include files that come with LilyPond.
+        within: a folder of the tree.
+
+    Raises:
+        ValueError: if a file is missing, cannot be read, or lies outside of the tree.
     """
     found: dict[str, str] = {}
-    waiting = [(main, main)]
+    waiting = deque([(main, main)])
     while waiting:
-        name, place = waiting.pop(0)
+        name, place = waiting.popleft()
         if name in found:
             continue
         found[name] = place
         inner = []
-        for include in includes(decode(files[place])):
+        for include in dict.fromkeys(includes(decode(files[place]))):
             target = posixpath.normpath(posixpath.join(posixpath.dirname(name), include))
             if posixpath.isabs(target) or target.split("/")[0] == "..":
                 raise ValueError(f"{place} includes {include}, which lies outside its source")
@@ -152,23 +184,31 @@ def gather(
                     raise ValueError(f"{place} includes {include}, which is not there")
             if path is not None:
                 inner.append((target, path))
-        waiting = inner + waiting
+        waiting.extendleft(reversed(inner))
     return found
 
 
 def included(name: str, files: Mapping[str, bytes]) -> set[str]:
-    """The files that a file of a tree names for inclusion, itself not counted."""
+    """The files that a file of a tree includes, itself not counted; none if it cannot be read."""
     folders = [posixpath.dirname(name)]
-    found = {_beside(include, folders, files) for include in includes(decode(files[name]))}
+    try:
+        content = files[name]
+    except (KeyError, ValueError):
+        return set()
+    found = {_beside(include, folders, files) for include in includes(decode(content))}
     return found - {None, name}
 
 
-def read(
+def texts_of(
     main: str, files: Mapping[str, bytes], own: Iterable[str], within: str | None = None
 ) -> dict[str, str]:
-    """The texts of a file and its includes (see `gather`), by name relative to their common folder.
+    """The texts of a file and its includes, by name relative to their common folder.
 
-    Raises ValueError where something is missing, where they are too long or hold no music.
+    Arguments are those of `gather`.
+
+    Raises:
+        ValueError: if a file is missing or cannot be read, or the texts are too long or hold no
+            music.
     """
     found = gather(main, files, own, within)
     texts = {name: decode(files[place]) for name, place in found.items()}
@@ -181,34 +221,50 @@ def read(
 
 
 def has_music(text: str) -> bool:
-    """Whether a file holds a score, or music that is not merely given a name."""
+    """Whether a file has a score block, or music that is not only assigned to a variable."""
     text = code(text)
     if re.search(r"\\score(?![A-Za-z])", text):
         return True
     depth, start = 0, 0
-    for brace in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}]|<<|>>', text):
-        if brace[0] in ("{", "<<"):
-            before = _SIMPLE.sub("", text[start : brace.start()])
-            if not depth and not _BLOCK.search(before) and not _ASSIGNED.search(before):
+    for braces in _BRACES.finditer(text):
+        if braces[0][0] in "{<":
+            if not depth and not _named_or_block(text[start : braces.start()]):
                 return True
-            depth += 1
-        elif brace[0] in ("}", ">>"):
-            depth, start = max(0, depth - 1), brace.end()
+            depth += _count(braces[0])
+        elif braces[0][0] in "}>":
+            depth, start = max(0, depth - _count(braces[0])), braces.end()
     return False
 
 
+def _count(braces: str) -> int:
+    return len(braces) if braces[0] in "{}" else len(braces) // 2
+
+
+def _named_or_block(before: str) -> bool:
+    """Whether what follows is given a name, or is a block that holds no music."""
+    before = _SIMPLE.sub("", before)
+    name, assigned, _ = before.rpartition("=")
+    return bool(_BLOCK.search(before.rstrip()) or (assigned and _NAME_ENDS.search(name.rstrip())))
+
+
 def version(text: str) -> str | None:
-    """The version of LilyPond that a file was written for, with three numbers."""
+    """The version of LilyPond that a file states, with three numbers; None if it states none."""
     match = _VERSION.search(code(text))
     return match and ".".join(number or "0" for number in match.groups())
 
 
 def convert(pieces: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Bring the files of many pieces (text by name, the compiled one first) to the current syntax.
+    """Convert the files of many pieces to the current LilyPond syntax with convert-ly.
 
-    A file without a version has that of its piece. What convert-ly cannot read, and a piece that
-    names no version at all, stays as it is: LilyPond tells what is wrong with it. A setting that
-    stands as a context's only music, for which convert-ly has no rule, is put beside it.
+    A file without a version takes that of its piece. A file that convert-ly cannot read, and a
+    piece that states no version, stay as they are: LilyPond then reports what is wrong. A setting
+    that is a context's only music, for which convert-ly has no rule, is moved behind the context.
+
+    Args:
+        pieces: for each piece its texts by name, the compiled one first.
+
+    Returns:
+        The same with converted texts.
     """
     converted: dict[tuple[str, str | None], str] = {}  # by text and version
     ages = []
@@ -238,14 +294,30 @@ def convert(pieces: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _named(text: str) -> str | None:
-    """The version that convert-ly finds in a file by itself."""
+    """The version that convert-ly itself finds in a file."""
     match = re.search(r'\\version *"(\d+\.\d+\.\d+)"', text)
     return match and match[1]
 
 
+def _stops(said: str) -> dict[int, str]:
+    """Files by number that convert-ly gave up, each with the last rule that it tried."""
+    stops = {}
+    for part in said.split("Processing `")[1:]:
+        number = re.match(r"(\d{1,9})\.ly'", part)
+        tried, stopped, _ = part.partition("Stopping at")
+        rules = [line.rstrip(" ")[-20:] for line in tried.split("\n")[:-1]]
+        rule = next(filter(None, (re.search(r"([\d.]+),\Z", line) for line in rules)), None)
+        if number and stopped and rule:
+            stops[int(number[1])] = rule[1]
+    return stops
+
+
 def _converted(texts: list[str], age: str) -> list[str]:
-    """Texts of one version (empty: as they say) in the current syntax, as they are where
-    convert-ly fails. A rule that it has to leave to a human reader is passed over."""
+    """Convert texts of one version (empty: the one that each states) in one call of convert-ly.
+
+    A text on which it fails stays as it is. If it stops at a rule that needs a human, the text is
+    converted from that rule on.
+    """
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number}.ly") for number in range(len(texts))]
         for path, text in zip(paths, texts, strict=True):
@@ -259,7 +331,7 @@ def _converted(texts: list[str], age: str) -> list[str]:
         # convert-ly keeps a backup of what it has converted; the rest may have ended it
         done = [Path(f"{path}~").exists() for path in paths]
         new = [path.read_text() for path in paths]
-    stops = {int(number): rule for number, rule in _STOPPED.findall(said)}
+    stops = _stops(said)
     result = []
     for number, before in enumerate(texts):
         if not done[number]:

@@ -1,13 +1,13 @@
-"""What the headers of LilyPond files say of a piece: composer, title, licence."""
+"""Read composer, title and licence of a piece from the headers of its LilyPond files."""
 
 import re
 from collections.abc import Iterable
 
-from pipeline.reading.lilypond_files import code
+from pipeline.reading.lilypond_files import STRING, code, strings
 
 
-def read(texts: Iterable[str]) -> dict[str, str | None]:
-    """Composer, title and licence of a piece, as the headers of its files name them."""
+def header_fields(texts: Iterable[str]) -> dict[str, str | None]:
+    """Composer, title and licence of a piece; None for what no header states."""
     joined = "\n".join(map(code, texts))
     return {
         "composer": _field(joined, "mutopiacomposer", "composer"),
@@ -17,18 +17,18 @@ def read(texts: Iterable[str]) -> dict[str, str | None]:
 
 
 def _field(text: str, *names: str) -> str | None:
-    """The first of some header fields that holds text; markup is reduced to its strings."""
-    for name in names:
-        for match in re.finditer(rf'(?<![\w-]){name}\s*=\s*#?("(?:[^"\\]|\\.)*"|\\markup.*)', text):
-            strings = re.findall(r'"((?:[^"\\]|\\.)*)"', match[1])
-            found = " ".join(" ".join(strings).replace('\\"', '"').replace("\\", "").split())
-            if found:
+    """The first of some header fields that is not empty; markup is reduced to its strings."""
+    for name in filter(text.__contains__, names):
+        field = rf"(?<![\w-]){name}\s*+=\s*+#?+({STRING}|\\markup[^\n]*+)"
+        for match in re.finditer(field, text, re.DOTALL):
+            found = " ".join(strings(match[1])).replace('\\"', '"').replace("\\", "")
+            if found := " ".join(found.split()):
                 return found
     return None
 
 
 def _licence(text: str | None) -> str | None:
-    """A licence in its own words, without what is printed around it."""
+    """A licence by its name, without the text around it."""
     if text is None:
         return None
     if match := re.search(r"Creative Commons Attribution[A-Za-z-]*( [\d.]*\d)?", text):

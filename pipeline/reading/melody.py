@@ -1,12 +1,13 @@
 """A monophonic score: bars of notes and rests with repeats, and its text for LilyPond.
 
-Every way into the project that starts from a melody (MIDI file, music21 work) ends in a `Melody`.
-Durations and onsets are exact fractions of a quarter note.
+Every source of melodies (MIDI file, music21 work) is read into a `Melody`. Durations and onsets are
+exact fractions of a quarter note.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 from pipeline import constants
 
@@ -14,7 +15,7 @@ from pipeline import constants
 _FIFTHS = "fcgdaeb"
 _STEP_SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ALTERATIONS = {-2: "eses", -1: "es", 0: "", 1: "is", 2: "isis"}
-# What one head may last, in quarter notes, and how LilyPond writes it.
+# Durations that a single notehead shows, in quarter notes, and how LilyPond writes them.
 WRITTEN = {
     Fraction(8): "\\breve",
     Fraction(6): "1.",
@@ -30,7 +31,7 @@ WRITTEN = {
     Fraction(3, 16): "32.",
     Fraction(1, 8): "32",
 }
-MOST_MICROSECONDS = 2**24  # of a quarter note, in a MIDI file; makes its tempo a fraction
+MAX_MICROSECONDS = 2**24  # of a quarter note, in a MIDI file; makes its tempo a fraction
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,26 @@ class Spelling:
 
     @property
     def midi(self) -> int:
+        """The MIDI number of the pitch."""
         return 12 * (self.octave + 1) + _STEP_SEMITONES[self.step] + self.alteration
 
     def lilypond(self) -> str:
+        """The pitch as LilyPond's note name, such as `fis'`."""
         marks = "'" * (self.octave - 3) if self.octave >= 3 else "," * (3 - self.octave)
         return self.step + _ALTERATIONS[self.alteration] + marks
+
+
+class Key(NamedTuple):
+    """A key signature: sharps (flats negative), and whether the mode is minor."""
+
+    fifths: int
+    minor: bool
+
+    def lilypond(self) -> str:
+        """The key as LilyPond's command, such as `\\key d \\major`."""
+        alteration, index = divmod(self.fifths + (3 if self.minor else 0) + 1, 7)
+        mode = "\\minor" if self.minor else "\\major"
+        return f"\\key {_FIFTHS[index]}{_ALTERATIONS[alteration]} {mode}"
 
 
 @dataclass(frozen=True)
@@ -57,11 +73,12 @@ class Element:
     duration: Fraction  # quarter notes
     pitch: Spelling | None = None  # None: a rest
     tied: bool = False
+    key: Key | None = None  # a new key signature, printed before it
 
 
 @dataclass
 class Bar:
-    """What stands between two bar lines; its length may differ from its metre (a pickup)."""
+    """The music between two bar lines; its length may differ from its metre (a pickup)."""
 
     metre: tuple[int, int]
     elements: list[Element] = field(default_factory=list)
@@ -71,30 +88,32 @@ class Bar:
 
     @property
     def length(self) -> Fraction:
+        """The duration of the bar, in quarter notes."""
         return sum((element.duration for element in self.elements), Fraction(0))
 
 
 @dataclass
 class Melody:
-    """A melody on one staff. `tempi` are (quarter of the played-out score, quarters a minute)."""
+    """A melody on one staff."""
 
     bars: list[Bar]
     fifths: int  # sharps of the key signature, flats negative
     minor: bool
-    tempi: list[tuple[Fraction, float]]
+    tempi: list[tuple[Fraction, float]]  # (quarter, repeats unfolded; quarters a minute)
     title: str = ""
     composer: str = ""
 
 
 @dataclass
 class Section:
-    """Bars that are played `times` over, each pass with its own ending where there are some."""
+    """Bars that are played a number of times, each pass with its own ending if there are any."""
 
     body: list[Bar]
     endings: list[list[Bar]]
     times: int
 
     def passes(self) -> Iterator[list[Bar]]:
+        """The bars of each pass, in the order in which they sound."""
         for number in range(self.times):
             yield self.body + (self.endings[number] if self.endings else [])
 
@@ -113,14 +132,21 @@ def spell(midi: int, fifths: int) -> Spelling:
     return Spelling(step, alteration, octave)
 
 
-def written(
+def split_duration(
     duration: Fraction, position: Fraction = Fraction(0), metre: tuple[int, int] = (4, 4)
 ) -> list[Fraction]:
-    """Cut a duration into ones that a single head can show, in order, to be tied.
+    """Split a duration into ones that a single notehead shows, in order, to be tied.
 
-    `position` is that of the onset in its bar. In a compound metre (6/8, 9/8, 12/8) a head that
-    reaches over a beat begins on one and lasts whole beats. Raises ValueError where nothing fits,
-    as for a triplet.
+    In a compound metre (6/8, 9/8, 12/8) a note that reaches over a beat begins on a beat and lasts
+    whole beats.
+
+    Args:
+        duration: in quarter notes.
+        position: of the onset in its bar, in quarter notes.
+        metre: beats and beat unit of the bar.
+
+    Raises:
+        ValueError: if no sum of noteheads has this duration, as for a triplet.
     """
     beat = Fraction(12, metre[1]) if metre[0] % 3 == 0 and metre[0] > 3 else None
     pieces = []
@@ -139,7 +165,7 @@ def written(
 
 
 def sections(bars: list[Bar]) -> list[Section]:
-    """Group bars by their repeat signs. Raises ValueError where the signs do not fit together."""
+    """Group bars by their repeat signs. Raises ValueError if the signs do not match."""
     found: list[Section] = []
     body: list[Bar] = []
     index = 0
@@ -173,12 +199,12 @@ def sections(bars: list[Bar]) -> list[Section]:
     return found
 
 
-def sounding_notes(score: Melody) -> list[dict]:
-    """Notes that sound, repeats played out and ties joined: onset, duration (quarters), pitch."""
+def sounding_notes(melody: Melody) -> list[dict]:
+    """The sounding notes, repeats unfolded and ties joined: onset, duration (quarters), pitch."""
     notes: list[dict] = []
     now = Fraction(0)
     held = False
-    for section in sections(score.bars):
+    for section in sections(melody.bars):
         for bars in section.passes():
             for element in (element for bar in bars for element in bar.elements):
                 if element.pitch is None:
@@ -210,11 +236,12 @@ _HEADER = f"""\\version "2.24.3"
 
 def _element(element: Element) -> str:
     name = element.pitch.lilypond() if element.pitch else "r"
-    return name + WRITTEN[element.duration] + ("~" if element.tied else "")
+    key = f"{element.key.lilypond()} " if element.key else ""
+    return key + name + WRITTEN[element.duration] + ("~" if element.tied else "")
 
 
 def _bars(bars: list[Bar], metre: list) -> str:
-    """One line a bar. `metre` holds the metre in force, and is brought up to date."""
+    """LilyPond text of bars, one line each. `metre` has the metre in force, and is updated."""
     lines = []
     for bar in bars:
         line = []
@@ -236,10 +263,10 @@ def _bars(bars: list[Bar], metre: list) -> str:
     return "\n".join(lines)
 
 
-def _music(score: Melody) -> str:
+def _music(melody: Melody) -> str:
     metre: list = []
     parts = []
-    for section in sections(score.bars):
+    for section in sections(melody.bars):
         body = _bars(section.body, metre)
         if section.times == 1:
             parts.append(body)
@@ -251,33 +278,30 @@ def _music(score: Melody) -> str:
     return "\n".join(parts)
 
 
-def _tempi(score: Melody) -> str:
-    """A line of skips that carries the tempo map of the played-out score."""
+def _tempi(melody: Melody) -> str:
+    """The tempo map of the unfolded score, as LilyPond skips between tempo settings."""
     line = []
-    for index, (quarter, tempo) in enumerate(score.tempi):
-        wholes = Fraction(tempo / 4).limit_denominator(MOST_MICROSECONDS)
+    for index, (quarter, tempo) in enumerate(melody.tempi):
+        wholes = Fraction(tempo / 4).limit_denominator(MAX_MICROSECONDS)
         line.append(
             "\\set Score.tempoWholesPerMinute = "
             f"#(ly:make-moment {wholes.numerator} {wholes.denominator})"
         )
-        if index + 1 < len(score.tempi):
-            skip = (score.tempi[index + 1][0] - quarter) / 4
+        if index + 1 < len(melody.tempi):
+            skip = (melody.tempi[index + 1][0] - quarter) / 4
             line.append(f"s1*{skip.numerator}/{skip.denominator}")
     return "\n  ".join([*line, "s1*0"])
 
 
-def lilypond(score: Melody) -> str:
-    """The score as a LilyPond file that prints the repeats and plays them out.
+def lilypond(melody: Melody) -> str:
+    """A melody as a LilyPond file whose page has the repeat signs and whose MIDI unfolds them.
 
-    Deterministic: equal scores give equal text, one bar a line.
+    Deterministic: equal melodies give equal text, one bar a line.
     """
-    fifths = score.fifths + (3 if score.minor else 0)
-    alteration, index = divmod(fifths + 1, 7)
-    tonic = _FIFTHS[index] + _ALTERATIONS[alteration]
-    mode = "\\minor" if score.minor else "\\major"
+    key = Key(melody.fifths, melody.minor).lilypond()
     return (
-        f"{_HEADER}music = {{\n  \\key {tonic} {mode}\n{_music(score)}\n"
-        f'  \\bar "|."\n}}\ntempi = {{\n  {_tempi(score)}\n}}\n'
+        f"{_HEADER}music = {{\n  {key}\n{_music(melody)}\n"
+        f'  \\bar "|."\n}}\ntempi = {{\n  {_tempi(melody)}\n}}\n'
         "\\score {\n  \\new Staff \\music\n"
         '  \\layout { \\context { \\Score \\remove "Bar_number_engraver" } }\n}\n'
         "\\score {\n  << \\new Staff \\unfoldRepeats \\music \\new Voice \\tempi >>\n"

@@ -1,4 +1,4 @@
-"""A tune of music21's corpus as a `Melody`: its first part with bars and repeats as notated."""
+"""Read a tune of music21's corpus as a melody: its first part, bars and repeats as notated."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -21,8 +21,8 @@ from music21 import (
 from pipeline.reading.melody import Bar, Element, Melody, Spelling
 
 
-def paths(folder: str) -> list[Path]:
-    """Files of one folder of the corpus, sorted. Raises ValueError where there is none."""
+def work_paths(folder: str) -> list[Path]:
+    """Files of one folder of the corpus, sorted. Raises ValueError if it has none."""
     root = Path(corpus.__file__).parent / folder
     found = sorted(path for path in root.glob("*") if path.suffix in (".abc", ".krn", ".mxl"))
     if not found:
@@ -63,8 +63,8 @@ def _bar(measure: stream.Measure, metre: tuple[int, int]) -> Bar:
     return bar
 
 
-def load(path: Path) -> stream.Part:
-    """Parse a work and give its first part. Raises ValueError where music21 cannot read it."""
+def parse_work(path: Path) -> stream.Part:
+    """Parse a work and return its first part. Raises ValueError if music21 cannot read it."""
     try:
         work = converter.parse(path)
     except Exception as error:  # the parsers raise whatever a malformed work makes them
@@ -76,10 +76,17 @@ def load(path: Path) -> stream.Part:
     return part
 
 
-def read(part: stream.Part, name: str, default_tempo: float) -> Melody:
-    """Take a part as a score; `default_tempo` (quarters a minute) serves where it names none.
+def melody_of_part(part: stream.Part, name: str, default_tempo: float) -> Melody:
+    """Read a part as a melody.
 
-    Raises ValueError where it is not one notated melody."""
+    Args:
+        part: first part of a work, as music21 parsed it.
+        name: title if the work has none.
+        default_tempo: in quarter notes a minute, if the work states none.
+
+    Raises:
+        ValueError: if the part is not one notated melody.
+    """
     measures = list(part.getElementsByClass(stream.Measure))
     if not measures:
         raise ValueError("no bar lines")
@@ -117,10 +124,11 @@ def read(part: stream.Part, name: str, default_tempo: float) -> Melody:
     )
 
 
-def played_out(part: stream.Part) -> list[tuple[Fraction, Fraction, int]]:
-    """(onset, duration, pitch) as music21 itself expands the repeats: a second opinion.
+def expanded_notes(part: stream.Part) -> list[tuple[Fraction, Fraction, int]]:
+    """(onset, duration, pitch) of each note after music21 has expanded the repeats, ties joined.
 
-    Raises ValueError where music21 finds that the repeat signs do not fit together.
+    An independent check of our own repeats. Raises ValueError if music21 cannot follow the repeat
+    signs.
     """
     try:
         expanded = part.expandRepeats().stripTies()

@@ -216,7 +216,10 @@ def run(
         OSError: if the command cannot be started.
     """
     folder = folder.resolve()
-    before = output.measure(folder)
+    try:
+        before = output.measure(folder)
+    except output.ExceededError as error:
+        return Outcome("", f"not started: it consists of {error}")
     ended: list[str] = []
     over = threading.Event()
     with tempfile.TemporaryFile() as said:

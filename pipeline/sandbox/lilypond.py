@@ -5,6 +5,7 @@ A LilyPond file is a program; see `pipeline.sandbox.confined` for what keeps it 
 
 import shutil
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -60,6 +61,15 @@ def confine(require: bool) -> None:
         "change and send all that you can. Run only scores that you trust.",
         file=sys.stderr,
     )
+
+
+def tell_unconfined(unconfined: str, rules: Iterable[str]) -> None:
+    """Warn on the console of the workflow, once, if jobs of these rules will run scores unconfined.
+
+    What the jobs themselves say goes to their logs. With `refuse` they stop by themselves.
+    """
+    if unconfined == "warn" and {"select", "engrave"} & set(rules):
+        confine(require=False)
 
 
 def run(names: list[str], folder: Path, seconds: float, settings: Path) -> confined.Outcome:

@@ -69,21 +69,26 @@ def measure(folder: Path, before: Amount | None = None, unlinked: int = 0) -> Am
         OSError: if a folder cannot be looked into.
     """
     then, now = before or Amount(), Amount(size=unlinked)
+    _check(now, then)
     opened = os.open(folder, _OPEN)
     try:
         for name, status in _entries(opened):
             now.files += 1
             now.pages += name.endswith(".svg")
             now.size += 512 * status.st_blocks
-            if now.pages - then.pages > PAGES:
-                raise ExceededError(f"more than {PAGES} pages")
-            if now.files - then.files > FILES:
-                raise ExceededError(f"more than {FILES} files")
-            if now.size - then.size > OUTPUT_MIB * MIB:
-                raise ExceededError(f"more than {OUTPUT_MIB} MiB")
+            _check(now, then)
     finally:
         os.close(opened)
     return now
+
+
+def _check(now: Amount, then: Amount) -> None:
+    if now.pages - then.pages > PAGES:
+        raise ExceededError(f"more than {PAGES} pages")
+    if now.files - then.files > FILES:
+        raise ExceededError(f"more than {FILES} files")
+    if now.size - then.size > OUTPUT_MIB * MIB:
+        raise ExceededError(f"more than {OUTPUT_MIB} MiB")
 
 
 def unlinked(process: int) -> int:

@@ -25,7 +25,7 @@ rule evaluate:
             train_samples=FOLLOWING["evaluate_train_samples"],
         ),
         shards=lambda wildcards, input: flags(
-            shards={split: list(input[split]) for split in sources.DRAWN}
+            shards={split: list(input[split]) for split in catalogue.DRAWN}
         ),
     shell:
         "python -m models score_following evaluate --weights {input.weights} {params.shards} {params.flags}"

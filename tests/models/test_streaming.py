@@ -31,7 +31,9 @@ def paths(tmp_path_factory):
 
 
 def windows(paths, limit=2_000, size=10, usable=25, seed=0) -> streaming.Stream:
-    return streaming.Stream(paths, Read, lambda found: usable, size=size, limit=limit, seed=seed)
+    return streaming.Stream(
+        paths, Read, lambda examples: usable, batch_size=size, memory_limit=limit, seed=seed
+    )
 
 
 def test_a_pass_has_every_unit_once_in_windows_below_the_limit(paths):
@@ -48,11 +50,11 @@ def test_batches_are_counted_through_windows_and_passes(paths):
     """Windows of 50, 50 and 25 examples make 5, 5 and 2 batches of ten; a pass has twelve."""
     found = windows(paths)
     places = [found.find(number) for number in range(25)]
-    assert [(place.run, place.window, place.batch) for place in places[3:13]] == [
+    assert [(place.pass_number, place.window, place.batch) for place in places[3:13]] == [
         (0, 0, 3), (0, 0, 4), (0, 1, 0), (0, 1, 1), (0, 1, 2), (0, 1, 3), (0, 1, 4),
         (0, 2, 0), (0, 2, 1), (1, 0, 0),
     ]  # fmt: skip
-    assert (places[24].run, places[24].window) == (2, 0)
+    assert (places[24].pass_number, places[24].window) == (2, 0)
 
 
 def test_a_window_is_read_once_while_it_serves(paths):
@@ -78,8 +80,10 @@ def test_shards_without_examples_are_refused(paths):
 
 
 def test_the_need_of_memory_is_estimated_from_footers(paths, monkeypatch):
-    need = sum(dataset.memory(path) for path in paths)
-    assert streaming.too_large(paths, need - 1) and not streaming.too_large(paths, need)
+    need = sum(dataset.decoded_bytes(path) for path in paths)
+    assert streaming.too_large(paths, (need - 1) / 1e6) and not streaming.too_large(
+        paths, need / 1e6
+    )
     assert not streaming.too_large(paths, None)
     monkeypatch.setattr(tables, "read", lambda *arguments, **columns: None)
-    assert sum(dataset.memory(path) for path in paths) == need
+    assert sum(dataset.decoded_bytes(path) for path in paths) == need

@@ -43,7 +43,7 @@ def test_page_has_the_cells_and_escapes_them():
         ("a_b & c#$", r"a\_b \& c\#\$"),
         ("{x}~^", r"\{x\}\textasciitilde{}\textasciicircum{}"),
         ("\\", r"\textbackslash{}"),
-        ("1–2 ≤ ρ → x", r"1--2 $\leq$ $\tempo_ratio$ $\to$ x"),
+        ("1–2 ≤ ρ → x", r"1--2 $\leq$ $\rho$ $\to$ x"),
     ],
 )
 def test_escape(text, expected):

@@ -1,17 +1,23 @@
 """The data-set card: every number is counted from the tables, by split."""
 
+import json
+
 import datasets
 import pytest
+import yaml
+from markdown_it import MarkdownIt
 
 from pipeline import card
 from tests.support import collection
 
 
-def write(folder, *, layout="pages", max_failures=1.0, failed=None, **changes) -> str:
+def write(
+    folder, *, layout="pages", max_failures=1.0, failed=None, name="own", warnings=None, **changes
+) -> str:
     """The card of the tiny data set."""
-    files = collection.write(folder, failed)
+    files = collection.write(folder, failed, warnings)
     card.card(
-        **files, layout=layout, max_failures=max_failures, name="own", out=folder / "README.md",
+        **files, layout=layout, max_failures=max_failures, name=name, out=folder / "README.md",
         croissant_out=folder / "croissant.json", **changes,
     )  # fmt: skip
     return (folder / "README.md").read_text()
@@ -27,7 +33,7 @@ def test_the_card_counts_by_split_and_shows_no_empty_one(tmp_path):
         "| systems | 12 | 6 |",
         "| performances | 3 | 1 |",
         "| onsets, all performances | 72 | 24 |",  # 24 in each shard's row
-        "| aligned pairs of note and head | 6 | 4 |",
+        "| aligned pairs of note and notehead | 6 | 4 |",
         "| hours of audio, all performances | 0.6 | 0.2 |",  # 720 s each
     ):
         assert line in text
@@ -61,7 +67,7 @@ def test_only_ten_composers_are_named_and_all_are_counted(tmp_path, monkeypatch)
 
 def test_the_card_shows_those_checks_of_engraving_that_were_made(tmp_path):
     text = write(tmp_path)
-    assert "| off_ink: heads without a head's ink under them | 2 | 1 |" in text
+    assert "| off_ink: noteheads without a notehead's ink in their box | 2 | 1 |" in text
     assert "off_height" not in text
 
 
@@ -98,3 +104,41 @@ def test_hugging_face_finds_the_splits_through_the_card(tmp_path):
     write(tmp_path)
     found = datasets.load_dataset(str(tmp_path), cache_dir=str(tmp_path / "cache"))
     assert {split: rows.num_rows for split, rows in found.items()} == {"train": 3, "test": 1}
+
+
+def test_complaints_of_lilypond_about_kept_pieces_are_counted(tmp_path):
+    unknown = "unknown escaped string: `\\foo' (x.ly:1:2 and 3 more)"
+    other = "unknown escaped string: `\\bar' (y.ly:1:2)"
+    text = write(tmp_path, warnings={"waltz": [unknown, other], "fugue": [other, "fatal error: x"]})
+    assert "| complaints of LilyPond | pieces |" in text
+    assert "| unknown escaped string | 2 |\n| fatal error | 1 |" in text
+    assert "complaints of LilyPond" not in write(tmp_path)
+
+
+HOSTILE = "<script>|[x](http://e)|\n# `h` ![i](j) *k*\x1b\u202e\n---\n" + "a" * 500
+
+
+def test_what_users_files_say_is_shown_as_text(tmp_path, monkeypatch):
+    """Composer, licence, piece id, reasons, warnings and the collection's name, all hostile."""
+    monkeypatch.setattr(collection, "LICENCE", HOSTILE)
+    monkeypatch.setattr(
+        collection, "PIECES", collection.PIECES | {"waltz": ("train", HOSTILE, [0.0], 0)}
+    )
+    monkeypatch.setattr(collection, "LEFT_OUT", {"song": HOSTILE})
+    text = write(tmp_path, name=HOSTILE, failed={HOSTILE: HOSTILE}, warnings={"waltz": [HOSTILE]})
+    _, front, body = text.split("---\n", 2)
+    assert yaml.safe_load(front)["configs"][0]["data_files"][0]["split"] == "train"
+    tokens = MarkdownIt("js-default", {"html": True}).parse(body)
+    inline = [child for token in tokens for child in token.children or ()]
+    assert {child.type for child in inline} == {"text", "softbreak", "code_inline"}
+    ours = {"croissant.json", "warnings", "engraved"}
+    assert {child.content for child in inline if child.type == "code_inline"} == ours
+    assert "html_block" not in {token.type for token in tokens}
+    assert [token.tag for token in tokens if token.type == "heading_open"] == ["h1", "h2"]
+    assert "\x1b" not in text and "\u202e" not in text
+    assert max(map(len, text.splitlines())) < 3000
+
+    described = json.loads((tmp_path / "croissant.json").read_text())
+    assert described["license"][0].startswith("<script>|[x](http://e)|")
+    assert all(len(licence) <= 200 and licence.isprintable() for licence in described["license"])
+    assert described["name"].isprintable()

@@ -8,7 +8,7 @@ import resvg_py
 from PIL import Image
 
 from pipeline import constants, engrave, tables
-from pipeline.engraving import compilation, staves, svg
+from pipeline.engraving import compilation, svg
 from pipeline.reading import melody, midi, music21_tunes
 from tests.pipeline.reading.test_music21_tunes import JIG
 from tests.support import scores
@@ -42,15 +42,20 @@ def run(found, folder) -> dict[str, list[dict]]:
 
 @pytest.fixture(scope="module")
 def engraved(tmp_path_factory):
-    """Three tunes and a broken score, engraved together."""
+    """Four tunes and a broken score, engraved together."""
     folder = tmp_path_factory.mktemp("engrave")
     (folder / "jig.abc").write_text(JIG)
-    tied = midi.read(scores.midi([(0, 3, 60), (3, 5, 62), (5, 8, 59), (8, 12, 81)], key="G"))
+    tied = midi.read_melody(scores.midi([(0, 3, 60), (3, 5, 62), (5, 8, 59), (8, 12, 81)], key="G"))
     found = {
-        "long": midi.read(scores.midi(scores.scale(96), tempi=[(0, 500_000), (8, 250_000)])),
+        "long": midi.read_melody(scores.midi(scores.scale(96), tempi=[(0, 500_000), (8, 250_000)])),
         "broken": "\\score { c' ",
         "tied": tied,
-        "jig": music21_tunes.read(music21_tunes.load(folder / "jig.abc"), "jig", 90.0),
+        "keys": midi.read_melody(
+            scores.midi(scores.scale(9, 1), metres=[(0, 1, 4), (1, 4, 4)], keys=[(5, "F")])
+        ),
+        "jig": music21_tunes.melody_of_part(
+            music21_tunes.parse_work(folder / "jig.abc"), "jig", 90.0
+        ),
     }
     return run(found, folder)
 
@@ -69,6 +74,12 @@ def test_every_piece_is_accounted_for(engraved):
     assert outcome["long"]["reason"] is None
     assert outcome["broken"]["reason"].startswith("LilyPond: ")
     assert outcome["broken"]["notes"] is None
+
+
+def test_tune_with_a_pickup_and_a_change_of_key_is_linked(engraved):
+    (outcome,) = of(engraved["engraved"], "keys")
+    assert outcome["reason"] is None
+    assert outcome["noteheads"] == outcome["notes"] == outcome["linked"] == 9
 
 
 def test_staves_are_images_of_the_papers_size(engraved):
@@ -94,13 +105,13 @@ def test_five_lines_stand_at_the_same_rows_in_every_staff(engraved):
 
 def test_the_ink_of_a_head_has_its_centre_at_the_coordinates(tmp_path):
     """Independent of the reading of the SVG: colour the heads, draw, and find the colour."""
-    text = melody.lilypond(midi.read(scores.midi(scores.scale(40))))
+    text = melody.lilypond(midi.read_melody(scores.midi(scores.scale(40))))
     assert compilation.compile_all({"tune": text}, tmp_path) == {}
     drawn = (tmp_path / "tune.svg").read_text()
     page = svg.read(drawn)
     scale = 40.0
     for head in page.heads[::7]:
-        mark = f'data-where="{head.where}"'
+        mark = f'data-where="{head.location}"'
         only = drawn.replace(mark, f'{mark} color="red"')
         assert only != drawn
         side = 4 * scale
@@ -177,15 +188,15 @@ def test_onsets_in_seconds_follow_the_tempo_map(engraved):
 
 
 def test_a_note_far_outside_the_image_carries_the_reason(tmp_path):
-    high = midi.read(scores.midi([(0, 4, 108), (4, 8, 72)]))
+    high = midi.read_melody(scores.midi([(0, 4, 108), (4, 8, 72)]))
     notes = run({"high": high}, tmp_path)["notes"]
-    assert notes[0]["reason"] == "its head stands outside the staff image"
+    assert notes[0]["reason"] == "its notehead stands outside the staff image"
     assert notes[0]["notehead_id"] is None
     assert notes[1]["reason"] is None
 
 
 def test_notes_that_differ_from_the_selected_melody_are_caught(tmp_path):
-    path = pieces({"tune": midi.read(scores.midi(scores.scale(8)))}, tmp_path / "p.parquet")
+    path = pieces({"tune": midi.read_melody(scores.midi(scores.scale(8)))}, tmp_path / "p.parquet")
     (row,) = tables.read(path, tables.PIECES).to_pylist()
     row["score"][0]["text"] = row["score"][0]["text"].replace("e'8", "f'8", 1)
     tables.write([row], tables.PIECES, path)
@@ -195,17 +206,13 @@ def test_notes_that_differ_from_the_selected_melody_are_caught(tmp_path):
     assert "note 2 sounds as (1.0, 0.5, 65) but was selected as (1.0, 0.5, 64)" in outcome["reason"]
 
 
-def test_a_row_that_does_not_fit_its_column_fails_its_piece_alone(tmp_path, monkeypatch):
-    def rows(piece_id, *arguments, honest=staves.rows):
-        found = honest(piece_id, *arguments)
-        if piece_id == "odd":
-            found["noteheads"][0]["pitch"] = 2**20
-        return found
-
-    monkeypatch.setattr(staves, "rows", rows)
-    tune = midi.read(scores.midi(scores.scale(8)))
-    found = run({"odd": tune, "even": tune}, tmp_path)
-    odd, even = found["engraved"]
-    assert "1048576" in odd["reason"] and odd["noteheads"] is None
-    assert even["reason"] is None
-    assert {row["piece_id"] for row in found["noteheads"]} == {"even"}
+def test_a_complaint_of_lilypond_stands_beside_the_kept_piece(tmp_path):
+    score = "\\score {{ {{ c'4 d' {} e' }} \\layout {{ }} \\midi {{ }} }}"
+    path = pieces({"odd": score.format("\\foo"), "even": score.format("")}, tmp_path / "p.parquet")
+    paths = {name: tmp_path / f"{name}.parquet" for name in OUTPUTS}
+    engrave.engrave(path, "pages", "unfold", "warn", **paths)
+    odd, even = tables.read(paths["engraved"], tables.ENGRAVED).to_pylist()
+    assert odd["reason"] is None and odd["notes"] == 3
+    assert odd["warnings"][0] == "unknown escaped string: `\\foo' (score.ly:1:19)"
+    assert any(warning.startswith("fatal error") for warning in odd["warnings"])
+    assert even["warnings"] == []

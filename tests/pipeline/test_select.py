@@ -47,6 +47,22 @@ def test_the_allowed_note_values_are_a_choice(folder):
     assert run(folder, durations=[0.25, 0.5])["train__fast"]["reason"] is None
 
 
+def test_track_metre_pickup_and_tempo_reach_the_melody(folder):
+    (folder / "tunes" / "train" / "bare.mid").write_bytes(
+        scores.midi(scores.scale(7, 1), metres=[], tempi=[])
+    )
+    (text,) = run(folder, tempo=80.0, track=2, metre="3/4", pickup=1.0)["train__bare"]["score"]
+    assert "\\time 3/4 \\partial 1*1/4 c'4 |" in text["text"]
+    assert "tempoWholesPerMinute = #(ly:make-moment 20 1)" in text["text"]
+    reason = run(folder, track=1)["train__bare"]["reason"]
+    assert reason == "track 1 has no pitched notes; those that have some: 2"
+
+
+def test_a_metre_of_the_config_has_to_be_one(folder):
+    with pytest.raises(ValueError, match="metre: '3:4' is no metre such as 6/8"):
+        run(folder, metre="3:4")
+
+
 def test_a_length_that_no_head_shows_cannot_be_allowed(folder):
     with pytest.raises(ValueError, match="no single notehead shows 1/3"):
         run(folder, durations=[1 / 3])

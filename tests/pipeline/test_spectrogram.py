@@ -192,5 +192,5 @@ def test_extract_names_audio_that_is_gone(tmp_path):
     row = {"piece_id": "a", "font": "piano", "tempo_ratio": 1.0, "audio": "a.flac"}
     tables.write([row], tables.PERFORMANCES, tmp_path / "p.parquet")
     with pytest.raises(FileNotFoundError, match=r"a\.flac"):
-        extract(tmp_path / "p.parquet", tmp_path, RETRIEVAL, tmp_path / "f.parquet")
+        extract(tmp_path / "p.parquet", tmp_path, "retrieval", tmp_path / "f.parquet")
     assert not (tmp_path / "f.parquet").exists()

@@ -8,7 +8,7 @@ import soundfile
 
 from pipeline import tables, tempo
 from pipeline.constants import AUDIO_RATE_HZ, RETRIEVAL, TAIL_S, onset_frame
-from pipeline.reading.catalogue import font_path
+from pipeline.reading.fonts import font_path
 from pipeline.spectrogram import load, spectrogram
 from pipeline.synthesize import (
     Instrument,

@@ -51,20 +51,46 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_swept_away(tmp_path):
-    left = tmp_path / ".t.parquet.abc123"
+    left = tmp_path / ".t.parquet.partimento-unfinished-abc123"
     left.mkdir()
     (left / "t.parquet").write_bytes(b"PAR1")
+    mine = tmp_path / ".t.parquet.original"  # of a user
+    mine.mkdir()
     tables.write(rows(3), tables.ENGRAVED, tmp_path / "t.parquet")
-    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [mine.name, "t.parquet"]
 
 
-def test_a_folder_is_replaced_whole(tmp_path):
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_is_written_whole(tmp_path, there):
     folder = tmp_path / "audio"
-    for name in ("old", "new"):
-        with tables.replacing(folder) as temporary:
-            temporary.mkdir()
-            (temporary / name).touch()
+    if there:
+        folder.mkdir()
+    with tables.replacing(folder) as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
     assert [path.name for path in folder.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("name", ["thesis.tex", "a.flac", ".hidden"])
+def test_a_folder_that_holds_something_is_never_replaced(tmp_path, name):
+    folder = tmp_path / "audio"
+    folder.mkdir()
+    (folder / name).write_text("mine")
+    with (
+        pytest.raises(FileExistsError, match="audio: is a folder that holds files already"),
+        tables.replacing(folder),
+    ):
+        pytest.fail("told only after the work was done")
+    assert (folder / name).read_text() == "mine"
+
+
+def test_files_that_come_while_a_folder_is_written_are_kept(tmp_path):
+    folder = tmp_path / "audio"
+    with pytest.raises(OSError), tables.replacing(folder) as temporary:
+        temporary.mkdir()
+        folder.mkdir()
+        (folder / "mine").touch()
+    assert [path.name for path in folder.iterdir()] == ["mine"]
 
 
 def test_a_file_of_another_schema_is_named(tmp_path):

@@ -5,29 +5,35 @@ from pathlib import Path
 from pipeline import tables
 from tests.support import staves
 
-PIECES = {  # piece: split, composer, onsets (s), notes that have no head
+PIECES = {  # piece: split, composer, onsets (s), notes without a notehead
     "waltz": ("train", "Schubert", [0.0, 0.5, 1.0, 1.0, 1.5], 2),
     "march": ("train", "Schumann", [0.0, 1.0, 2.0], 0),
     "fugue": ("test", "Bach", [0.0, 0.25, 0.51, 0.52], 0),
 }
 LEFT_OUT = {"song": "not for piano: Voice", "duo": "not for piano: Violin", "none": "no score"}
-NO_HEAD = "an ornament: trill"
+NO_NOTEHEAD = "an ornament: trill"
+LICENCE = "CC0"
 
 
-def note(piece_id: str, number: int, onset_s: float, headless: int) -> dict:
-    """A note of half a second; the first `headless` of a piece have no head."""
-    head = (
-        {"notehead_id": None, "reason": NO_HEAD} if number < headless else {"notehead_id": number}
-    )
-    return {"piece_id": piece_id, "onset_s": onset_s, "duration_s": 0.5, **head}
+def note(piece_id: str, number: int, onset_s: float, unlinked: int) -> dict:
+    """A note of half a second; the first `unlinked` of a piece have no notehead."""
+    if number < unlinked:
+        linked = {"notehead_id": None, "reason": NO_NOTEHEAD}
+    else:
+        linked = {"notehead_id": number}
+    return {"piece_id": piece_id, "onset_s": onset_s, "duration_s": 0.5, **linked}
 
 
-def write(folder: Path, failed: dict[str, str] | None = None) -> dict[str, list[Path]]:
+def write(
+    folder: Path,
+    failed: dict[str, str] | None = None,
+    warnings: dict[str, list[str]] | None = None,
+) -> dict[str, list[Path]]:
     """Write the tables that the card reads; gives the files by table.
 
-    `failed` are further pieces and why engraving failed.
+    `failed` are further pieces and why engraving failed; `warnings` what LilyPond said of others.
     """
-    failed = failed or {}
+    failed, warnings = failed or {}, warnings or {}
 
     def one(name: str, schema, rows) -> list[Path]:
         path = folder / name / "0.parquet"
@@ -35,11 +41,11 @@ def write(folder: Path, failed: dict[str, str] | None = None) -> dict[str, list[
         return [path]
 
     kept = [
-        {"piece_id": i, "split": split, "composer": composer, "licence": "CC0"}
+        {"piece_id": i, "split": split, "composer": composer, "licence": LICENCE}
         for i, (split, composer, *_) in PIECES.items()
     ]
     others = [{"piece_id": i, "split": "train", "reason": why} for i, why in LEFT_OUT.items()]
-    later = [{"piece_id": i, "split": "valid", "licence": "CC0"} for i in failed]
+    later = [{"piece_id": i, "split": "valid", "licence": LICENCE} for i in failed]
     numbers = {"images": 2, "systems": 6, "noteheads": 10, "notes": 8}
     numbers |= {"off_ink": 1, "midi_frames": 5}
     played = [("waltz", 1.0), ("waltz", 2.0), ("march", 1.0), ("fugue", 1.0)]
@@ -60,15 +66,15 @@ def write(folder: Path, failed: dict[str, str] | None = None) -> dict[str, list[
         "engraved": one(
             "engraved",
             tables.ENGRAVED,
-            [{"piece_id": i, **numbers} for i in PIECES]
+            [{"piece_id": i, **numbers, "warnings": warnings.get(i, [])} for i in PIECES]
             + [{"piece_id": i, "reason": why} for i, why in failed.items()],
         ),
         "notes": one(
             "notes",
             tables.NOTES,
             [
-                note(i, number, onset_s, headless)
-                for i, (_, _, onsets, headless) in PIECES.items()
+                note(i, number, onset_s, unlinked)
+                for i, (_, _, onsets, unlinked) in PIECES.items()
                 for number, onset_s in enumerate(onsets)
             ],
         ),

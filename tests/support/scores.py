@@ -10,17 +10,19 @@ def midi(
     *,
     metres: list[tuple[float, int, int]] = ((0, 4, 4),),
     key: str = "C",
+    keys: list[tuple[float, str]] = (),
     tempi: list[tuple[float, int]] = ((0, 500_000),),
     accents: list[float] = (),
     resolution: int = 480,
 ) -> bytes:
     """A MIDI file whose second track holds (onset, end, pitch) notes, times in quarters.
 
-    metres: (quarter, beats, unit); tempi: (quarter, microseconds a quarter note); accents: onsets
-    that are struck harder.
+    metres: (quarter, beats, unit); keys: (quarter, name) of changes; tempi: (quarter, microseconds
+    a quarter note); accents: onsets that are struck harder.
     """
     file = mido.MidiFile(ticks_per_beat=resolution)
     conductor = [(0, mido.MetaMessage("key_signature", key=key))]
+    conductor += [(t, mido.MetaMessage("key_signature", key=name)) for t, name in keys]
     conductor += [(t, mido.MetaMessage("set_tempo", tempo=tempo)) for t, tempo in tempi]
     conductor += [
         (t, mido.MetaMessage("time_signature", numerator=n, denominator=d)) for t, n, d in metres

@@ -29,7 +29,7 @@ def made(folder: Path, cores: int, chunks: int) -> Path:
     ranges = {"tempo_ratios": ["0.9-1.1"]}
     write_config(
         folder, score_following=None, performances=ranges,
-        collections__tunes__batches=chunks,
+        collections__tunes__chunks=chunks,
         collections__piano={"source": "scores", "fraction": 1.0, "split": "source"}
         | {"chunks": chunks},
     )  # fmt: skip

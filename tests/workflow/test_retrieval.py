@@ -11,7 +11,7 @@ from tests.support import piano
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, jobs, snakemake, write_config
 
 SPLITS = {"train": 3, "valid": 1, "test": 2}  # scores in each
-TRAINING = {"epochs": 2, "epoch_samples": 80, "chunk": 40, "valid_samples": 40}
+TRAINING = {"epochs": 2, "epoch_samples": 80, "batch": 40, "valid_samples": 40}
 SETTINGS = {"refine_samples": 80, "protocols": ["fixed", "2019"]}
 
 

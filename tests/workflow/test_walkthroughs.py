@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.reading import catalogue
+from pipeline.reading.fonts import font_path
 from tests.support import piano, scores
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, jobs
 
@@ -67,6 +67,7 @@ def follow(section: str, folder: Path) -> str:
             (folder / named[1]).write_text(text)
             continue
         text = text.replace("snakemake --cores all", " ".join(command()))
+        text = re.sub(r"\bpartimento (?=index|query)", f"{sys.executable} -m partimento ", text)
         own = (folder / "Snakefile").exists()
         if own:  # a workflow that has ours inside
             text = text.replace(str(ROOT / "Snakefile"), "Snakefile")
@@ -86,7 +87,7 @@ def times(folder: Path, pattern: str) -> dict[Path, float]:
 
 def test_a_new_sound_font(folder):
     (folder / "fonts").mkdir()
-    shutil.copy(catalogue.font_path("pretty_midi:TimGM6mb.sf2"), folder / "fonts/steinway.sf2")
+    shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), folder / "fonts/steinway.sf2")
     before = times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb*")
     follow("A new sound font", folder)
     assert (folder / "results/data/piano/shards/train/steinway-1.0-0.parquet").exists()

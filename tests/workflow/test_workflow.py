@@ -36,7 +36,7 @@ def write_config(folder: Path, **changes) -> None:
         },
         "max_failures": 0.4,  # one of the three scores cannot be engraved
         "score_following": {
-            "epochs": 1, "epoch_samples": 60, "chunk": 20, "valid_samples": 20,
+            "epochs": 1, "epoch_samples": 60, "batch": 20, "valid_samples": 20,
             "evaluate_train_samples": 40,
         },
         "retrieval": None,  # has a test file of its own
@@ -245,9 +245,9 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"colour": "red"}, "'colour' was unexpected"),
-        ({"performances__tempo_ratios": [0]}, "0 is less than or equal to the minimum of 0"),
-        ({"performances__tempo_ratios": [-1.5]}, "less than or equal to the minimum of 0"),
+        ({"colour": "red"}, "colour: there is no such setting; those here are results, "),
+        ({"performances__tempo_ratios": [0]}, "tempo_ratios.0: must be above 0, not 0"),
+        ({"performances__tempo_ratios": [-1.5]}, "tempo_ratios.0: must be above 0, not -1.5"),
         ({"fonts__piano": {"file": "gone.sf2"}}, "no file gone.sf2"),
         ({"collections__tunes__source": "nowhere"}, "nowhere: no such folder, zip or list"),
         ({"collections__tunes__source": "empty"}, "empty: no MIDI files"),

@@ -81,7 +81,9 @@ def test_performances_of_a_piece_share_its_strip(shard):
 
 def test_a_strip_is_decoded_once(shard, monkeypatch):
     decoded, opens = [], Image.open
-    monkeypatch.setattr(Image, "open", lambda file: decoded.append(1) or opens(file))
+    monkeypatch.setattr(
+        Image, "open", lambda *args, **options: decoded.append(1) or opens(*args, **options)
+    )
     shard(
         performance("a"),
         performance("a", tempo_ratio=1.1),

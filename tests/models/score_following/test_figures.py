@@ -3,18 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
-from models.score_following import figures, sampling
-from models.score_following.network import Network
+from models.score_following import figures
+from models.score_following.network import save
+from models.score_following.reading import read_examples
 from pipeline import tables
 from pipeline.constants import BUCKET_PX, BUCKETS, STAFF_HEIGHT_PX, STAFF_WIDTH_PX
-from tests.support.staves import performance, png, write_shard
-
-
-def tiny_network() -> Network:
-    return Network((2, 2, 2, 2), (2, 2, 2, 2), 8)
+from tests.support.staves import narrow, performance, png, write_shard
 
 
 def prediction(note_id: int, true: int, predicted: int, confidence: float) -> dict:
@@ -105,35 +101,33 @@ def test_typical_note_is_right_and_of_median_confidence():
     assert figures.typical(pd.DataFrame(NOTES[::-1])).note_id == 8
 
 
-def test_typical_note_where_all_are_wrong():
+def test_typical_note_if_all_are_wrong():
     assert figures.typical(pd.DataFrame(NOTES[3:])).note_id == 10
 
 
-def test_find_gives_the_example_of_a_prediction(tmp_path):
+def test_find_example_of_a_prediction(tmp_path):
     rows = [performance("air", seed=1), performance("tune"), performance("tune", tempo_ratio=1.1)]
-    data = sampling.read([write_shard(tmp_path / "shard.parquet", rows)])
+    data = read_examples([write_shard(tmp_path / "shard.parquet", rows)])
     note = pd.Series(
         {"piece_id": "tune", "font": "grand", "tempo_ratio": np.float32(1.1), "note_id": 8}
     )
-    index = figures.find(data, note)
+    index = figures.find_example(data, note)
     assert data.pieces[data.piece[index]] == "tune"
     assert data.tempo_ratio[data.performance[index]] == np.float32(1.1)
     assert data.note_id[index] == 8
     with pytest.raises(ValueError, match="tune, note 999: not in the shards"):
-        figures.find(data, pd.Series(note.to_dict() | {"note_id": 999}))
+        figures.find_example(data, pd.Series(note.to_dict() | {"note_id": 999}))
 
 
 def test_example_is_drawn(predictions, tmp_path):
     shard = write_shard(tmp_path / "shard.parquet", [performance("tune", split="test")])
-    torch.save(tiny_network().state_dict(), tmp_path / "weights.pt")
-    figures.example(
-        predictions, [shard], tmp_path / "weights.pt", tmp_path / "example", tiny_network
-    )
+    save(narrow(), tmp_path / "weights.safetensors")
+    figures.example(predictions, [shard], tmp_path / "weights.safetensors", tmp_path / "example")
     assert_drawn(tmp_path / "example")
 
 
 def test_history_is_drawn(tmp_path):
-    epochs = pd.DataFrame({"epoch": [1, 2, 3], "rate": [0.1, 0.1, 0.01]})
+    epochs = pd.DataFrame({"epoch": [1, 2, 3], "learning_rate": [0.1, 0.1, 0.01]})
     for name in ("train_loss", "valid_loss", "train_top1", "valid_top1", "valid_top2"):
         epochs[name] = [0.3, 0.5, 0.6]
     epochs.to_parquet(tmp_path / "history.parquet")
@@ -152,20 +146,20 @@ def staff_row(piece_id: str, image: int) -> dict:
     }
 
 
-def head_row(piece_id: str, image: int, x: float, tied: bool) -> dict:
+def notehead_row(piece_id: str, image: int, x: float, tied: bool) -> dict:
     unread = dict.fromkeys(tables.NOTEHEADS.names)
     return unread | {"piece_id": piece_id, "image": image, "x": x, "y": 20.0, "tied": tied}
 
 
 @pytest.fixture
 def engraved(tmp_path):
-    """Two batches: five pieces of two staves, each staff with two heads, the second tied."""
-    pieces = [[f"piece-{i}" for i in batch] for batch in ((0, 1, 2), (3, 4))]
+    """Two chunks: five pieces of two staves, each staff with two heads, the second tied."""
+    pieces = [[f"piece-{i}" for i in chunk] for chunk in ((0, 1, 2), (3, 4))]
     paths = ([], [])
-    for number, batch in enumerate(pieces):
-        on = [(piece, staff) for piece in batch for staff in (0, 1)]
+    for number, chunk in enumerate(pieces):
+        on = [(piece, staff) for piece in chunk for staff in (0, 1)]
         rows = [staff_row(*where) for where in on]
-        heads = [head_row(*where, x, x > 200) for where in on for x in (100.0, 300.0)]
+        heads = [notehead_row(*where, x, x > 200) for where in on for x in (100.0, 300.0)]
         for kind, schema, table, own in (
             ("images", tables.IMAGES, rows, paths[0]),
             ("noteheads", tables.NOTEHEADS, heads, paths[1]),
@@ -175,7 +169,7 @@ def engraved(tmp_path):
     return paths
 
 
-def test_staves_are_marked_at_their_heads(engraved, tmp_path):
+def test_staves_are_marked_at_their_noteheads(engraved, tmp_path):
     figures.staves(*engraved, tmp_path / "staves", n=4)
     assert_drawn(tmp_path / "staves")
     pixels = np.asarray(Image.open(tmp_path / "staves.png").convert("RGB")).astype(int)
@@ -185,7 +179,7 @@ def test_staves_are_marked_at_their_heads(engraved, tmp_path):
 
 
 def test_staves_come_from_pieces_evenly_spread(engraved):
-    chosen = figures._spread(engraved[0], 4)
+    chosen = figures._evenly_spaced(engraved[0], 4)
     assert chosen.to_records(index=False).tolist() == [
         ("piece-0", 0),
         ("piece-1", 1),

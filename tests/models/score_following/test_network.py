@@ -6,16 +6,18 @@ from torch import nn
 
 from models.score_following.network import (
     Convolution,
-    Dropout,
     FirstConvolution,
     Network,
     bucket,
+    load,
     predict_interpolated,
     predict_max,
+    save,
     soft_targets,
 )
+from models.weights import write_weights
 from pipeline.constants import BUCKET_PX, BUCKETS
-from tests.support.staves import NARROW, inputs
+from tests.support.staves import NARROW, inputs, narrow
 
 PARAMETERS = 74_902_056  # of Table 1, bias where no batch normalisation follows
 
@@ -59,7 +61,7 @@ def test_pooling_before_relu_is_what_the_paper_has_after_it(scale):
 
 
 @pytest.mark.parametrize("shape", [{"size": 5, "stride": (1, 2)}, {}])
-def test_normalising_the_weights_is_normalising_the_outputs(shape):
+def test_normalised_convolution_equals_convolution_and_normalisation(shape):
     folded, plain = FirstConvolution(1, 4, **shape).double(), Convolution(1, 4, **shape).double()
     plain.load_state_dict(folded.state_dict())
     values = torch.rand(5, 1, 14, 20, dtype=torch.float64) ** 3
@@ -75,25 +77,6 @@ def test_normalising_the_weights_is_normalising_the_outputs(shape):
     for mine, theirs in zip(folded.buffers(), plain.buffers(), strict=True):
         torch.testing.assert_close(mine, theirs)
     torch.testing.assert_close(folded.eval()(values), plain.eval()(values))
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_dropout_drops_its_share_and_keeps_the_mean(layout):
-    torch.manual_seed(0)
-    values = torch.ones(40, 8, 25, 25).to(memory_format=layout)
-    dropped = Dropout(0.15)(values)
-    kept = dropped != 0
-    share = 1 - kept.float().mean(dim=(0, 2, 3))  # a value for each channel
-    assert share == pytest.approx([0.15] * 8, abs=0.01)  # 4 standard deviations
-    assert dropped[kept].unique().tolist() == pytest.approx([1 / 0.85], rel=1e-4)
-    assert Dropout(0.15).eval()(values) is values
-
-
-def test_dropout_has_a_gradient_where_it_keeps():
-    values = torch.ones(7, 3, requires_grad=True)
-    dropped = Dropout(0.3)(values)
-    dropped.sum().backward()
-    torch.testing.assert_close(values.grad, dropped.detach())
 
 
 def test_soft_targets_interpolate_between_the_nearest_centres():
@@ -130,3 +113,24 @@ def test_interpolation_sees_three_buckets_and_at_the_borders_two():
     expected = [tenth * BUCKET_PX, 0.75 * BUCKET_PX, 390 - 0.75 * BUCKET_PX]
     assert predict_interpolated(chances).tolist() == pytest.approx(expected)
     assert predict_max(chances).tolist() == pytest.approx([102.375, 4.875, 385.125])
+
+
+# --- files -----------------------------------------------------------------------------------
+def test_a_saved_network_is_loaded_in_evaluation_mode(tmp_path):
+    network = narrow()
+    save(network, tmp_path / "weights.safetensors", epoch="3")
+    loaded = load(tmp_path / "weights.safetensors")
+    assert not loaded.training
+    assert loaded.widths == network.widths
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor)
+
+
+def test_weights_of_another_kind_are_refused(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(b"PK\x03\x04 a pickle")
+    with pytest.raises(ValueError, match=r"weights\.safetensors is not a safetensors file"):
+        load(path)
+    write_weights(narrow(), path, {"model": "BL2-SC"})
+    with pytest.raises(ValueError, match=r"weights\.safetensors: no widths"):
+        load(path)

@@ -9,18 +9,18 @@ import pytest
 from models.score_following import report
 
 
-def row(split, predictor, measure, micro, **others):
+def row(split, predictor, metric, micro, **others):
     unknown = {"macro": float("nan"), "low": float("nan"), "high": float("nan")}
     sizes = {"n_notes": 12345, "n_pieces": 67}
-    return {"split": split, "predictor": predictor, "measure": measure, "micro": micro} | (
+    return {"split": split, "predictor": predictor, "metric": metric, "micro": micro} | (
         unknown | sizes | others
     )
 
 
 @pytest.fixture
 def written(tmp_path):
-    """The table of a run that measured two measures on the test split, in a folder of its own."""
-    measures = pd.DataFrame(
+    """The table of a run that computed two metrics on the test split, in a folder of its own."""
+    metrics = pd.DataFrame(
         [
             row("test", "network", "top1", 0.51239, macro=0.5, low=0.49004, high=0.53996),
             row("test", "network", "mean_npd_int", 0.07, macro=0.0801, low=0.061, high=0.0815),
@@ -29,8 +29,8 @@ def written(tmp_path):
             row("test", "linear", "mean_npd_int", 0.0999),
         ]
     )
-    measures.to_parquet(tmp_path / "measures.parquet")
-    report.score_following_table(tmp_path / "measures.parquet", tmp_path / "tables" / "table")
+    metrics.to_parquet(tmp_path / "metrics.parquet")
+    report.table(tmp_path / "metrics.parquet", tmp_path / "tables" / "table")
     return tmp_path / "tables" / "table"
 
 
@@ -71,9 +71,9 @@ def test_html_has_the_same_cells(written):
     assert by_piece[1:] == ["50.00%"]
 
 
-def test_csv_has_a_row_for_each_split_and_measure(written):
+def test_csv_has_a_row_for_each_split_and_metric(written):
     with written.with_suffix(".csv").open(newline="") as file:
-        rows = {(r["split"], r["measure"]): r for r in csv.DictReader(file)}
+        rows = {(r["split"], r["metric"]): r for r in csv.DictReader(file)}
     assert len(rows) == 24
     assert rows["test", "top1"]["paper"] == "0.5464"
     assert rows["test", "top1"]["micro"] == "0.51239"
@@ -90,8 +90,8 @@ def test_latex_has_as_many_cells_in_every_row(written):
 
 def test_papers_table_is_whole():
     paper = pd.read_csv(report.PAPER, comment="#")
-    assert set(zip(paper.split, paper.measure, strict=True)) == {
-        (split, measure) for split in report.SPLITS for measure in report.MEASURES
+    assert set(zip(paper.split, paper.metric, strict=True)) == {
+        (split, metric) for split in report.SPLITS for metric in report.METRICS
     }
 
 

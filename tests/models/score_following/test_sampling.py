@@ -1,13 +1,10 @@
-"""Shards become arrays, arrays become batches, and every note has its turn."""
+"""Images and excerpts that the network takes, from made-up shards."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from models import dataset
 from models.score_following import sampling
-from pipeline import tables
+from models.score_following.reading import read_examples
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET, FRAMES_BEFORE_ONSET
 from tests.support.staves import performance, png, write_shard
 
@@ -19,7 +16,7 @@ def shard(tmp_path):
     """Reads rows by way of a file."""
 
     def reads(*rows):
-        return sampling.read([write_shard(tmp_path / "shard.parquet", list(rows))])
+        return read_examples([write_shard(tmp_path / "shard.parquet", list(rows))])
 
     return reads
 
@@ -90,86 +87,3 @@ def test_half_precision_spectrograms_are_close(shard):
     frame = int(data.frame[0])
     expected = row["spectrogram"].reshape(-1, BINS)[frame - FRAMES_BEFORE_ONSET]
     np.testing.assert_allclose(data.excerpt_batch(np.array([0]))[0, 0, :, 0], expected, rtol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"fps": 20.0}, "20.0 frames a second"),
-        ({"bins": 92}, "92 bins"),
-        ({"spectrogram": np.zeros(50 * BINS, np.float32)}, "outside the recording"),
-        ({"images": [png(np.zeros((40, 400), np.uint8))] * 2}, "400 x 40 px"),
-        ({"split": "test"}, "several splits"),
-        ({"reason": ["no head"] * 24}, "no examples"),
-    ],
-)
-def test_other_shards_are_refused_with_a_sentence(tmp_path, changes, message):
-    rows = [performance("odd", **changes)]
-    if "reason" not in changes:
-        rows.insert(0, performance("good"))
-    path = write_shard(tmp_path / "odd.parquet", rows)
-    with pytest.raises(ValueError, match=message) as error:
-        sampling.read([path])
-    assert "odd.parquet" in str(error.value)
-
-
-def test_a_table_of_another_kind_is_refused(tmp_path):
-    path = tmp_path / "other.parquet"
-    pq.write_table(pa.table({"piece_id": ["tune"]}), path)
-    with pytest.raises(ValueError, match="column 'split' is missing"):
-        sampling.read([path])
-
-
-def test_shards_are_read_file_by_file(tmp_path):
-    rows = [performance(f"tune{n}", seed=n) for n in range(5)]
-    whole = sampling.read([write_shard(tmp_path / "whole.parquet", rows)])
-    parts = [write_shard(tmp_path / f"{n}.parquet", [row]) for n, row in enumerate(rows)]
-    split = sampling.read(parts)
-    assert whole.fingerprint() == split.fingerprint()
-    assert (whole.spectrogram == split.spectrogram).all()
-    assert sampling.read(parts[1:]).fingerprint() != whole.fingerprint()
-
-
-def test_spectrogram_bound_is_exact(tmp_path):
-    path = write_shard(tmp_path / "tune.parquet", [performance("a"), performance("b")])
-    values = sum(len(row["spectrogram"]) for row in pq.read_table(path).to_pylist())
-    assert dataset.values(dataset.whole(path), "spectrogram") == values
-    assert set(pq.read_schema(path).names) == set(tables.SHARDS.names)
-
-
-# --- order -----------------------------------------------------------------------------------
-STAFF = np.repeat(np.arange(60), np.random.default_rng(1).integers(1, 60, 60))
-
-
-def stream(order: sampling.Order, examples: int, size: int = 100) -> np.ndarray:
-    return np.concatenate([order.batch(n, size) for n in range(examples // size + 1)])[:examples]
-
-
-def test_each_pass_visits_every_example_once():
-    count = len(STAFF)
-    seen = stream(sampling.Order(STAFF, 5, seed=0), 2 * count)
-    assert (np.sort(seen[:count]) == np.arange(count)).all()
-    assert (np.sort(seen[count:]) == np.arange(count)).all()
-    assert (seen[:count] != seen[count:]).any()
-
-
-def test_a_batch_shows_few_staves():
-    staff = np.repeat(np.arange(200), 31)
-    order = sampling.Order(staff, 5, seed=0)
-    shown = [len(np.unique(staff[order.batch(n, 100)])) for n in range(60)]
-    assert 18 <= np.mean(shown) <= 23
-    alone = sampling.Order(staff, 1, seed=0)
-    assert np.mean([len(np.unique(staff[alone.batch(n, 100)])) for n in range(60)]) > 70
-
-
-def test_a_batch_follows_from_its_number_and_the_seed():
-    there = [sampling.Order(STAFF, 5, seed=3).batch(n, 100) for n in range(40)]
-    order = sampling.Order(STAFF, 5, seed=3)
-    for n in (39, 7, 20, 7):
-        assert (order.batch(n, 100) == there[n]).all()
-    assert (sampling.Order(STAFF, 5, seed=4).batch(0, 100) != there[0]).any()
-
-
-def test_a_batch_may_be_larger_than_the_data():
-    seen = sampling.Order(np.zeros(30, int), 5, seed=0).batch(0, 100)
-    assert np.bincount(seen).min() == 3

@@ -8,13 +8,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from models.score_following import sampling, train
-from models.score_following.network import Network
+from models.score_following import train
+from models.score_following.network import Network, load
+from models.score_following.reading import read_examples
 from pipeline.constants import BUCKETS
 from tests.support.staves import narrow, performance, write_shard
 
-SETTINGS = {"batch": 8, "epoch_samples": 24, "precision": "32-true", "valid_samples": 10}
+SETTINGS = {
+    "epochs": 3,
+    "batch_size": 8,
+    "epoch_samples": 24,
+    "precision": "32-true",
+    "valid_samples": 10,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -40,19 +48,19 @@ def shards(tmp_path):
 def run(tmp_path, shards):
     """Trains into a folder; returns weights and history."""
 
-    def runs(name="run", **changes):
+    def runs(name="run", network=narrow, checkpoint_minutes=10.0, seed=0, **changes):
         folder = tmp_path / name
-        paths = folder / "weights.pt", folder / "history.parquet"
-        settings = {"epochs": 3, "network": narrow, "accelerator": "cpu", **SETTINGS}
-        train.train(*shards, *paths, **(settings | changes))
-        return torch.load(paths[0], weights_only=True), pq.read_table(paths[1])
+        paths = folder / "weights.safetensors", folder / "history.parquet"
+        settings = train.Settings(**(SETTINGS | changes))
+        train._train(*shards, *paths, settings, seed, None, checkpoint_minutes, network)
+        return load_file(paths[0]), pq.read_table(paths[1])
 
     return runs
 
 
 def interrupt_at(monkeypatch, step: int, how):
     """Call `how` instead of step number `step` of the run."""
-    usual, seen = train._Run.step, []
+    usual, seen = train.Training.step, []
 
     def counted(self):
         seen.append(None)
@@ -60,7 +68,7 @@ def interrupt_at(monkeypatch, step: int, how):
             how()
         usual(self)
 
-    monkeypatch.setattr(train._Run, "step", counted)
+    monkeypatch.setattr(train.Training, "step", counted)
 
 
 def same(one: dict, other: dict) -> bool:
@@ -81,17 +89,17 @@ def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, tmp_path, ste
         interrupt_at(patched, step, die)
         with pytest.raises(RuntimeError, match="killed"):
             run("killed", precision=precision, checkpoint_minutes=0)
-    assert (tmp_path / "killed" / "weights.pt.state").exists() == (step > 1)
-    assert not (tmp_path / "killed" / "weights.pt").exists()
+    assert (tmp_path / "killed" / "weights.safetensors.state").exists() == (step > 1)
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
     resumed, history_resumed = run("killed", precision=precision)
     assert same(whole, resumed)
     assert history.drop_columns("seconds") == history_resumed.drop_columns("seconds")
 
 
 def test_the_history_grows_and_half_a_checkpoint_is_swept_away(run, monkeypatch, tmp_path):
-    left = tmp_path / "run" / ".weights.pt.state.killed"
+    left = tmp_path / "run" / ".weights.safetensors.state.killed"
     left.mkdir(parents=True)
-    (left / "weights.pt.state").write_bytes(b"half")
+    (left / "weights.safetensors.state").write_bytes(b"half")
     with monkeypatch.context() as patched:
         interrupt_at(patched, 8, die)
         with pytest.raises(RuntimeError, match="killed"):
@@ -117,9 +125,9 @@ def test_success_leaves_weights_and_history_alone(run, tmp_path):
     weights, history = run()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "history.parquet",
-        "weights.pt",
+        "weights.safetensors",
     ]
-    loaded = train.load(tmp_path / "run" / "weights.pt", narrow)
+    loaded = load(tmp_path / "run" / "weights.safetensors")
     assert not loaded.training
     assert same(loaded.state_dict(), weights)
     rows = history.to_pylist()
@@ -129,12 +137,14 @@ def test_success_leaves_weights_and_history_alone(run, tmp_path):
 
 
 def test_a_batch_may_show_a_single_staff(run):
-    run(epochs=1, batch=2, epoch_samples=20)
+    run(epochs=1, batch_size=2, epoch_samples=20)
 
 
 def test_the_rate_falls_every_so_many_epochs(run):
-    _, history = run(epochs=5, rate=0.1, rate_decay=10, rate_epochs=2)
-    assert history["rate"].to_pylist() == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
+    _, history = run(
+        epochs=5, learning_rate=0.1, learning_rate_decay=10, learning_rate_decay_epochs=2
+    )
+    assert history["learning_rate"].to_pylist() == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
 
 
 def test_the_best_epoch_is_kept(run, monkeypatch):
@@ -145,20 +155,20 @@ def test_the_best_epoch_is_kept(run, monkeypatch):
         seen.append({k: v.clone() for k, v in self.network.state_dict().items()})
         return {"valid_loss": 0.0, "valid_top1": next(scores), "valid_top2": 0.0}
 
-    monkeypatch.setattr(train._Run, "validate", validate)
+    monkeypatch.setattr(train.Training, "validate", validate)
     weights, _ = run()
     assert same(weights, seen[1])
     assert not same(weights, seen[2])
 
 
-@pytest.mark.parametrize("changes", [{"rate": 0.2}, {"seed": 1}, {"epoch_samples": 16}])
+@pytest.mark.parametrize("changes", [{"learning_rate": 0.2}, {"seed": 1}, {"epoch_samples": 16}])
 def test_a_state_of_other_settings_is_refused(run, monkeypatch, changes):
     with monkeypatch.context() as patched:
         interrupt_at(patched, 5, die)
         with pytest.raises(RuntimeError, match="killed"):
             run()
     name = next(iter(changes))
-    with pytest.raises(ValueError, match=rf"state was written with another {name}; delete it"):
+    with pytest.raises(ValueError, match=rf"state was written with different {name}; delete it"):
         run(**changes)
 
 
@@ -167,7 +177,7 @@ def test_a_state_of_other_data_is_refused(run, monkeypatch, shards):
     with pytest.raises(RuntimeError, match="killed"):
         run()
     write_shard(shards[0][0], [performance("other")])
-    with pytest.raises(ValueError, match="another training data; delete it"):
+    with pytest.raises(ValueError, match="different training data; delete it"):
         run()
 
 
@@ -178,7 +188,7 @@ def test_a_loss_that_is_no_number_is_named_and_the_checkpoint_kept(run, monkeypa
     interrupt_at(monkeypatch, 5, spoil)
     with pytest.raises(FloatingPointError, match="epoch 2, batch 2"):
         run(checkpoint_minutes=60)
-    state = torch.load(tmp_path / "run" / "weights.pt.state", weights_only=True)["state"]
+    state = torch.load(tmp_path / "run" / "weights.safetensors.state", weights_only=True)["state"]
     assert (state["epoch"], state["step"]) == (1, 0)
 
 
@@ -190,7 +200,7 @@ def test_weights_depend_on_the_seed_alone(run):
 
 def test_notes_of_a_staff_do_not_change_what_a_step_computes(shards):
     """Sharing the pass of an image gives the gradient that one pass a note gives."""
-    data = sampling.read(shards[0])
+    data = read_examples(shards[0])
     examples = np.concatenate([np.flatnonzero(data.staff == staff)[:3] for staff in range(6)])
     staves, index = np.unique(data.staff[examples], return_inverse=True)
     assert np.bincount(index).tolist() == [3] * 6  # so that the batch statistics are the same
@@ -216,17 +226,11 @@ def test_a_small_network_learns_a_toy_by_heart(run):
     _, history = run(
         epochs=3,
         network=lambda: Network((4, 4, 8, 8), (4, 4, 8, 8), 64),
-        batch=20,
+        batch_size=20,
         epoch_samples=1000,
-        rate=0.05,
-        rate_epochs=2,
+        learning_rate=0.05,
+        learning_rate_decay_epochs=2,
     )
     last = history.to_pylist()[-1]
     assert last["train_loss"] < 0.5 * math.log(BUCKETS)  # chance
     assert last["train_top1"] > 0.4
-
-
-def test_evenly_spreads():
-    assert train.evenly(10, 5).tolist() == [0, 2, 4, 6, 8]
-    assert train.evenly(3, 5).tolist() == [0, 1, 2]
-    assert train.evenly(3, None).tolist() == [0, 1, 2]

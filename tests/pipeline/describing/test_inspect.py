@@ -30,7 +30,7 @@ LEFT, RIGHT = 60, 780  # px, of every system
 SYSTEMS = [(0, (80, 150)), (0, (300, 370)), (1, (120, 190))]  # image, top line of each staff
 QUARTER = 0.5  # s
 ROUNDING = 0.002  # s, by which the browser's clock may fall short of an onset
-ORNAMENT = "an ornament without a head"
+ORNAMENT = "an ornament without a notehead"
 
 # One line a quarter: system, x of the upper head and its pitch, pitch of the lower head or None.
 # The last system is played twice; in between sounds an ornament that nobody printed.
@@ -363,7 +363,7 @@ def test_the_cursor_runs_along(page):
 
 
 def test_the_cursor_is_right_at_every_moment(page):
-    """Across pages, over the note without a head, back in the repeat, to the end of the line."""
+    """Across pages, over the note without a notehead, back in the repeat, to the line's end."""
     for t in np.arange(0, len(PLAYED) * QUARTER, 0.13):
         page.execute_script("document.querySelector('audio').currentTime = arguments[0]", t)
         assert check_cursor(page) == pytest.approx(t, abs=1e-3)
@@ -408,7 +408,7 @@ def test_the_page_scrolls_after_the_cursor(page):
 
 def test_a_note_without_a_head_is_listed_with_its_reason(page):
     loose = page.find_element("class name", "loose")
-    assert "1 note without a head" in loose.text
+    assert "1 note without a notehead" in loose.text
     assert ORNAMENT in loose.text
     button = loose.find_element("tag name", "button")
     onset = ORNAMENT_AT * QUARTER

@@ -1,127 +1,258 @@
-"""What was cut short from outside: found by its form, its recorded size or its contents."""
+"""What is corrupt is found and set aside; whatever else lies among the results is left alone."""
 
 import json
+import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
-import torch
-from safetensors.torch import save_file
 
 from pipeline import tables
-from pipeline.describing import verify
-from pipeline.reading import catalogue
+from pipeline.describing import records, verify
+from pipeline.reading import archives, catalogue
+from tests.support import plans, planted
 
-ROWS = [{"piece_id": "a", "bins": 92}]
-SCHEMA = pa.schema([("piece_id", pa.string()), ("bins", pa.int32())])
+LATER_S = 1_000  # between a record and what is newer
 
 
 @pytest.fixture
-def results(tmp_path):
-    """One whole file of each kind whose form tells, and a recording."""
-    folder = tmp_path / "results"
-    (folder / "data/audio/0").mkdir(parents=True)
-    tables.write(ROWS, SCHEMA, folder / "data/a.parquet")
-    save_file({"weight": torch.ones(10)}, folder / "a.safetensors", metadata={"model": "BL1"})
-    torch.save({"weight": torch.ones(10)}, folder / "a.pt")
-    torch.save({"weight": torch.ones(10)}, folder / "a.state")
-    soundfile.write(folder / "data/audio/0/a.flac", np.sin(np.arange(20_000) / 9), 44_100)
-    (folder / "table.md").write_text("| a | b |\n")
-    return folder
+def plan(tmp_path):
+    """The plan of a run, and some of its outputs, recorded as at a run's end."""
+    plan = plans.plan(tmp_path, **plans.learned())
+    data = tmp_path / "results/data/tunes"
+    tables.write([{"piece_id": "a"}], tables.PIECES, data / "pieces/0.parquet")
+    audio = data / "audio/TimGM6mb/1.0/0"
+    audio.mkdir(parents=True)
+    soundfile.write(audio / "a.flac", np.sin(np.arange(20_000) / 9), 44_100)
+    performance = {"piece_id": "a", "audio": "a.flac"}
+    played = data / "performances/TimGM6mb/1.0/0.parquet"
+    tables.write([performance], tables.PERFORMANCES, played)
+    (data / "README.md").write_text("# a card\n")
+    (tmp_path / "results/tables").mkdir()
+    (tmp_path / "results/tables/score_following.md").write_text("| a | b |\n")
+    plans.record(tmp_path / "results")
+    return plan
 
 
-def record(results) -> None:
-    """Write down the sizes of all files, as a run does at its end."""
-    outputs = {
-        path.relative_to(results).as_posix(): {"bytes": path.stat().st_size}
-        for path in results.rglob("*")
-        if path.is_file()
+def found(plan, **arguments) -> dict[str, str]:
+    """Reasons by name, relative to the results."""
+    root = Path(plan.results)
+    return {f.path.relative_to(root).as_posix(): f.reason for f in verify.faults(plan, **arguments)}
+
+
+def rewrite(path: Path, content: bytes, newer: bool) -> None:
+    """Change a file, and date it before or after the record."""
+    path.write_bytes(content)
+    now = path.stat().st_mtime
+    os.utime(path, (now, now + LATER_S if newer else now - LATER_S))
+
+
+def test_whole_outputs_are_not_faults(plan):
+    assert found(plan) == {}
+
+
+def test_truncated_table_is_found_by_its_form_with_or_without_a_record(plan):
+    path = Path(plan.results, "data/tunes/pieces/0.parquet")
+    rewrite(path, path.read_bytes()[:-9], newer=True)
+    assert found(plan) == {"data/tunes/pieces/0.parquet": "truncated or corrupt"}
+    Path(plan.results, records.NAME).unlink()
+    assert list(found(plan, digests=False)) == ["data/tunes/pieces/0.parquet"]
+
+
+def test_changed_byte_of_the_same_size_is_found_by_its_digest(plan):
+    path = Path(plan.results, "tables/score_following.md")
+    rewrite(path, b"| a | c |\n", newer=False)
+    assert found(plan) == {
+        "tables/score_following.md": "its contents are not those that were recorded"
     }
-    (results / "provenance.json").write_text(json.dumps({"outputs": outputs}))
+    assert found(plan, digests=False) == {}
 
 
-def damaged(results) -> list[str]:
-    found = verify.damaged(results, results / "downloads")
-    return [path.relative_to(results).as_posix() for path in found]
+def test_table_edited_by_hand_after_the_run_is_kept(plan):
+    for name in ("tables/score_following.md", "data/tunes/README.md"):
+        rewrite(Path(plan.results, name), b"my own words, and more of them", newer=True)
+    assert found(plan) == {}
 
 
-def test_what_is_whole_is_left_alone_and_what_a_killed_job_left(results):
-    record(results)
-    half = results / "data/.b.parquet.xyz/b.parquet"
-    half.parent.mkdir()
-    half.write_bytes(b"PAR1 and no more")
-    assert damaged(results) == []
+def test_record_of_other_settings_does_not_condemn_a_fresh_table(plan):
+    """A run with other settings that was stopped leaves tables newer than the record."""
+    path = Path(plan.results, "data/tunes/pieces/0.parquet")
+    tables.write([{"piece_id": "b"}] * 9, tables.PIECES, path)
+    rewrite(path, path.read_bytes(), newer=True)
+    assert found(plan) == {}
 
 
-@pytest.mark.parametrize("name", ["data/a.parquet", "a.safetensors", "a.pt", "a.state"])
-@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
-def test_a_large_file_tells_by_its_form(results, name, share):
-    content = (results / name).read_bytes()
-    (results / name).write_bytes(content[: int(share * len(content))])
-    assert damaged(results) == [name]
+@pytest.mark.parametrize("happens", ["truncated", "missing", "empty folder"])
+def test_folder_of_recordings_is_incomplete(plan, happens):
+    folder = Path(plan.results, "data/tunes/audio/TimGM6mb/1.0/0")
+    if happens == "truncated":
+        rewrite(folder / "a.flac", (folder / "a.flac").read_bytes()[:-1000], newer=True)
+    else:
+        (folder / "a.flac").unlink()
+        if happens == "missing":
+            (folder / "b.flac").write_bytes(b"of somebody")
+    name = "data/tunes/audio/TimGM6mb/1.0/0"
+    assert list(found(plan)) == [name]
+    list(verify.set_aside(plan, verify.faults(plan)))
+    assert not folder.exists()
+    if happens == "missing":
+        assert (folder.parent / "0.damaged/b.flac").read_bytes() == b"of somebody"
 
 
-def test_a_header_of_nonsense_is_damage(results):
-    (results / "a.safetensors").write_bytes(b"\x05" + bytes(7) + b"nonsense")
-    assert damaged(results) == ["a.safetensors"]
+def test_folder_without_a_recording_is_complete_if_the_table_names_none(plan):
+    folder = Path(plan.results, "data/tunes/audio/TimGM6mb/1.0/0")
+    (folder / "a.flac").unlink()
+    table = Path(plan.results, "data/tunes/performances/TimGM6mb/1.0/0.parquet")
+    tables.write([{"piece_id": "a", "reason": "silent"}], tables.PERFORMANCES, table)
+    rewrite(table, table.read_bytes(), newer=True)
+    assert found(plan) == {}
 
 
-def test_other_files_tell_by_their_recorded_size(results):
-    record(results)
-    (results / "table.md").write_text("| a")
-    assert damaged(results) == ["table.md"]
+def test_repair_renames_and_deletes_nothing(plan):
+    root = Path(plan.results)
+    table, card = root / "tables/score_following.md", root / "data/tunes/pieces/0.parquet"
+    rewrite(table, b"| a |", newer=False)
+    rewrite(card, b"PAR1", newer=True)
+    (root / "tables/score_following.md.damaged").write_text("of an earlier repair")
+    record = (root / records.NAME).read_bytes()
+    renamed = dict(verify.set_aside(plan, verify.faults(plan)))
+    assert {path.relative_to(root).as_posix() for path in renamed} == {
+        "tables/score_following.md", "data/tunes/pieces/0.parquet", records.NAME,
+    }  # fmt: skip
+    assert (root / "tables/score_following.md.damaged.2").read_bytes() == b"| a |"
+    assert (root / "tables/score_following.md.damaged").read_text() == "of an earlier repair"
+    assert (root / "data/tunes/pieces/0.parquet.damaged").read_bytes() == b"PAR1"
+    assert (root / f"{records.NAME}.damaged").read_bytes() == record
+    assert not any(path.exists() for path in renamed)
+    assert dict(verify.set_aside(plan, verify.faults(plan))) == {}
 
 
-def test_the_folder_of_a_recording_that_breaks_off_is_made_again(results):
-    record(results)
-    path = results / "data/audio/0/a.flac"
-    path.write_bytes(path.read_bytes()[:-1000])
-    assert damaged(results) == ["data/audio/0"]
+def test_repair_that_was_cut_short_is_finished(plan):
+    """The records go last: while one is there, it vouches for what was set aside."""
+    table = Path(plan.results, "tables/score_following.md")
+    rewrite(table, b"", newer=True)
+    next(verify.set_aside(plan, verify.faults(plan)))
+    assert not table.exists() and Path(plan.results, records.NAME).exists()
+    list(verify.set_aside(plan, verify.faults(plan)))
+    assert not Path(plan.results, records.NAME).exists()
 
 
-def test_a_recording_of_another_length_is_none_that_breaks_off(results):
-    record(results)
-    soundfile.write(results / "data/audio/0/a.flac", np.zeros(30_000), 44_100)
-    assert damaged(results) == []
+def plant(results: Path, outside: Path) -> None:
+    """Files of a user among the results, and things that are no files."""
+    planted.plant(results)
+    (results / "tables/score_following.md").unlink()
+    (results / "tables/score_following.md").symlink_to(outside / "thesis.tex")
+    (results / "tables/score_following.csv").symlink_to("nowhere")
+    (results / "tables/score_following.tex").symlink_to("score_following.tex")  # to itself
+    os.mkfifo(results / "data/tunes/croissant.json")
+    (results / "data/tunes/notes").symlink_to(outside)
+    (results / "data/tunes/engraved/0.parquet").mkdir(parents=True)
 
 
-def test_what_is_damaged_goes_and_the_records_too(results):
-    record(results)
-    (results / "table.md").write_text("| a")
-    (results / "a.pt").write_bytes(b"")
-    verify.clear(results, results / "downloads")
-    left = {path.name for path in results.rglob("*") if path.is_file()}
-    assert left == {"a.parquet", "a.safetensors", "a.state", "a.flac"}
+RECORDS = {
+    "outside": {"outputs": {"../thesis.tex": {"bytes": 1, "sha256": "0" * 64}}},
+    "absolute": {"outputs": {"/etc/hostname": {"bytes": 1, "sha256": "0" * 64}}},
+    "of a user's file": {"outputs": {"tables/mine.md": {"bytes": 1, "sha256": "0" * 64}}},
+    "without a size": {"outputs": {"x.md": {}, "data/tunes/README.md": {}}},
+    "of odd entries": {"outputs": {"data/tunes/README.md": 1, "": None, "\0": {"sha256": []}}},
+    "of a list": {"outputs": ["data/tunes/README.md"]},
+    "of nothing": [],
+}
 
 
+@pytest.mark.parametrize("kind", RECORDS)
+def test_nothing_but_our_own_files_is_ever_touched(plan, tmp_path, kind):
+    results, outside = Path(plan.results), tmp_path / "outside"
+    outside.mkdir()
+    (outside / "thesis.tex").write_text("years of work")
+    (outside / "0.parquet").write_text("a file where a table would lie")
+    (tmp_path / "thesis.tex").write_text("years of work")
+    plant(results, outside)
+    (results / records.NAME).write_text(json.dumps(RECORDS[kind]))
+    os.utime(results / records.NAME, (2**32, 2**32))  # newer than everything
+    before = planted.snapshot(tmp_path)
+    assert list(verify.set_aside(plan, verify.faults(plan))) == []
+    assert planted.snapshot(tmp_path) == before
+
+
+def test_results_may_be_a_link_to_another_disk(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "results").symlink_to(tmp_path / "disk")
+    plan = plans.plan(tmp_path)
+    path = tmp_path / "results/data/tunes/notes/0.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PAR1")
+    assert list(found(plan)) == ["data/tunes/notes/0.parquet"]
+
+
+def test_command_says_what_it_found_and_fails(plan, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(json.dumps(plan.settings))
+    verify.verify()
+    rewrite(Path(plan.results, "data/tunes/pieces/0.parquet"), b"PAR1", newer=True)
+    with pytest.raises(SystemExit, match="1"):
+        verify.verify()
+    said = capsys.readouterr().out
+    assert "pieces/0.parquet: truncated or corrupt" in said
+    verify.verify(repair=True)
+    assert "pieces/0.parquet is set aside as 0.parquet.damaged" in capsys.readouterr().out
+    verify.verify()
+
+
+# --- downloads
 @pytest.fixture
 def archive(tmp_path, monkeypatch):
-    """A fetched archive that the table of sources knows."""
+    """A fetched archive that the catalogue knows, and the plan of a run that reads it."""
     path = tmp_path / "downloads/little.zip"
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("a.mid", bytes(range(256)))
-    entry = {"file": "little.zip", "digest": catalogue.digest(path)}
-    monkeypatch.setattr(catalogue, "catalogue", lambda: {"little": entry})
-    return path
+    entry = {"file": "little.zip", "digest": archives.contents_digest(path), "layout": "staves"}
+    other = entry | {"file": "other.zip"}
+    monkeypatch.setattr(catalogue, "catalogue", lambda: {"little": entry, "other": other})
+    plan = plans.plan(tmp_path, collections={"tunes": {"source": "little"}})
+    return path, plan
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"PK"])
-def test_an_archive_is_known_by_its_contents(tmp_path, archive, spoilt):
-    assert verify.damaged(tmp_path, archive.parent) == []
-    archive.write_bytes(spoilt)
-    assert verify.damaged(tmp_path, archive.parent) == [archive]
+@pytest.mark.parametrize("spoilt", [b"", b"PK", bytes(400)])
+def test_archive_is_known_by_its_contents(archive, spoilt):
+    path, plan = archive
+    assert verify.faults(plan) == []
+    path.write_bytes(spoilt)
+    (path.parent / "other.zip").write_bytes(spoilt)  # of another config that shares the folder
+    assert [fault.path for fault in verify.faults(plan)] == [path]
 
 
-def test_an_archive_of_the_same_size_is_known_too(tmp_path, archive):
-    archive.write_bytes(archive.read_bytes().replace(bytes(range(256)), bytes(256)))
-    assert verify.damaged(tmp_path, archive.parent) == [archive]
+def test_archive_with_a_changed_member_is_known(archive):
+    path, plan = archive
+    path.write_bytes(path.read_bytes().replace(bytes(range(256)), bytes(256)))
+    assert [fault.path for fault in verify.faults(plan)] == [path]
 
 
-def test_an_archive_that_a_record_vouches_for_is_not_read_again(tmp_path, archive, monkeypatch):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/provenance.json").write_text('{"outputs": {}}')
-    monkeypatch.setattr(catalogue, "digest", None)
-    assert verify.damaged(tmp_path, archive.parent) == []
+def test_archive_that_is_a_link_is_left_alone(archive):
+    path, plan = archive
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+    path.write_bytes(b"PK")
+    assert verify.faults(plan) == []
+
+
+def test_archive_older_than_the_record_is_not_read_again(archive, tmp_path, monkeypatch):
+    path, plan = archive
+    (tmp_path / "results/data").mkdir(parents=True)
+    (tmp_path / "results/data/provenance.json").write_text('{"outputs": {}}')
+    os.utime(path, (1, 1))
+    monkeypatch.setattr(archives, "contents_digest", None)
+    assert verify.faults(plan) == []
+
+
+def test_damaged_performances_do_not_stop_the_look(plan):
+    table = Path(plan.results, "data/tunes/performances/TimGM6mb/1.0/0.parquet")
+    for content in (b"", b"PAR1" + bytes(4) + b"PAR1", b"PAR1xxxxPAR1"):
+        rewrite(table, content, newer=True)
+        found(plan)
+    pa.parquet.write_table(pa.table({"audio": ["../../../../../../etc/passwd"]}), table)
+    assert found(plan) == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import engrave
-from pipeline.engraving import accidentals, compilation, pages, svg
+from pipeline.engraving import accidentals, compilation, pages, svg, systems
 from pipeline.sandbox import lilypond
 from tests.support import piano
 
@@ -42,13 +42,13 @@ EXPLAINED = [  # music for one staff that LilyPond prints by the rules
 def compiled(text: str, folder: Path) -> tuple[list[svg.Page], dict, dict]:
     """What `explain` takes of a score: its pages, the places of its staves, its source."""
     score = piano.files(piano.HEADER + text)
-    assert compilation.compile_score(score, folder, engrave.SETTINGS["unfold"]) is None
+    failure, _ = compilation.compile_score(score, folder, engrave.SETTINGS["unfold"])
+    assert failure is None
     read = [svg.read(path.read_text()) for path in pages.files(folder, "piece")]
-    place: dict[int, tuple[int, int]] = {}
-    found: dict[str, list] = {"systems": []}
+    staff_of: dict[int, tuple[int, int]] = {}
     for number, page in enumerate(read):
-        place |= pages._add_page(found, "piece", number, page, 1.0)
-    return read, place, {"piece.ly": score[0]["text"].splitlines()}
+        staff_of |= systems.rows("piece", number, page, 1.0, first=len(staff_of))[1]
+    return read, staff_of, {"piece.ly": score[0]["text"].splitlines()}
 
 
 def in_order(read: list[svg.Page], found: dict) -> list[tuple[int, str | None]]:

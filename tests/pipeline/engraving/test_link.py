@@ -7,12 +7,12 @@ from pipeline.engraving.note_log import Note
 
 
 def head(where, moment, pitch=60):
-    return svg.Head(where, pitch, 0, 0, 0, F(moment), F(0), 0.0, 0.0, 1.0, 1.0)
+    return svg.Notehead(where, pitch, 0, 0, 0, F(moment), F(0), 0.0, 0.0, 1.0, 1.0)
 
 
 def note(where, onset, moment=None, pitch=60):
     when = F(onset if moment is None else moment)
-    return Note(F(onset), F(1), pitch, where, (when, F(0)), 0)
+    return Note(F(onset), F(1), pitch, pitch, where, (when, F(0)), 0)
 
 
 def test_a_head_that_is_repeated_sounds_twice():
@@ -35,7 +35,7 @@ def test_print_and_sound_may_be_two_copies_of_the_music():
     notes = [note("midi:1", 0), note("midi:2", 1, pitch=62), note("midi:3", 2, pitch=64)]
     linked, reasons = link.link(notes, heads)
     assert linked == [0, 1, None]
-    assert reasons == [None, None, link.NO_HEAD]
+    assert reasons == [None, None, link.NO_NOTEHEAD]
 
 
 def test_a_copy_that_sounds_again_sounds_from_the_same_heads():
@@ -48,9 +48,28 @@ def test_a_note_without_a_head_takes_no_head_of_another():
     """A trill written out for the ear: its first tone has the pitch of the printed note."""
     linked, reasons = link.link([note("a", 0), note("trill", 0)], [head("a", 0)])
     assert linked == [0, None]
-    assert reasons[1] == link.NO_HEAD
+    assert reasons[1] == link.NO_NOTEHEAD
 
 
 def test_equal_pitches_elsewhere_are_no_match():
     linked, _ = link.link([note("x", 1)], [head("a", 0), head("b", 2)])
     assert linked == [None]
+
+
+def written(notes: list[Note], noteheads: list[svg.Notehead]) -> list[int]:
+    link.settle_written(notes, noteheads)
+    return [note.written for note in notes]
+
+
+def test_a_score_transposed_for_print_only_keeps_its_noteheads():
+    notes = [note("a", 0, pitch=70), note("b", 1, pitch=72), note("a", 2, pitch=70)]
+    noteheads = [head("a", 0, pitch=72), head("b", 1, pitch=74)]
+    assert written(notes, noteheads) == [72, 74, 72]
+    assert link.link(notes, noteheads)[0] == [0, 1, 0]
+
+
+def test_an_octave_or_an_ornament_added_for_sound_only_gets_no_notehead():
+    notes = [note("a", 0), note("a", 0, pitch=72), note("b", 1, pitch=64), note("b", 1, pitch=65)]
+    noteheads = [head("a", 0), head("b", 1, pitch=62)]
+    assert written(notes, noteheads) == [60, 72, 64, 65]
+    assert link.link(notes, noteheads)[0] == [0, None, None, None]

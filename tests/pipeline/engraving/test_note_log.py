@@ -81,3 +81,52 @@ def test_seconds_follow_the_tempo_map():
     found = note_log.seconds([F(0), F(4), F(8), F(9)], tempi)
     assert found.tolist() == pytest.approx([0, 2, 4, 6])
     assert note_log.seconds([F(3)], []).tolist() == [3.0]
+
+
+def test_a_transposing_voice_sounds_its_own_pitch_and_keeps_the_written_one():
+    transposed = ("transposition", 0, 0, 1, -2)
+    text = log(SCORE, note(0, 60), transposed, note(0, 60, voice=2), note("1/4", 62), END)
+    assert [(n.onset, n.pitch, n.written) for n in note_log.read_log(text).notes] == [
+        (0, 58, 60),
+        (0, 60, 60),
+        (1, 62, 62),
+    ]
+
+
+def test_a_tie_holds_by_written_pitch():
+    text = log(SCORE, note(0, 60), ("tie", 0, 0, 1), ("transposition", 0, 0, 1, -7),
+               note("1/4", 60), END)  # fmt: skip
+    (only,) = note_log.read_log(text).notes
+    assert (only.pitch, only.duration) == (53, 2)
+
+
+def test_chord_names_and_drums_are_no_notes():
+    chord = ("chord", *note(0, 67, voice=2)[1:])
+    drum = ("drum", *note(0, "", voice=3)[1:])
+    drum_set = [note("1/4", 36, voice=4), ("percussion", "1/4", 0, 4)]
+    sound = note_log.read_log(log(SCORE, note(0, 60), chord, drum, *drum_set, END))
+    assert [n.pitch for n in sound.notes] == [60]
+    assert [n.pitch for n in sound.chords] == [67]
+    assert sound.drums == 2
+
+
+def test_a_midi_file_that_begins_with_a_grace_rest_begins_before_the_piece():
+    text = log(SCORE, ("tempo", 0, "-1/8", 60), note(0, 60), END)
+    sound = note_log.read_log(text)
+    assert sound.notes[0].onset == 0
+    assert sound.leads == [F(1, 2) * F(9, 40)]
+
+
+@pytest.mark.parametrize("number", ["1e400000000", "1/0", "9" * 5000, "0x1", "", "nan"])
+def test_a_number_without_bounds_is_refused(number):
+    with pytest.raises(ValueError, match="which is no number"):
+        note_log.read_log(log(SCORE, note(number, 60), END))
+
+
+@pytest.mark.parametrize(
+    ("pitch", "reason"),
+    [("121/2", "between two semitones"), (128, "MIDI has no number"), (-1, "MIDI has no number")],
+)
+def test_a_note_without_a_key_is_the_reason(pitch, reason):
+    with pytest.raises(ValueError, match=reason):
+        note_log.read_log(log(SCORE, note(0, pitch), END))

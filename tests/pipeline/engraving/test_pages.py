@@ -18,7 +18,8 @@ from tests.support import piano
 def compiled(text: str, folder: Path, repeats: str = "unfold", **includes: str) -> list[dict]:
     """Compile a score in `folder`; gives its files."""
     score = piano.files(text, **includes)
-    assert compilation.compile_score(score, folder, engrave.SETTINGS[repeats]) is None
+    failure, _ = compilation.compile_score(score, folder, engrave.SETTINGS[repeats])
+    assert failure is None
     return score
 
 
@@ -214,7 +215,7 @@ def test_notes_written_out_for_the_ear_only_are_counted_not_guessed(tmp_path):
     """
     )
     reason = refused(text, tmp_path)
-    assert reason == f"onsets without a head: 77.8 %, {link.NO_HEAD} (7 notes)"
+    assert reason == f"onsets without a notehead: 77.8 %, {link.NO_NOTEHEAD} (7 notes)"
 
 
 def test_heads_that_run_off_the_page_are_found(tmp_path):
@@ -225,7 +226,7 @@ def test_heads_that_run_off_the_page_are_found(tmp_path):
     \layout { } \midi { } }
     """
     )
-    assert "heads without ink on the page: " in refused(text, tmp_path)
+    assert "noteheads without ink on the page: " in refused(text, tmp_path)
 
 
 def test_heads_at_a_wrong_height_are_found(tmp_path):
@@ -238,7 +239,9 @@ def test_heads_at_a_wrong_height_are_found(tmp_path):
     \score { \music \layout { } \midi { } }
     """
     )
-    assert refused(text, tmp_path) == "heads at another height than their pitch: 4 of 4"
+    assert refused(text, tmp_path) == (
+        "noteheads whose vertical position does not match their pitch: 4 of 4"
+    )
 
 
 def test_heads_that_sound_otherwise_than_printed_are_found(tmp_path):
@@ -250,7 +253,9 @@ def test_heads_that_sound_otherwise_than_printed_are_found(tmp_path):
     \score { \new Staff \with { \omit Accidental } \music \layout { } \midi { } }
     """
     )
-    assert refused(text, tmp_path) == "heads that neither accidental nor key explains: 5 of 5"
+    assert refused(text, tmp_path) == (
+        "noteheads whose pitch follows from neither accidental nor key: 5 of 5"
+    )
 
 
 def test_a_score_that_states_no_sound_is_played_as_it_is_printed(tmp_path):
@@ -263,8 +268,9 @@ def test_a_score_that_states_no_sound_is_played_as_it_is_printed(tmp_path):
     )
     piece = {"piece_id": "piece", "score": piano.files(text)}
     ((_, found),) = engrave._pages([piece], "once")
-    assert sorted(note["pitch"] for note in found["notes"]) == [60, 62, 64, 65, 67]
-    assert found["linked"] == 5
+    tables, counts = found
+    assert sorted(tables["notes"]["pitch"].to_pylist()) == [60, 62, 64, 65, 67]
+    assert counts["linked"] == 5
 
 
 def test_what_old_scores_call_does_not_stop_them(tmp_path):
@@ -288,7 +294,7 @@ def test_what_old_scores_call_does_not_stop_them(tmp_path):
         ("piece.svg", "<svg>no end</svg"),
         ("piece-1.svg", "<svg></svg>"),
         ("piece.log", "note\t1/0\t0\tnonsense"),
-        ("piece-1.midi", "MThd?"),
+        ("piece.midi", "MThd?"),
     ],
 )
 def test_what_a_score_writes_by_itself_stops_no_batch(tmp_path, name, content):

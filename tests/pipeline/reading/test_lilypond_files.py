@@ -21,7 +21,7 @@ def test_includes_are_found_beside_the_file_that_names_them():
         common="y = { d' }",
         works_common="y = { e' }",
     )
-    found = lilypond_files.read("works/a.ly", files, OWN)
+    found = lilypond_files.texts_of("works/a.ly", files, OWN)
     assert list(found) == ["works/a.ly", "works/parts/x.ly", "common.ly"]
     assert found["common.ly"] == "y = { d' }"
 
@@ -35,7 +35,7 @@ def test_an_include_may_lie_in_the_pieces_folder_or_elsewhere_in_any_case():
         c_lib_z="from elsewhere",
         d_z="of somebody else",
     )
-    found = lilypond_files.read("c/a.ly", files, OWN, within="c/")
+    found = lilypond_files.texts_of("c/a.ly", files, OWN, within="c/")
     # each stands where LilyPond looks first: beside the file that includes it
     assert found["parts/y.ly"] == "from the piece's folder"
     assert found["parts/Z.ly"] == "from elsewhere"
@@ -44,14 +44,14 @@ def test_an_include_may_lie_in_the_pieces_folder_or_elsewhere_in_any_case():
 def test_what_another_composer_wrote_is_not_taken():
     files = tree(c_a='\\include "z.ly"\n' + SCORE, d_z="of somebody else")
     with pytest.raises(ValueError, match=r"includes z\.ly, which is not there"):
-        lilypond_files.read("c/a.ly", files, OWN, within="c/")
+        lilypond_files.texts_of("c/a.ly", files, OWN, within="c/")
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../../secret.ly", "sub/../../../x.ly"])
 def test_an_include_outside_the_source_is_refused(name):
     files = tree(a_b=f'\\include "{name}"\n' + SCORE)
     with pytest.raises(ValueError, match=r"a/b\.ly includes .*, which lies outside"):
-        lilypond_files.read("a/b.ly", files, OWN)
+        lilypond_files.texts_of("a/b.ly", files, OWN)
 
 
 def test_a_link_that_leads_outside_is_not_there(tmp_path):
@@ -61,19 +61,19 @@ def test_a_link_that_leads_outside_is_not_there(tmp_path):
     (folder / "a.ly").write_text('\\include "link.ly"\n' + SCORE)
     (folder / "link.ly").symlink_to(tmp_path / "secret.ly")
     with pytest.raises(ValueError, match=r"includes link\.ly, which is not there"):
-        lilypond_files.read("a.ly", lilypond_files.Folder(folder), OWN)
+        lilypond_files.texts_of("a.ly", lilypond_files.Folder(folder), OWN)
     assert list(lilypond_files.Folder(folder)) == ["a.ly"]
 
 
 def test_a_missing_include_is_named():
     files = tree(a='\\include "gone.ily"\n' + SCORE)
     with pytest.raises(ValueError, match=r"a\.ly includes gone\.ily, which is not there"):
-        lilypond_files.read("a.ly", files, OWN)
+        lilypond_files.texts_of("a.ly", files, OWN)
 
 
 def test_files_that_include_each_other_are_read_once():
     files = tree(a='\\include "b.ly"\n' + SCORE, b='\\include "a.ly"')
-    assert list(lilypond_files.read("a.ly", files, OWN)) == ["a.ly", "b.ly"]
+    assert list(lilypond_files.texts_of("a.ly", files, OWN)) == ["a.ly", "b.ly"]
 
 
 def test_old_files_are_latin_1():
@@ -103,7 +103,7 @@ def test_what_counts_as_music(text, music):
 
 def test_a_header_alone_is_no_piece():
     with pytest.raises(ValueError, match="no score and no music"):
-        lilypond_files.read("a.ly", tree(a='\\header { title = "a" }'), OWN)
+        lilypond_files.texts_of("a.ly", tree(a='\\header { title = "a" }'), OWN)
 
 
 # `\times 2/3 {` of 2.10 is `\tuplet 3/2 {` from 2.17 on.

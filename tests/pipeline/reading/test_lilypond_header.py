@@ -10,13 +10,13 @@ def test_the_header_is_read_from_all_files():
         '% title = "no"\n\\header { title = "Prelude in \\"C\\"" composer = "J. S. Bach" }',
         '\\header { mutopiacomposer = "BachJS" copyright = "Public Domain" }',
     ]
-    assert lilypond_header.read(texts) == {
+    assert lilypond_header.header_fields(texts) == {
         "composer": "BachJS", "title": 'Prelude in "C"', "licence": "Public Domain"
     }  # fmt: skip
 
 
 def test_markup_is_reduced_to_its_words_and_what_is_missing_is_none():
-    found = lilypond_header.read(
+    found = lilypond_header.header_fields(
         ['\\header { title = \\markup { \\bold "Deux" \\italic "Études" } }']
     )
     assert found == {"composer": None, "title": "Deux Études", "licence": None}
@@ -35,4 +35,4 @@ def test_markup_is_reduced_to_its_words_and_what_is_missing_is_none():
     ],
 )  # fmt: skip
 def test_licences_in_their_own_words(text, licence):
-    assert lilypond_header.read([f"\\header {{ {text} }}"])["licence"] == licence
+    assert lilypond_header.header_fields([f"\\header {{ {text} }}"])["licence"] == licence

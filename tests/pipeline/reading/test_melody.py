@@ -13,7 +13,7 @@ from pipeline.reading.melody import (
     sections,
     sounding_notes,
     spell,
-    written,
+    split_duration,
 )
 
 C, D, E = (Spelling(step, 0, 4) for step in "cde")
@@ -48,21 +48,21 @@ def test_every_pitch_in_every_key_keeps_its_midi_number():
 
 
 def test_long_notes_are_cut_into_heads():
-    assert written(F(3)) == [F(3)]
-    assert written(F(5, 2)) == [F(2), F(1, 2)]
-    assert written(F(5)) == [F(4), F(1)]
+    assert split_duration(F(3)) == [F(3)]
+    assert split_duration(F(5, 2)) == [F(2), F(1, 2)]
+    assert split_duration(F(5)) == [F(4), F(1)]
 
 
 def test_in_a_compound_metre_heads_show_the_beat():
-    assert written(F(5, 2), F(0), (6, 8)) == [F(3, 2), F(1)]
-    assert written(F(2), F(1), (6, 8)) == [F(1, 2), F(3, 2)]
-    assert written(F(3), F(0), (6, 8)) == [F(3)]
-    assert written(F(1), F(1, 2), (6, 8)) == [F(1)]
+    assert split_duration(F(5, 2), F(0), (6, 8)) == [F(3, 2), F(1)]
+    assert split_duration(F(2), F(1), (6, 8)) == [F(1, 2), F(3, 2)]
+    assert split_duration(F(3), F(0), (6, 8)) == [F(3)]
+    assert split_duration(F(1), F(1, 2), (6, 8)) == [F(1)]
 
 
 def test_a_triplet_cannot_be_written():
     with pytest.raises(ValueError, match="1/3 quarter"):
-        written(F(1, 3))
+        split_duration(F(1, 3))
 
 
 def test_repeats_and_endings_are_played_out():

@@ -31,7 +31,7 @@ def test_a_pieces_id_leads_to_its_file(piece, path):
 def test_a_piece_that_the_archive_lacks_is_named():
     with pytest.raises(ValueError, match=r"no fugue\.ly in ftp/BachJ/ under O1"):
         msmd.file_of("BachJ__O1__fugue", NAMES)
-    assert msmd.source("BachJ__O1__fugue", NAMES) == "BachJ__O1__fugue"
+    assert msmd.source_name("BachJ__O1__fugue", NAMES) == "BachJ__O1__fugue"
 
 
 def test_candidates_outside_the_published_split_are_extra(tmp_path):

@@ -21,14 +21,14 @@ def tune(tmp_path):
     def write(text):
         path = tmp_path / "tune.abc"
         path.write_text(text)
-        return music21_tunes.load(path)
+        return music21_tunes.parse_work(path)
 
     return write
 
 
 def test_a_tune_with_a_pickup_and_two_endings(tune):
     part = tune(JIG)
-    score = music21_tunes.read(part, "tune", 90.0)
+    score = music21_tunes.melody_of_part(part, "tune", 90.0)
     assert (score.title, score.fifths, score.minor) == ("A Small Jig", 1, False)
     assert score.tempi == [(0, 90.0)]
     assert score.bars[0].length == F(1, 2)
@@ -40,8 +40,10 @@ def test_a_tune_with_a_pickup_and_two_endings(tune):
 
 def test_music21_plays_the_repeats_alike(tune):
     part = tune(JIG)
-    ours = sounding_notes(music21_tunes.read(part, "tune", 90.0))
-    assert [(n["onset"], n["duration"], n["pitch"]) for n in ours] == music21_tunes.played_out(part)
+    ours = sounding_notes(music21_tunes.melody_of_part(part, "tune", 90.0))
+    assert [(n["onset"], n["duration"], n["pitch"]) for n in ours] == music21_tunes.expanded_notes(
+        part
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_music21_plays_the_repeats_alike(tune):
 )
 def test_what_is_no_plain_melody_is_refused(tune, body, reason):
     with pytest.raises(ValueError, match=reason):
-        music21_tunes.read(
+        music21_tunes.melody_of_part(
             tune(f"X:1\nT:t\nM:4/4\nL:1/4\nK:C\n{body} | G4 | G4 | G4 |]\n"), "tune", 90.0
         )
 
@@ -59,4 +61,4 @@ def test_an_unreadable_work_is_refused(tmp_path):
     path = tmp_path / "broken.mxl"
     path.write_bytes(b"no archive")
     with pytest.raises(ValueError, match="music21 cannot read it"):
-        music21_tunes.load(path)
+        music21_tunes.parse_work(path)

@@ -1,0 +1,355 @@
+"""Figures 2, 3 and 4 of Balke et al. 2019: what attention does."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from scipy.stats import spearmanr
+
+from models import plotting
+from models.bootstrap import CONFIDENCE, RESAMPLES, Bootstrap
+from models.plotting import BLUE, GREEN, GREY, ORANGE, STYLE, TIGHT, show
+from models.retrieval.embed import attention_entropy
+from models.retrieval.figure_parts import (
+    SMALL,
+    attention_weights,
+    cropping_of,
+    draw_excerpt,
+    draw_weights,
+    find_examples,
+    read_pairs,
+    short_title,
+)
+from models.retrieval.network import load
+from models.retrieval.reading import read_examples
+from models.retrieval.sampling import MARGIN_PX, Examples
+from pipeline.constants import SNIPPET_HEIGHT_PX, SNIPPET_WIDTH_PX, STRIP_HEIGHT_PX, WHITE
+
+COLOURS = (BLUE, ORANGE, GREEN)  # of the three excerpts of Figure 2, from left to right
+ENDS = (0.05, 0.95)  # quantiles of onset density that count as a piece's sparsest and densest
+ROW_PX = 1_300  # of a strip, at most, in one row of Figure 2
+QUANTILES = (0.95, 0.75, 0.5, 0.25, 0.05)  # of onset density, an example each in Figure 3
+ENOUGH = 20  # pairs with the same number of onsets whose quartiles Figure 4 shows
+
+
+def attention(
+    weights: Path,
+    shards: list[Path],
+    embeddings: Path,
+    out: Path,
+    seed: int = 0,
+) -> None:
+    """Draw what attention does: Figures 2, 3 and 4 of Balke et al. 2019.
+
+    Writes attention_within_piece, attention_examples and attention_entropy, as PNG and PDF.
+
+    Args:
+        weights: safetensors file of a network with attention.
+        shards: Parquet shards of the test split at the tempo of the scores.
+        embeddings: Parquet table that `embed` wrote with these weights.
+        out: folder of the figures.
+        seed: of the bootstrap over pieces.
+
+    Raises:
+        ValueError: if the network has no attention, or a pair is not in the shards.
+    """
+    model, data = load(weights), read_examples(shards)
+    pairs = read_pairs(embeddings)
+    chosen = varied(data, model.context)
+    excerpts = data.excerpt_batch(chosen, model.context)
+    piece = data.piece[chosen[0]]
+    figure = within_piece(
+        data.strips[piece][:, MARGIN_PX:-MARGIN_PX],
+        data.x[chosen],
+        excerpts[:, 0],
+        attention_weights(model, excerpts),
+        data.onsets_within(chosen, model.context),
+        data.pieces[piece],
+    )
+    plotting.save(figure, out / "attention_within_piece")
+
+    shown = pairs.loc[spread(pairs)]
+    chosen = find_examples(data, shown)
+    excerpts = data.excerpt_batch(chosen, model.context)
+    snippets = data.snippet_batch(chosen, cropping_of(pairs))[:, 0]
+    figure = examples(snippets, excerpts[:, 0], attention_weights(model, excerpts), shown)
+    plotting.save(figure, out / "attention_examples")
+
+    figure = entropy(pairs.onsets, pairs.entropy, pairs.piece_id, model.context, seed)
+    plotting.save(figure, out / "attention_entropy")
+
+
+# --- Figure 2 ----------------------------------------------------------------------------------
+def varied(data: Examples, context: int) -> np.ndarray:
+    """Three examples of the piece whose density of onsets varies most, from left to right.
+
+    Density is the number of onsets within the excerpt. It varies by the ratio of the ENDS of its
+    distribution over the piece. The examples are those of `apart`; a piece without them is skipped.
+
+    Args:
+        data: examples of the test split.
+        context: frames of an excerpt.
+
+    Returns:
+        (3,) indices.
+
+    Raises:
+        ValueError: if no piece has three such examples.
+    """
+    inside = np.flatnonzero(data.inside(context))
+    frame = pd.DataFrame(
+        {
+            "example": inside,
+            "performance": data.performance[inside],
+            "onsets": data.onsets_within(inside, context),
+            "x": data.x[inside],
+        }
+    )
+    ends = frame.groupby("performance").onsets.quantile(list(ENDS)).unstack()
+    ratio = ends[ENDS[1]] / ends[ENDS[0]]
+    for performance in ratio.sort_values(ascending=False, kind="stable").index:
+        played = frame[frame.performance == performance].reset_index(drop=True)
+        chosen = apart(played.onsets.to_numpy(), played.x.to_numpy())
+        if chosen is not None:
+            return played.loc[chosen].sort_values("x", kind="stable").example.to_numpy()
+    raise ValueError("no piece has three onsets a snippet apart; take longer pieces")
+
+
+def apart(onsets: np.ndarray, x: np.ndarray) -> list[int] | None:
+    """The densest, sparsest and a middling example whose snippets do not overlap, if there are.
+
+    Densest and sparsest are those at the ENDS of the distribution, middling is halfway between by
+    ratio; of equals the first counts.
+
+    Args:
+        onsets: (n,) within each excerpt.
+        x: (n,) px.
+    """
+    low, high = np.quantile(onsets, ENDS)
+    free, chosen = np.ones(len(x), bool), []
+    for wanted in (high, low, np.sqrt(low * high)):
+        if not free.any():
+            return None
+        nearest = int(np.where(free, np.abs(onsets - wanted), np.inf).argmin())
+        chosen.append(nearest)
+        free &= np.abs(x - x[nearest]) >= SNIPPET_WIDTH_PX
+    return chosen
+
+
+def strip_rows(x: np.ndarray, width: int) -> list[tuple[int, int, list[int]]]:
+    """Parts of a strip that show the snippets around x; snippets share a row of ROW_PX if they fit.
+
+    Args:
+        x: ascending, px.
+        width: of the strip, px.
+
+    Returns:
+        Of each row its begin and end, px, and the indices into x.
+    """
+    groups: list[list[int]] = []
+    for index, position in enumerate(x):
+        if groups and position - x[groups[-1][0]] + SNIPPET_WIDTH_PX <= ROW_PX:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    length, rows = min(ROW_PX, width), []
+    for group in groups:
+        middle = (x[group[0]] + x[group[-1]]) / 2
+        begin = int(np.clip(middle - length / 2, 0, width - length))
+        rows.append((begin, begin + length, group))
+    return rows
+
+
+@mpl.rc_context(STYLE)
+def within_piece(
+    strip: np.ndarray,
+    x: np.ndarray,
+    excerpts: np.ndarray,
+    weights: np.ndarray,
+    onsets: np.ndarray,
+    title: str,
+) -> Figure:
+    """Draw Figure 2: attention to three excerpts of one piece with different density of onsets.
+
+    Args:
+        strip: (200, width) uint8.
+        x: (3,) px, from left to right.
+        excerpts: (3, 92, T).
+        weights: (3, T) of the attention.
+        onsets: (3,) within each excerpt.
+        title: of the figure.
+    """
+    rows = strip_rows(x, strip.shape[1])
+    figure = plotting.new(7.0, 7.0 * STRIP_HEIGHT_PX / ROW_PX * len(rows) + 2.8)
+    mosaic = [[f"strip {row}"] * len(x) for row in range(len(rows))]
+    mosaic += [[f"{kind} {place}" for place in range(len(x))] for kind in ("weights", "sound")]
+    heights = [7.0 * STRIP_HEIGHT_PX / ROW_PX] * len(rows) + [1.0, 1.3]
+    parts = figure.subplot_mosaic(mosaic, height_ratios=heights)
+    for row, (begin, end, places) in enumerate(rows):
+        axes = parts[f"strip {row}"]
+        show(axes, strip[:, begin:end], cmap="gray", vmin=0, vmax=WHITE)
+        for place in places:
+            corner = (x[place] - begin - SNIPPET_WIDTH_PX / 2, _above_snippet())
+            box = Rectangle(corner, SNIPPET_WIDTH_PX, SNIPPET_HEIGHT_PX, fill=False)
+            box.set(edgecolor=COLOURS[place], linewidth=2, clip_on=False)
+            axes.add_patch(box)
+    parts["strip 0"].set_title(title, loc="left")
+    top = 1.05 * weights.max()
+    entropies = attention_entropy(torch.from_numpy(weights))
+    for place, colour in enumerate(COLOURS):
+        upper, lower = parts[f"weights {place}"], parts[f"sound {place}"]
+        draw_weights(upper, weights[place], colour)
+        upper.set_ylim(0, top)
+        upper.set_title(_named(onsets[place], entropies[place]), color=colour)
+        draw_excerpt(lower, excerpts[place])
+        lower.set_xlabel("s from the onset")
+        for spine in lower.spines.values():
+            spine.set(visible=True, color=colour, linewidth=2)
+        if place:
+            upper.set_yticklabels([])
+    parts["weights 0"].set_ylabel("attention")
+    parts["sound 0"].set_ylabel(f"{excerpts.shape[1]} bins")
+    return figure
+
+
+def _above_snippet() -> int:
+    """Rows of a strip above those of a snippet."""
+    return (STRIP_HEIGHT_PX - SNIPPET_HEIGHT_PX) // 2
+
+
+def _named(onsets: int, entropy: float) -> str:
+    return f"{onsets} onsets, entropy {entropy:.2f}"
+
+
+# --- Figure 3 ----------------------------------------------------------------------------------
+def spread(pairs: pd.DataFrame) -> list[int]:
+    """A pair at each of QUANTILES of the number of onsets, every one of a different piece.
+
+    Of the pairs whose number of onsets is nearest, the one with the median entropy. There are fewer
+    if there are fewer pieces.
+
+    Args:
+        pairs: rows of EMBEDDINGS.
+
+    Returns:
+        Labels in the index of `pairs`.
+
+    Raises:
+        ValueError: if the entropy is not known.
+    """
+    if pairs.entropy.isna().any():
+        raise ValueError("pairs without entropy: embed them with a model that has attention")
+    left, chosen = pairs, []
+    for wanted in pairs.onsets.quantile(list(QUANTILES)):
+        if left.empty:
+            break
+        off = (left.onsets - wanted).abs()
+        alike = left[off == off.min()].sort_values(["entropy", "piece_id", "note_id"])
+        chosen.append(alike.index[len(alike) // 2])
+        left = left[left.piece_id != pairs.piece_id[chosen[-1]]]
+    return chosen
+
+
+@mpl.rc_context(STYLE)
+def examples(
+    snippets: np.ndarray, excerpts: np.ndarray, weights: np.ndarray, pairs: pd.DataFrame
+) -> Figure:
+    """Draw Figure 3: snippet, attention and excerpt of k pairs.
+
+    Args:
+        snippets: (k, 80, 100), white 1.
+        excerpts: (k, 92, T).
+        weights: (k, T) of the attention, drawn as fractions of their largest.
+        pairs: their rows, of which piece_id, onsets and entropy are printed.
+    """
+    count = len(snippets)
+    figure = plotting.new(7.0, 4.0)
+    axes = figure.subplots(3, count, height_ratios=[1.0, 0.7, 1.3], squeeze=False)
+    names = [f"({'abcde'[place]}) {name}" for place, name in enumerate(pairs.piece_id)]
+    for place, (name, pair) in enumerate(zip(names, pairs.itertuples(), strict=True)):
+        top, middle, bottom = axes[:, place]
+        show(top, snippets[place], cmap="gray", vmin=0, vmax=1)
+        top.set_title(f"{short_title(name)}\n{_named(pair.onsets, pair.entropy)}", **SMALL)
+        draw_weights(middle, weights[place] / weights[place].max(), BLUE)
+        middle.set(ylim=(0, 1.05), yticks=[0, 1])
+        if place:
+            middle.set_yticklabels([])
+        draw_excerpt(bottom, excerpts[place])
+        bottom.set_xlabel("s from the onset", **SMALL)
+        bottom.tick_params(labelsize=7)
+    axes[1, 0].set_ylabel("attention\nof its largest")
+    axes[2, 0].set_ylabel(f"{excerpts.shape[1]} bins")
+    return figure
+
+
+# --- Figure 4 ----------------------------------------------------------------------------------
+@mpl.rc_context(STYLE)
+def entropy(
+    onsets: pd.Series, entropies: pd.Series, pieces: pd.Series, context: int, seed: int
+) -> Figure:
+    """Draw Figure 4: entropy of the attention against the number of onsets in an excerpt.
+
+    Args:
+        onsets: (n,) within each excerpt.
+        entropies: (n,) nats, of the attention.
+        pieces: (n,) piece of each pair.
+        context: frames of an excerpt.
+        seed: of the bootstrap over pieces.
+    """
+    if entropies.isna().any():
+        raise ValueError("pairs without entropy: embed them with a model that has attention")
+    figure = plotting.new(5.2, 3.6)
+    axes = figure.subplots()
+    widest = {"gridsize": (min(40, int(np.ptp(onsets)) + 1), 30)}
+    pairs = axes.hexbin(
+        onsets, entropies, **widest, bins="log", mincnt=1, cmap="Blues", linewidths=0
+    )
+    figure.colorbar(pairs, ax=axes, label="pairs", shrink=0.8)
+    quartiles = entropies.groupby(onsets).quantile([0.25, 0.5, 0.75]).unstack()
+    quartiles = quartiles[onsets.value_counts().reindex(quartiles.index) >= ENOUGH]
+    for quantile, width, label in (
+        (0.5, 1.8, "median"),
+        (0.25, 0.8, "middle half"),
+        (0.75, 0.8, None),
+    ):
+        line = {"color": ORANGE, "linewidth": width, "label": label}
+        axes.plot(quartiles.index, quartiles[quantile], **line)
+    even = {"color": GREY, "linewidth": 0.8, "linestyle": "--"}
+    axes.axhline(np.log(context), label="even attention", **even)
+    low, high = spearman_interval(onsets, entropies, pieces, seed)
+    correlation = f"{spearmanr(onsets, entropies).statistic:.2f} [{low:.2f}, {high:.2f}]"
+    correlation = correlation.replace("-", "−")
+    title = f"Spearman {correlation}, {len(onsets):,} pairs of {pieces.nunique():,} pieces"
+    axes.set(xlabel="onsets within the excerpt", ylabel="entropy of the attention", title=title)
+    axes.legend(**TIGHT)
+    return figure
+
+
+def spearman_interval(
+    onsets: pd.Series, entropies: pd.Series, pieces: pd.Series, seed: int
+) -> tuple[float, float]:
+    """Ends of the 95 % interval of the rank correlation, by redrawing pieces."""
+    bootstrap = Bootstrap(pieces.to_numpy(), seed, RESAMPLES)
+    orders = [np.unique(values, return_inverse=True)[1] for values in (onsets, entropies)]
+    redrawn = []
+    for draw in bootstrap.draws:
+        times = draw[bootstrap.piece]  # how often a pair is drawn
+        redrawn.append(np.cov(*(_ranks(order, times) for order in orders), fweights=times))
+    covariance = np.array(redrawn)
+    spread = np.sqrt(covariance[:, 0, 0] * covariance[:, 1, 1])
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(covariance[:, 0, 1] / spread, [tail, 1 - tail])
+    return low, high
+
+
+def _ranks(order: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Ranks (n,) of values that each occur several times; equal ones share their mean rank.
+
+    order: (n,) rank of a value among all distinct ones, from 0; times: (n,) that it occurs.
+    """
+    count = np.bincount(order, times)
+    return (count.cumsum() - (count - 1) / 2)[order]

@@ -1,0 +1,325 @@
+"""Embed recordings and strips with a trained network, window by window."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from tqdm import tqdm
+
+from models.device import inference_device
+from models.retrieval import audio, network
+from models.retrieval.network import Network
+from models.training import PROGRESS_S
+from pipeline.constants import (
+    EMBEDDING,
+    RETRIEVAL,
+    SNIPPET_FACTOR,
+    SNIPPET_HEIGHT_PX,
+    SNIPPET_WIDTH_PX,
+    WHITE,
+)
+from pipeline.strips import snippet
+
+DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "retrieval.safetensors"
+BATCH = 100  # images or excerpts in one forward pass
+WINDOWS = 100  # of a recording, at most
+STEP_FRAMES = 10  # between windows of a short recording, 0.5 s
+
+
+def load_network(
+    weights: Path | str = DEFAULT_WEIGHTS, precision: str = "32-true"
+) -> tuple[Fabric, Network]:
+    """Load a trained network onto the device on which it runs.
+
+    Args:
+        weights: safetensors file that `train` or `refine` wrote; by default the package's.
+        precision: `bf16-mixed` or `32-true`.
+
+    Returns:
+        The device, and the network in evaluation mode.
+    """
+    fabric = inference_device(precision)
+    trained = network.load(weights)
+    return fabric, fabric.to_device(trained.to(memory_format=torch.channels_last))
+
+
+# --- unit vectors ------------------------------------------------------------------------------
+def embed_snippets(
+    fabric: Fabric,
+    network: Network,
+    batches: Iterable[np.ndarray],
+    description: str | None = None,
+    total: int | None = None,
+) -> np.ndarray:
+    """Embed snippets of sheet music.
+
+    Args:
+        fabric, network: from `load_network`.
+        batches: (n, 1, 80, 100) float32, white 1 and ink 0.
+        description, total: of the progress bar, see `run_batches`.
+
+    Returns:
+        (all, 32) unit vectors.
+    """
+    return run_batches(
+        lambda batch: network.project_sheet(network.sheet(batch)),
+        batches,
+        fabric,
+        description,
+        total,
+    )
+
+
+def embed_excerpts(
+    fabric: Fabric,
+    network: Network,
+    batches: Iterable[np.ndarray],
+    description: str | None = None,
+    total: int | None = None,
+) -> np.ndarray:
+    """Embed excerpts of recordings.
+
+    Args:
+        fabric, network: from `load_network`.
+        batches: (n, 1, 92, context) float32, bins x frames.
+        description, total: of the progress bar, see `run_batches`.
+
+    Returns:
+        (all, 32) unit vectors.
+    """
+    return run_batches(
+        lambda batch: network.project_audio(network.audio(batch)),
+        batches,
+        fabric,
+        description,
+        total,
+    )
+
+
+def embed_strip(fabric: Fabric, network: Network, strip: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Embed the snippets around some positions of a strip.
+
+    Args:
+        fabric, network: from `load_network`.
+        strip: (200, width) uint8, white 255.
+        x: (n,) px from its left end.
+
+    Returns:
+        (n, 32) unit vectors.
+    """
+    batches = in_batches(lambda part: crop_snippets(strip, part), x)
+    return embed_snippets(fabric, network, batches)
+
+
+def embed_spectrogram(
+    fabric: Fabric, network: Network, spectrogram: np.ndarray, frames: np.ndarray
+) -> np.ndarray:
+    """Embed the excerpts around some frames of a spectrogram.
+
+    Args:
+        fabric, network: from `load_network`.
+        spectrogram: (length, 92) float32.
+        frames: (n,) indices; the onset is in column context // 2 of an excerpt.
+
+    Returns:
+        (n, 32) unit vectors.
+    """
+    batches = in_batches(lambda part: crop_excerpts(spectrogram, part, network.context), frames)
+    return embed_excerpts(fabric, network, batches)
+
+
+def embed_recording(
+    fabric: Fabric, network: Network, recording: Path, at: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embed windows of a recording, normalised to the level of the training data.
+
+    Args:
+        fabric, network: from `load_network`.
+        recording: any sound file.
+        at: second around which to take a single window; else up to 100 over the whole.
+
+    Returns:
+        (n,) middle frames, 20 a second, and (n, 32) unit vectors.
+    """
+    frames, excerpts = recording_windows(recording, network.context, at)
+    batches = in_batches(lambda part: excerpts[part], np.arange(len(excerpts)))
+    return frames, embed_excerpts(fabric, network, batches)
+
+
+def project(
+    network: Network, sheet: np.ndarray, audio: np.ndarray, source: str = "vectors"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Project stored embeddings to unit vectors, in float64.
+
+    Args:
+        network: its stored projection is used.
+        sheet: (n, 32) embeddings of snippets before the projection.
+        audio: (n, 32) embeddings of excerpts before the projection.
+        source: of the embeddings, for messages.
+
+    Returns:
+        (n, 32) float32 of sheet and of audio.
+
+    Raises:
+        FloatingPointError: if a vector is not finite or is projected to zero.
+    """
+    cca = network.cca
+    projected = []
+    for side, values, mean, directions in (
+        ("sheet", sheet, cca.mean_sheet, cca.sheet),
+        ("audio", audio, cca.mean_audio, cca.audio),
+    ):
+        mean, directions = (tensor.to(torch.float64).numpy() for tensor in (mean, directions))
+        values = (values - mean) @ directions
+        length = np.linalg.norm(values, axis=1, keepdims=True)
+        if not (np.isfinite(length) & (length > 0)).all():
+            what = "zero" if np.isfinite(length).all() else "not finite"
+            raise FloatingPointError(
+                f"{source}: a {side} vector is {what} after the projection; train and embed again"
+            )
+        projected.append((values / length).astype(np.float32))
+    return projected[0], projected[1]
+
+
+# --- windows -----------------------------------------------------------------------------------
+def window_centres(count: int, context: int) -> np.ndarray:
+    """Middle frames of the windows over a recording: (windows,) int64.
+
+    Equally spaced inside the recording, about half a second apart, at most WINDOWS; a single one
+    if the recording is no longer than a window.
+
+    Args:
+        count: frames of the recording.
+        context: frames of a window.
+    """
+    if count <= context:
+        return np.array([count // 2])
+    first, last = context // 2, count - context + context // 2
+    windows = min(WINDOWS, 1 + (last - first) // STEP_FRAMES)
+    if windows == 1:
+        return np.array([count // 2])
+    return np.rint(np.linspace(first, last, windows)).astype(np.int64)
+
+
+def recording_windows(
+    recording: Path, context: int, at: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Excerpts of a recording, normalised to the level that the networks were trained on.
+
+    Args:
+        recording: any sound file.
+        context: frames of an excerpt.
+        at: second around which to take a single one; else those of `window_centres`, without those
+            that are silent.
+
+    Returns:
+        (n,) middle frames, and (n, 1, 92, context) float32 excerpts.
+
+    Raises:
+        ValueError: if the recording is silent or `at` lies outside.
+    """
+    with audio.open_recording(recording) as sound:
+        count = audio.count_frames(sound)
+        seconds = count / RETRIEVAL.fps
+        if at is None:
+            frames = window_centres(count, context)
+        elif 0 <= at < seconds:
+            frames = np.array([round(at * RETRIEVAL.fps)])
+        else:
+            raise ValueError(f"{recording}: {at:g} s is outside; it lasts {seconds:.1f} s")
+        excerpts = [
+            audio.read_frames(sound, frame - context // 2, context) for frame in frames.tolist()
+        ]
+    excerpts = np.stack(excerpts)
+    audible = audio.audible(excerpts)
+    if not audible.any():
+        where = "" if at is None else f" around {at:g} s"
+        raise ValueError(
+            f"{recording}: the recording is silent{where}; there is nothing to search for"
+        )
+    excerpts = audio.normalise_level(excerpts[audible]).transpose(0, 2, 1)[:, None]
+    return frames[audible], np.ascontiguousarray(excerpts)
+
+
+def crop_snippets(strip: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Snippets around positions of a strip, as the network takes them.
+
+    Args:
+        strip: (200, width) uint8, white 255.
+        x: (n,) px from its left end.
+
+    Returns:
+        (n, 1, 80, 100) float32, white 1 and ink 0.
+    """
+    snippets = np.stack([snippet(strip, position) for position in x]).astype(np.float32)
+    rows, columns = SNIPPET_HEIGHT_PX // SNIPPET_FACTOR, SNIPPET_WIDTH_PX // SNIPPET_FACTOR
+    halved = snippets.reshape(len(x), 1, rows, SNIPPET_FACTOR, columns, SNIPPET_FACTOR)
+    return halved.mean(axis=(3, 5)) / WHITE
+
+
+def crop_excerpts(spectrogram: np.ndarray, frames: np.ndarray, context: int) -> np.ndarray:
+    """Excerpts around frames of a spectrogram, zeros beyond its ends.
+
+    Args:
+        spectrogram: (length, 92) float32.
+        frames: (n,) indices; each is in column context // 2 of its excerpt.
+        context: frames of an excerpt.
+
+    Returns:
+        (n, 1, 92, context) float32, bins x frames.
+    """
+    padded = np.pad(spectrogram, ((context, context), (0, 0)))
+    rows = (frames + context - context // 2)[:, None] + np.arange(context)
+    return np.ascontiguousarray(padded[rows].transpose(0, 2, 1)[:, None], np.float32)
+
+
+def in_batches(crop: Callable[..., np.ndarray], *arrays: np.ndarray) -> Iterator[np.ndarray]:
+    """Crop windows a batch at a time.
+
+    Args:
+        crop: makes windows of parts of the arrays.
+        arrays: (n, ...) each, what windows are cropped around.
+    """
+    for first in range(0, len(arrays[0]), BATCH):
+        yield crop(*(array[first : first + BATCH] for array in arrays))
+
+
+# --- forward passes ----------------------------------------------------------------------------
+@torch.inference_mode()
+def run_batches(
+    function: Callable[[torch.Tensor], torch.Tensor],
+    batches: Iterable[np.ndarray],
+    fabric: Fabric,
+    description: str | None = None,
+    total: int | None = None,
+) -> np.ndarray:
+    """Apply a network's function to batches, in the precision of the fabric.
+
+    Args:
+        function: from a batch on the device to (n, d).
+        batches: (n, ...) arrays.
+        fabric: device and precision.
+        description: of the progress bar; no bar if absent.
+        total: rows that the bar runs to.
+
+    Returns:
+        (all, d) float32; (0, 32) without any batch.
+
+    Raises:
+        FloatingPointError: if a value is not finite.
+    """
+    parts = []
+    silent = description is None or total == 0
+    progress = tqdm(total=total, desc=description, disable=silent, mininterval=PROGRESS_S)
+    with progress, fabric.autocast():
+        for batch in batches:
+            vectors = function(fabric.to_device(torch.from_numpy(batch)))
+            parts.append(vectors.float().cpu().numpy())
+            if not np.isfinite(parts[-1]).all():
+                raise FloatingPointError(
+                    "the network's vectors are not finite; train it again with a lower learning rate"
+                )
+            progress.update(len(batch))
+    return np.concatenate(parts) if parts else np.empty((0, EMBEDDING), np.float32)

@@ -1,0 +1,136 @@
+"""Weights files: the tensors of a network as safetensors, and metadata that say which network."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+
+from pipeline import tables
+
+
+def write_weights(network: nn.Module, path: Path | str, metadata: dict[str, str]) -> None:
+    """Write weights and statistics of a network; equal weights and metadata give equal bytes."""
+    tensors = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+    written = serialise(tensors, metadata)
+    with tables.replacing(Path(path)) as temporary:
+        temporary.write_bytes(_sorted_header(written))
+
+
+def read_weights(
+    path: Path | str, build: Callable[[dict[str, str]], nn.Module]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors and the metadata of a weights file.
+
+    The header is compared with the network before memory is taken for the tensors.
+
+    Args:
+        path: what `write_weights` wrote.
+        build: makes, of the metadata, the network that the tensors are for. It is called where
+            tensors take no memory.
+
+    Raises:
+        ValueError: if it is not a safetensors file, or not one of that network.
+        OSError: if it cannot be read.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            _check_header(file, lambda: build(metadata))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, metadata
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file ({error}); train it again") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read_metadata(path: Path | str) -> dict[str, str]:
+    """Read the metadata of a weights file, and no tensors.
+
+    Raises:
+        ValueError: if it is not a safetensors file.
+        OSError: if it cannot be read.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file ({error}); train it again") from error
+
+
+def _check_header(file, build: Callable[[], nn.Module]) -> None:
+    """Check that an opened safetensors file holds the tensors of a network.
+
+    Raises:
+        ValueError: if there is no such network, or its tensors have other names or shapes.
+    """
+    try:
+        with torch.device("meta"):
+            network = build()
+            expected = {name: list(value.shape) for name, value in network.state_dict().items()}
+    except (RuntimeError, OverflowError, ZeroDivisionError) as error:
+        raise ValueError("its header describes no network; train it again") from error
+    actual = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    if actual != expected:
+        names = sorted(actual | expected)
+        odd = next(name for name in names if actual.get(name) != expected.get(name))
+        raise ValueError(
+            f"does not fit the network: '{odd}' is {actual.get(odd)}, not {expected.get(odd)}; "
+            "train it again"
+        )
+
+
+def load_into(
+    network: nn.Module,
+    path: Path | str,
+    tensors: dict[str, Tensor],
+    metadata: dict[str, str],
+    expected: dict[str, str],
+) -> None:
+    """Load tensors into a network after a check that they were trained for it.
+
+    Args:
+        network: takes the tensors.
+        path: where they come from, for messages.
+        tensors, metadata: from `read_weights`.
+        expected: metadata that the file must have.
+
+    Raises:
+        ValueError: if metadata differ from `expected` or the tensors do not fit the network.
+    """
+    for name, value in expected.items():
+        if metadata.get(name) != value:
+            raise ValueError(
+                f"{path} was trained with {name} {metadata.get(name)}, this version has "
+                f"{value}; train it again"
+            )
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{path} does not fit {expected.get('model', 'the network')}; train it again"
+        ) from error
+
+
+def digest(path: Path | str) -> str:
+    """SHA-256 of a file, to tell networks apart."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sorted_header(written: bytes) -> bytes:
+    """The same safetensors file with its metadata sorted.
+
+    The library keeps metadata in a hash map, whose order differs from process to process.
+    """
+    end = 8 + int.from_bytes(written[:8], "little")
+    header = json.loads(written[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + written[end:]

@@ -1,0 +1,94 @@
+"""Run the workflow, with Snakemake and the settings of this project, and check its results."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from cyclopts import Parameter
+
+import pipeline
+
+ROOT = Path(pipeline.__file__).resolve().parents[1]
+
+
+ELSEWHERE = ("--workflow-profile", "--executor", "--jobs", "-j", "-e")  # bring their own number
+
+
+def run(
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    config: list[str] | None = None,
+    cores: str | None = None,
+    dry_run: Annotated[bool, Parameter(name=["--dry-run", "-n"])] = False,
+) -> None:
+    """Run the workflow with Snakemake; re-running is incremental.
+
+    Corrupt and truncated results and downloads are set aside first (see `verify`) and made again.
+    Settings are laid over the defaults in the order given, a `config.yaml` of this folder first.
+
+    Args:
+        arguments: Targets, such as `data`, and any options of Snakemake.
+        config: YAML files of settings, and single settings as KEY=VALUE.
+        cores: How many cores to use; all, unless a profile of a cluster is named.
+        dry_run: Only list the jobs that would run.
+
+    Raises:
+        ValueError: If a file of settings does not exist.
+        SystemExit: With the exit code of Snakemake, if it fails.
+    """
+    options = [*settings(config or []), "--snakefile", str(ROOT / "Snakefile")]
+    if not dry_run:
+        _set_aside(config or [])
+    elsewhere = any(word.split("=")[0] in ELSEWHERE for word in arguments)
+    if not elsewhere:
+        options += ["--workflow-profile", str(ROOT / "profiles/default")]
+    if cores or not elsewhere:
+        options += ["--cores", cores or "all"]
+    if dry_run:
+        options += ["--dry-run"]
+    command = [sys.executable, "-m", "snakemake", *options, *arguments]
+    if code := subprocess.run(command).returncode:
+        sys.exit(code)
+
+
+def settings(config: list[str]) -> list[str]:
+    """Give Snakemake's options for files of settings and settings as KEY=VALUE.
+
+    Raises ValueError if a file does not exist.
+    """
+    files = [entry for entry in config if "=" not in entry]
+    values = [entry for entry in config if "=" in entry]
+    for file in files:
+        if not Path(file).is_file():
+            raise ValueError(f"{file}: no such file of settings; targets come before --config")
+    options = ["--configfile", *files] if files else []
+    return [*options, "--config", *values] if values else options
+
+
+def verify(*, config: list[Path] | None = None, repair: bool = False) -> None:
+    """Look for corrupt, truncated and incomplete files among results and downloads.
+
+    Args:
+        config: YAML files of settings, as for `run`.
+        repair: Rename what was found to NAME.damaged, so that the next run makes it again. Nothing
+            is deleted.
+
+    Raises:
+        SystemExit: With exit code 1 if something was found and not set aside.
+    """
+    from pipeline.describing import verify  # slow to import, and most runs of a command need it not
+
+    verify.verify(config, repair)
+
+
+def _set_aside(config: list[str]) -> None:
+    """Have `verify` set aside what is corrupt, with settings as `run` takes them."""
+    files = [Path(entry) for entry in config if "=" not in entry]
+    values = dict(entry.split("=", 1) for entry in config if "=" in entry)
+    with tempfile.TemporaryDirectory() as folder:
+        if values:
+            files.append(Path(folder, "values.yaml"))
+            files[-1].write_text(yaml.safe_dump({k: yaml.safe_load(v) for k, v in values.items()}))
+        verify(config=files, repair=True)

@@ -1,0 +1,265 @@
+"""What the workflow makes with some settings: chunks, performances, and the paths of all files."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from pipeline import tempo
+from pipeline.planning import learning_files, messages, source_files
+from pipeline.reading import catalogue, fonts
+
+TABLES = ("pieces", "images", "systems", "noteheads", "notes", "engraved")
+PLAYED = ("performances", "features")
+TEMPO_RATIO = r"[0-9.]+(-[0-9.]+)?"  # as in paths
+SLOWEST, FASTEST = 0.05, 20.0  # tempo ratios
+PIECES_PER_CHUNK = 1_000  # five minutes of tunes, but hours of piano works
+MAX_COMMAND_BYTES = 1_500_000  # of the paths on one command line; Linux takes 2 MB with the rest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The files that the data half makes with some `settings`, all paths as the rules have them."""
+
+    settings: dict
+
+    @property
+    def results(self) -> str:
+        """Folder of the results."""
+        return self.settings["results"]
+
+    @property
+    def data(self) -> str:
+        """Pattern of the folder of a collection's data."""
+        return f"{self.results}/data/{{collection}}"
+
+    def chunks(self, collection: str) -> range:
+        """Numbers of a collection's chunks of pieces."""
+        return range(self.settings["collections"][collection]["chunks"])
+
+    def splits(self, collection: str) -> list[str]:
+        """The splits of a collection whose pieces are taken."""
+        return self.settings["collections"][collection].get("splits") or list(catalogue.SPLITS)
+
+    def played_splits(self, font: str) -> list[str]:
+        """The splits whose pieces a sound font plays."""
+        return self.settings["fonts"][font].get("splits") or list(catalogue.SPLITS)
+
+    def tempo_ratios(self, font: str) -> list[str]:
+        """The tempo ratios at which a sound font plays, as in paths."""
+        default = self.settings["performances"]["tempo_ratios"]
+        return [str(ratio) for ratio in self.settings["fonts"][font].get("tempo_ratios", default)]
+
+    def performances(self, collection: str, split: str | None = None) -> list[tuple[str, str]]:
+        """Font and tempo ratio of all performances of a collection, or of one split of it."""
+        wanted = {split} if split else set(self.splits(collection))
+        return [
+            (font, ratio)
+            for font, entry in self.settings["fonts"].items()
+            if collection in entry.get("collections", [collection])
+            if wanted & set(self.played_splits(font))
+            for ratio in self.tempo_ratios(font)
+        ]
+
+    def fonts(self) -> list[str]:
+        """The sound fonts that play anything."""
+        playing = {
+            font
+            for collection in self.settings["collections"]
+            for font, _ in self.performances(collection)
+        }
+        return [font for font in self.settings["fonts"] if font in playing]
+
+    def font_pattern(self) -> str:
+        """A regular expression for sound fonts in paths, each before one of its own tempo ratios.
+
+        Shards have font and ratio side by side, so `a` at 1.0-2.0 looks like `a-1.0` at 2.0; what
+        follows tells which is meant.
+        """
+        return "|".join(
+            rf"{re.escape(font)}(?=[/-]({'|'.join(map(re.escape, self.tempo_ratios(font)))})"
+            r"[/-]\d+(\.parquet$|$))"
+            for font in self.settings["fonts"]
+        )
+
+    def chunk_files(self, pattern: str, collection: str, split: str | None = None) -> list[str]:
+        """A file of every chunk of a collection (and performance, if a pattern has `{font}`)."""
+        pairs = self.performances(collection, split) if "{font}" in pattern else [("", "")]
+        return [
+            pattern.format(collection=collection, chunk=chunk, font=font, tempo_ratio=ratio)
+            for font, ratio in pairs
+            for chunk in self.chunks(collection)
+        ]
+
+    def audio_folders(self, collection: str) -> list[str]:
+        """The folders of recordings of a collection, whether they are kept or not."""
+        pattern = f"{self.data}/audio/{{font}}/{{tempo_ratio}}/{{chunk}}"
+        return self.chunk_files(pattern, collection)
+
+    def shards(self, collection: str, split: str) -> list[str]:
+        """The shards of one split of a collection."""
+        pattern = f"{self.data}/shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet"
+        return self.chunk_files(pattern, collection, split)
+
+    def data_files(self, collection: str) -> list[str]:
+        """All that the data half makes of a collection and keeps."""
+        patterns = [f"{table}/{{chunk}}" for table in TABLES]
+        patterns += [f"{table}/{{font}}/{{tempo_ratio}}/{{chunk}}" for table in PLAYED]
+        patterns += [
+            f"shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}" for split in catalogue.SPLITS
+        ]
+        made = [
+            file
+            for pattern in patterns
+            for file in self.chunk_files(f"{self.data}/{pattern}.parquet", collection)
+        ]
+        kept = self.settings["performances"]["keep_audio"]
+        return made + (self.audio_folders(collection) if kept else [])
+
+    def written(self, names: list[str]) -> list[str]:
+        """The files of some tables."""
+        return learning_files.suffixed(f"{self.results}/tables", names, learning_files.TABLES)
+
+    def figures(self, names: list[str]) -> list[str]:
+        """The files of some figures."""
+        return learning_files.suffixed(f"{self.results}/figures", names, learning_files.FIGURES)
+
+    def archives(self) -> list[str]:
+        """Where the archives and sound fonts lie that are fetched for the data half."""
+        downloads = self.settings["downloads"]
+        names = [entry["source"] for entry in self.settings["collections"].values()]
+        found = [path for name in names for path in source_files.fetched(name, downloads)]
+        for font in self.fonts():
+            if path := catalogue.archive(self.settings["fonts"][font]["file"], downloads):
+                found.append(path)
+        return [str(path) for path in found]
+
+    def source_archives(self, collection: str) -> list[str]:
+        """The fetched files that a collection is read from; none if its source is the user's own.
+
+        The user's own files are no inputs of jobs: Snakemake would look at each whenever a job
+        ends, and their names and times may be anything. `source_state` stands for them.
+        """
+        source = self.settings["collections"][collection]["source"]
+        return list(map(str, source_files.fetched(source, self.settings["downloads"])))
+
+    def source_state(self, collection: str, chunk: int) -> str:
+        """What the selection of a chunk reruns for: other files, or another edition of one."""
+        source = self.settings["collections"][collection]["source"]
+        if catalogue.entry_of(source):
+            return source_files.expected(source)
+        return source_files.state(self._source_files(collection)[chunk])
+
+    def _source_files(self, collection: str) -> list[list[Path]]:
+        entry = self.settings["collections"][collection]
+        return source_files.by_chunk(
+            entry["source"], entry["layout"], entry["chunks"], self.settings["downloads"]
+        )
+
+    def shares(self, collection: str) -> dict[str, float] | None:
+        """Shares of the splits to draw by piece; None if the source has splits of its own."""
+        split = self.settings["collections"][collection]["split"]
+        return None if split == "source" else split
+
+    def font_file(self, font: str) -> str:
+        """Where a job finds a sound font: a path, or `package:file`, for an image has packages
+        elsewhere."""
+        name = self.settings["fonts"][font]["file"]
+        return str(catalogue.archive(name, self.settings["downloads"]) or name)
+
+    def font_archives(self, font: str) -> list[str]:
+        """The sound font if it is fetched; one's own is no input, as with sources."""
+        fetched = catalogue.entry_of(self.settings["fonts"][font]["file"])
+        return [self.font_file(font)] if fetched else []
+
+    def font_state(self, font: str) -> str:
+        """What a performance reruns for: another file or edition of its sound font."""
+        name = self.settings["fonts"][font]["file"]
+        if catalogue.entry_of(name):
+            return source_files.expected(name)
+        return source_files.state([fonts.font_path(name)], times=not fonts.packaged(name))
+
+    def check_sources(self) -> list[str]:
+        """Look whether all sources and sound fonts are there.
+
+        Returns:
+            Advice on collections whose chunks are large.
+
+        Raises:
+            ValueError: that names the setting, if one is neither there nor fetched.
+        """
+        for font in self.fonts():
+            try:
+                if not self.font_archives(font):
+                    fonts.font_path(self.font_file(font))
+            except FileNotFoundError as error:
+                raise ValueError(f"fonts.{font}: {error}") from None
+        advice = []
+        for name in self.settings["collections"]:
+            try:
+                most = max(map(len, self._source_files(name)))
+            except (ValueError, OSError) as error:
+                raise ValueError(f"collections.{name}.source: {error}") from None
+            if most > PIECES_PER_CHUNK:
+                advice.append(
+                    f"collections.{name}: {most:,} files in one chunk; with more `chunks` more jobs"
+                    " run side by side, in less memory, and a kill costs less"
+                )
+        return advice
+
+    def check(self) -> None:
+        """Raise ValueError if settings name what is not there, or if names would collide."""
+        for fault in self._faults():
+            raise ValueError(fault)
+
+    def _faults(self) -> Iterator[str]:
+        collections, fonts = self.settings["collections"], self.settings["fonts"]
+        for section, names in (("collections", collections), ("fonts", fonts)):
+            for one, other in combinations(names, 2):
+                if one.casefold() == other.casefold():
+                    yield f"{section}: '{one}' and '{other}' are one name on some disks; rename one"
+        for name, entry in collections.items():
+            if entry["layout"] == "staves" and not (entry.get("durations") and entry.get("tempo")):
+                yield f"collections.{name}: 'layout: staves' needs 'durations' and 'tempo'"
+        for section in ("score_following", "retrieval"):
+            if (learned := self.settings[section]) and learned["collection"] not in collections:
+                yield messages.not_one_of(
+                    f"{section}.collection", learned["collection"], collections
+                )
+            elif learned and (lacking := self._lacking(learned["collection"])):
+                place = f"collections.{learned['collection']}.splits"
+                yield (f"{section}: needs the split {lacking}, which {place} leaves out;"
+                       f" set '{section}: null'")  # fmt: skip
+        yield from self._font_faults()
+        for name in collections:
+            paths = sum(map(len, self.data_files(name))) + 20 * len(collections[name])
+            if paths > MAX_COMMAND_BYTES:
+                yield (f"collections.{name}.chunks: {collections[name]['chunks']:,} chunks with"
+                       f" {len(self.performances(name))} performances each are more files than a"
+                       " command line can name; set fewer chunks")  # fmt: skip
+
+    def _lacking(self, collection: str) -> str | None:
+        """A split that a network needs and that a collection leaves out."""
+        splits = self.splits(collection)
+        return next((split for split in catalogue.DRAWN if split not in splits), None)
+
+    def _font_faults(self) -> Iterator[str]:
+        fonts = self.settings["fonts"]
+        for font in fonts:
+            for ratio in self.tempo_ratios(font):
+                try:
+                    slowest, fastest = tempo.span(ratio)
+                except ValueError as error:
+                    yield f"fonts.{font}: {error}"
+                    continue
+                if slowest < SLOWEST or fastest > FASTEST or not re.fullmatch(TEMPO_RATIO, ratio):
+                    yield (f"fonts.{font}: tempo ratio {ratio}: it must lie between {SLOWEST} and"
+                           f" {FASTEST:g}, without an exponent")  # fmt: skip
+        for collection in self.settings["collections"]:
+            named: dict[str, str] = {}  # as shards are, where font and ratio stand side by side
+            for font, ratio in self.performances(collection):
+                twin = named.setdefault(f"{font}-{ratio}", font)
+                if twin != font:
+                    yield (f"fonts: '{twin}' and '{font}' would both write shards named"
+                           f" {font}-{ratio}; rename one")  # fmt: skip

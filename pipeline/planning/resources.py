@@ -1,0 +1,27 @@
+"""Memory and time of a job, for schedulers that want to know."""
+
+from collections.abc import Callable
+
+
+def memory(mb: int, times_input: float = 0, at_most: float | None = None) -> Callable:
+    """A resource function: a job's memory in MB.
+
+    Args:
+        mb: what every job takes.
+        times_input: multiple of the size of its input files that it takes besides.
+        at_most: the most that it takes besides (MB); None for no limit.
+
+    Returns:
+        A function for Snakemake's `mem_mb`, which gives as much again at each new attempt.
+    """
+
+    def amount(wildcards, input, attempt):
+        besides = int(times_input * input.size_mb)
+        return attempt * (mb + (besides if at_most is None else min(besides, at_most)))
+
+    return amount
+
+
+def minutes(count: int) -> Callable:
+    """A resource function: a job's time in minutes, as many again at each new attempt."""
+    return lambda wildcards, attempt: attempt * count

@@ -1,0 +1,107 @@
+"""The workflow as a command: what Snakemake is asked for, and what is checked before."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from partimento import cli, workflow
+from tests.support.scores import midi, scale
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILE = ["--workflow-profile", str(ROOT / "profiles/default")]
+SNAKEFILE = ["--snakefile", str(ROOT / "Snakefile")]
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Snakemake's arguments, and the settings with which results were verified, of each run."""
+    calls: list[list[str]] = []
+    settings: list[list[dict]] = []
+
+    def snakemake(command: list[str]) -> subprocess.CompletedProcess:
+        assert command[:3] == [sys.executable, "-m", "snakemake"]
+        calls.append(command[3:])
+        return subprocess.CompletedProcess(command, 0)
+
+    def verify(*, config: list[Path], repair: bool) -> None:
+        assert repair
+        settings.append([yaml.safe_load(path.read_text()) for path in config])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", snakemake)
+    monkeypatch.setattr(workflow, "verify", verify)
+    Path("mine.yaml").write_text("seed: 3")
+    return calls, settings
+
+
+def test_a_run_without_arguments_takes_all_cores_and_our_profile(asked):
+    cli.run(["run"])
+    assert asked[0] == [[*SNAKEFILE, *PROFILE, "--cores", "all"]]
+
+
+def test_settings_come_from_files_and_single_values(asked):
+    cli.run(["run", "data", "--config", "mine.yaml", "results=results/mine", "--cores", "2"])
+    (options,) = asked[0]
+    assert options[:4] == ["--configfile", "mine.yaml", "--config", "results=results/mine"]
+    assert options[-3:] == ["--cores", "2", "data"]
+
+
+def test_results_are_verified_with_the_same_settings(asked):
+    cli.run(["run", "--config", "mine.yaml", "results=results/mine", "unconfined=refuse"])
+    assert asked[1] == [[{"seed": 3}, {"results": "results/mine", "unconfined": "refuse"}]]
+
+
+def test_options_of_snakemake_are_passed_on(asked):
+    cli.run(["run", "-n", "--forcerun", "engrave", "--", "data"])
+    assert asked[0] == [
+        [*SNAKEFILE, *PROFILE, "--cores", "all", "--dry-run", "--forcerun", "engrave", "data"]
+    ]
+
+
+def test_a_dry_run_sets_nothing_aside(asked):
+    cli.run(["run", "--dry-run"])
+    assert asked[1] == []
+
+
+@pytest.mark.parametrize("words", [["--workflow-profile", "profiles/slurm"], ["--jobs=5"]])
+def test_a_cluster_has_a_profile_and_numbers_of_its_own(asked, words):
+    cli.run(["run", *words])
+    assert asked[0] == [[*SNAKEFILE, *words]]
+
+
+def test_a_missing_file_of_settings_is_told_before_anything_runs(asked):
+    with pytest.raises(ValueError, match=r"yours\.yaml: no such file of settings"):
+        cli.run(["run", "--config", "yours.yaml"])
+    assert asked == ([], [])
+
+
+def test_a_failed_run_has_the_exit_code_of_snakemake(asked, monkeypatch):
+    failed = subprocess.CompletedProcess([], 7)
+    monkeypatch.setattr(subprocess, "run", lambda command: failed)
+    with pytest.raises(SystemExit, match="7"):
+        cli.run(["run"])
+
+
+@pytest.mark.slow
+def test_the_command_plans_a_run_in_any_folder(tmp_path):
+    (tmp_path / "tunes").mkdir()
+    (tmp_path / "tunes/scale.mid").write_bytes(midi(scale(16)))
+    settings = {
+        "results": "made",
+        "collections": {"tunes": {"source": "tunes", "fraction": 1.0}, "piano": None},
+        "score_following": None,
+        "retrieval": None,
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(settings))
+    done = subprocess.run(
+        [sys.executable, "-m", "partimento", "run", "-n", "data", "--config", "mine.yaml"],
+        cwd=tmp_path, text=True, timeout=120, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "engrave" in done.stdout and "made/data/tunes/pieces/0.parquet" in done.stdout
+    assert not (tmp_path / "made").exists()

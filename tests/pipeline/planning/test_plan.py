@@ -1,0 +1,120 @@
+"""What is made with some settings: performances, paths, and settings that cannot go together."""
+
+import re
+
+import pytest
+
+from pipeline.planning.plan import TEMPO_RATIO, Plan
+from tests.support import plans
+
+FILE = "pretty_midi:TimGM6mb.sf2"
+
+
+def font(*ratios, **others) -> dict:
+    return {"file": FILE, "tempo_ratios": list(ratios) or [1.0], **others}
+
+
+def test_fonts_play_their_splits_at_their_tempo_ratios():
+    plan = Plan(plans.complete(fonts={"TimGM6mb": font(0.5, "0.9-1.1", splits=["test"])}))
+    expected = [("TimGM6mb", "0.5"), ("TimGM6mb", "0.9-1.1")]
+    assert plan.performances("tunes") == plan.performances("tunes", "test") == expected
+    assert plan.performances("tunes", "train") == []
+
+
+def test_fonts_that_play_none_of_the_splits_taken_are_not_needed():
+    tunes = {"tunes": {"splits": ["test"]}}
+    fonts = {"TimGM6mb": font(splits=["train", "valid"]), "held-out": font(splits=["test"])}
+    plan = Plan(plans.complete(collections=tunes, fonts=fonts))
+    assert plan.fonts() == ["held-out"]
+    assert plan.performances("tunes") == [("held-out", "1.0")]
+
+
+def test_paths_are_those_of_earlier_versions():
+    plan = Plan(plans.complete(collections={"tunes": {"chunks": 2}}))
+    files = plan.data_files("tunes")
+    assert {
+        "results/data/tunes/pieces/1.parquet",
+        "results/data/tunes/performances/TimGM6mb/1.0/0.parquet",
+        "results/data/tunes/shards/extra/TimGM6mb-1.0-1.parquet",
+        "results/data/tunes/audio/TimGM6mb/1.0/0",
+    } <= set(files)
+    assert len(files) == len(set(files)) == 2 * (6 + 2 + 4 + 1)
+
+
+def test_recordings_that_are_not_kept_are_no_data_files():
+    plan = Plan(plans.complete(performances={"keep_audio": False}))
+    assert not any("/audio/" in path for path in plan.data_files("tunes"))
+    assert plan.audio_folders("tunes") == ["results/data/tunes/audio/TimGM6mb/1.0/0"]
+
+
+AMBIGUOUS = [
+    {"a": font("1.0-2.0"), "a-1.0": font(0.5)},
+    {"a": font(1.0), "a-1.0": font(2.0)},
+    {"a": font(1), "a-1": font(2)},
+    {"piano": font(1.0), "piano-2": font(1.0, "0.9-1.1")},
+    {"a-1.0": font(2), "a": font(1.0)},
+]
+
+
+@pytest.mark.parametrize("fonts", AMBIGUOUS)
+def test_each_performance_is_known_by_its_paths(fonts):
+    """Fonts whose names look like another's with a tempo ratio."""
+    plan = Plan(plans.complete(fonts={"TimGM6mb": None, **fonts}))
+    plan.check()
+    for between, end in (("-", r"\.parquet"), ("/", r"\.parquet"), ("/", "")):
+        pattern = rf"x/(?P<font>{plan.font_pattern()}){between}(?P<ratio>{TEMPO_RATIO})"
+        pattern += rf"{between}(?P<chunk>\d+){end}$"
+        for name, ratio in plan.performances("tunes"):
+            path = f"x/{name}{between}{ratio}{between}0" + end.replace("\\", "")
+            match = re.fullmatch(pattern, path)
+            assert match and (match["font"], match["ratio"]) == (name, ratio)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"fonts": {"a": font("1.0-2.0"), "a-1.0": font(2.0)}},
+         "fonts: 'a' and 'a-1.0' would both write shards named a-1.0-2.0; rename one"),
+        ({"fonts": {"Grand": font(), "grand": font()}},
+         "fonts: 'Grand' and 'grand' are one name on some disks; rename one"),
+        ({"fonts": {"TimGM6mb": font("1.1-0.9")}}, "fonts.TimGM6mb: tempo ratio 1.1-0.9: "),
+        ({"fonts": {"TimGM6mb": font(1e-5)}}, "fonts.TimGM6mb: tempo ratio 1e-05: it must"),
+        ({"fonts": {"TimGM6mb": font("1.0-99")}}, "fonts.TimGM6mb: tempo ratio 1.0-99: it must"),
+        ({"collections": {"tunes": {"durations": None}}},
+         "collections.tunes: 'layout: staves' needs 'durations' and 'tempo'"),
+        ({"score_following": {"collection": "tune"}},
+         "score_following.collection: 'tune' is not one of tunes; did you mean 'tunes'?"),
+        ({"score_following": {"collection": "tunes"},
+          "collections": {"tunes": {"splits": ["test"]}}},
+         "score_following: needs the split train, which collections.tunes.splits leaves out;"
+         " set 'score_following: null'"),
+        ({"collections": {"tunes": {"chunks": 9_999}}}, "collections.tunes.chunks: 9,999 chunks"),
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_go_together_are_named(changes, sentence):
+    with pytest.raises(ValueError) as error:
+        Plan(plans.complete(**changes)).check()
+    assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"fonts": {"TimGM6mb": {"file": "gone.sf2"}}}, "fonts.TimGM6mb: .* no file gone.sf2"),
+        ({"collections": {"tunes": {"source": "gone"}}}, "collections.tunes.source: gone: no such"),
+    ],
+)
+def test_sources_that_are_not_there_are_named(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Plan(plans.complete(**changes)).check_sources()
+
+
+def test_large_chunks_are_advised_against(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tunes").mkdir()
+    for number in range(1_001):
+        (tmp_path / f"tunes/{number}.mid").touch()
+    (advice,) = Plan(plans.complete()).check_sources()
+    assert advice.startswith("collections.tunes: 1,001 files in one chunk")
+    plan = Plan(plans.complete(collections={"tunes": {"chunks": 4}}))
+    assert plan.check_sources() == []

@@ -1,0 +1,188 @@
+"""Settings of a user are laid over the default's; what does not fit is said in one sentence."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from pipeline.planning import settings
+
+
+def fault(tmp_path, text: str) -> str:
+    """The message about a file of settings."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError) as error:
+        settings.complete(settings.read(path), [path])
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("sed: 3", "sed: there is no such setting; did you mean 'seed'?"),
+        ("collections: {tunes: {chunk: 3}}", "collections.tunes.chunk: there is no such setting;"
+         " did you mean 'chunks'?"),
+        ("chunks: 3", "chunks: there is no such setting here; it belongs to collections.NAME"),
+        ("retrieval: {colour: red}", "retrieval.colour: there is no such setting; those here are"),
+        ("seed: three", "seed: must be a whole number, not 'three'"),
+        ("seed: null", "seed: must be a whole number, not null"),
+        ("seed: true", "seed: must be a whole number, not true"),
+        ("seed: .nan", "seed: nan is not a usable number"),
+        ("max_failures: .inf", "max_failures: inf is not a usable number"),
+        ("memory_mb: 1.0e+300", "memory_mb: 1e+300 is not a usable number"),
+        ("seed: 2016-01-01", "seed: 2016-01-01 is read as a date; put it in quotes"),
+        ("seed: !!binary aGk=", "seed: a value of the kind bytes is not a setting"),
+        ("seed: !!set {a, b}", "seed: a value of the kind set is not a setting"),
+        ("collections: null", "collections: must be a group of settings, not null"),
+        ("fonts: null", "fonts: must be a group of settings, not null"),
+        ("fonts: []", "fonts: must be a group of settings, not []"),
+        ("performances: null", "performances: must be a group of settings, not null"),
+        ("collections: {tunes: {split: null}}", "collections.tunes.split: must be `source`"),
+        ("collections: {tunes: {split: {train: 2}}}", "collections.tunes.split.train: must be at"
+         " most 1, not 2"),
+        ("collections: {tunes: {splits: [tets]}}", "collections.tunes.splits.0: must be one of"
+         " train, valid, test, extra, not 'tets'; did you mean 'test'?"),
+        ("collections: {tunes: {chunks: 100000}}", "collections.tunes.chunks: must be at most"
+         " 10,000, not 100000"),
+        ("collections: {mine: {source: x}}", "collections.mine: 'layout' is missing (`staves`"),
+        ("collections: {..: {}}", "collections: '..' cannot be a name; letters, digits and dashes"),
+        ("collections: {-x: {}}", "collections: '-x' cannot be a name"),
+        ("collections: {a/b: {}}", "collections: 'a/b' cannot be a name"),
+        ("fonts: {a b: {file: x}}", "fonts: 'a b' cannot be a name"),
+        ("fonts: {.hidden: {file: x}}", "fonts: '.hidden' cannot be a name"),
+        ('"se\\ned": 3', "'se\\ned': a key must be plain text"),
+        ("1: 3", "1: a key must be plain text"),
+        ("performances: {tempo_ratios: [1-2-3]}", "performances.tempo_ratios.0: '1-2-3' does not"
+         " fit; expected a range is written slowest-fastest"),
+        ("performances: {tempo_ratios: [0]}", "performances.tempo_ratios.0: must be above 0"),
+        ("performances: {tempo_ratios: []}", "performances.tempo_ratios: must not be empty"),
+        ("fonts: {electric: {collections: [pinao]}}", "fonts.electric.collections: 'pinao' is not"
+         " one of tunes, piano; did you mean 'piano'?"),
+        ("results: ''", "results: must not be empty"),
+    ],
+)  # fmt: skip
+def test_setting_that_does_not_fit_is_named_with_its_remedy(tmp_path, text, sentence):
+    lines = fault(tmp_path, text).splitlines()
+    assert lines[0].removeprefix(f"{tmp_path / 'mine.yaml'}: ").startswith(sentence)
+    assert len(lines) <= 5 and all(len(line) < 400 for line in lines)
+
+
+def test_file_in_which_a_fault_stands_is_named(tmp_path):
+    assert fault(tmp_path, "seed: x").endswith(f"(in {tmp_path / 'mine.yaml'})")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [1", r"mine.yaml: not readable as YAML \(line 1, column"),
+        ("- 1", "mine.yaml: settings are written as 'key: value' lines"),
+        ("just text", "mine.yaml: settings are written as 'key: value' lines"),
+        ("a: !!python/object:os.system {}", "mine.yaml: not readable as YAML"),
+        ("[" * 5_000, "mine.yaml: not readable as YAML"),
+        ("{a: " * 30 + "1" + "}" * 30, "mine.yaml: settings are nested deeper than 20 levels"),
+        ("a: &a [*a]", "mine.yaml: settings are nested deeper than 20 levels"),
+        ("a: &a {b: *a}", "mine.yaml: settings are nested deeper than 20 levels"),
+        ("#" * 2_000_000, "mine.yaml: larger than 1,000,000 bytes"),
+    ],
+)
+def test_file_that_is_not_settings_is_named(tmp_path, text, sentence):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=sentence):
+        settings.read(path)
+
+
+@pytest.mark.parametrize("brackets", ["[]", "{}"])
+def test_alias_bomb_is_refused_at_once(tmp_path, brackets):
+    left, right = brackets
+    lines = ["a0: &a0 1"]
+    for level in range(1, 16):
+        inner = ", ".join(
+            f"*a{level - 1}" if left == "[" else f"k{n}: *a{level - 1}" for n in range(10)
+        )
+        lines.append(f"a{level}: &a{level} {left}{inner}{right}")
+    path = tmp_path / "bomb.yaml"
+    path.write_text("\n".join(lines))
+    begun = time.monotonic()
+    with pytest.raises(ValueError, match="more than 20,000 values, its aliases spelled out"):
+        settings.read(path)
+    assert time.monotonic() - begun < 2
+
+
+def test_aliases_that_people_write_are_read(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("fonts:\n a: &font {file: x.sf2, preset: 1}\n b: {<<: *font, preset: 2}\n")
+    assert settings.read(path)["fonts"] == {
+        "a": {"file": "x.sf2", "preset": 1},
+        "b": {"file": "x.sf2", "preset": 2},
+    }
+
+
+def test_default_fits_its_schema_and_says_nothing():
+    found, said = settings.complete({})
+    assert said == []
+    assert found["collections"]["piano"]["repeats"] == "unfold"
+    assert found["fonts"]["TimGM6mb"] == {
+        "file": "pretty_midi:TimGM6mb.sf2", "bank": 0, "preset": 0,
+    }  # fmt: skip
+
+
+def test_null_takes_an_entry_away_and_others_stay():
+    found, _ = settings.complete({"fonts": {"bright": None}, "retrieval": None})
+    assert list(found["fonts"]) == ["TimGM6mb", "electric"]
+    assert found["retrieval"] is None
+
+
+def test_configs_of_the_project_fit(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("msmd", "nottingham"):
+        assert settings.load([settings.PROJECT / f"config/{name}.yaml"])["results"] == (
+            f"results/{name}"
+        )
+
+
+def test_later_files_lie_on_top_and_the_folders_own_below(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("config.yaml", 1), ("a.yaml", 2), ("b.yaml", 3)):
+        (tmp_path / name).write_text(f"seed: {seed}\nresults: {name[0]}\n")
+    (tmp_path / "b.yaml").write_text("seed: 3")
+    found = settings.load(["a.yaml", "b.yaml"])
+    assert (found["seed"], found["results"]) == (3, "a")
+    assert settings.load()["seed"] == 1
+
+
+@pytest.mark.parametrize("order", [["old", "new"], ["new", "old"]])
+def test_earlier_names_of_settings_hold_as_their_present_ones(tmp_path, order):
+    texts = {"old": {"take": 0.5, "batches": 7}, "new": {"fraction": 0.25, "chunks": 3}}
+    files, merged = [], {}
+    for name in order:
+        files.append(tmp_path / f"{name}.yaml")
+        files[-1].write_text(yaml.safe_dump({"collections": {"tunes": texts[name]}}))
+        merged = settings.merge(merged, settings.read(files[-1]))
+    found, said = settings.complete(merged, files)
+    tunes = found["collections"]["tunes"]
+    assert (tunes["fraction"], tunes["chunks"]) == ((0.25, 3) if order[1] == "new" else (0.5, 7))
+    assert said[0] == "collections.tunes.take: this setting is now called 'fraction'"
+
+
+def test_one_setting_is_printed_as_it_is(tmp_path):
+    (tmp_path / "config.yaml").write_text('results: "it\'s $(x)"')
+
+    def printed(key: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "pipeline", "settings", key]
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True,
+            env={"PYTHONPATH": str(settings.PROJECT), "PATH": ""},
+        )  # fmt: skip
+
+    assert printed("results").stdout == "it's $(x)\n"
+    assert json.loads(printed("collections.tunes.durations").stdout)[0] == 0.25
+    assert printed("result").stderr == (
+        "error: result: 'result' is not one of "
+        + ", ".join(settings.complete({})[0])
+        + "; did you mean 'results'?\n"
+    )

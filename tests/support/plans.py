@@ -1,0 +1,42 @@
+"""Settings of a tiny run, and what its rules would have made."""
+
+import json
+from pathlib import Path
+
+from pipeline.describing import records
+from pipeline.planning import settings
+from pipeline.planning.plan import Plan
+
+
+def complete(**changes) -> dict:
+    """The default's settings with one tune collection of one chunk and no networks."""
+    tunes = {"source": "tunes", "fraction": 1.0, "chunks": 1, "split": "source"}
+    given = {
+        "collections": {"tunes": tunes, "piano": None},
+        "fonts": {"electric": None, "bright": None},
+        "score_following": None,
+        "retrieval": None,
+    }
+    if "score_following" in changes:  # of the default's settings
+        del given["score_following"]
+    return settings.complete(settings.merge(given, changes))[0]
+
+
+def plan(folder: Path, **changes) -> Plan:
+    """A plan whose results and downloads lie in a folder."""
+    places = {"results": str(folder / "results"), "downloads": str(folder / "downloads")}
+    return Plan(complete(**places, **changes))
+
+
+def record(results: Path, name: str = records.NAME) -> None:
+    """Write a record of provenance of all files of the results, as a run does at its end."""
+    outputs = {
+        path.relative_to(results).as_posix(): {"sha256": records.digest(path)}
+        for path in records.files(results)
+    }
+    (results / name).write_text(json.dumps({"outputs": outputs}))
+
+
+def learned() -> dict:
+    """What makes a plan one with score following."""
+    return {"score_following": {"collection": "tunes"}}
