@@ -154,7 +154,7 @@ def engrave(
     notes: Path,
     engraved: Path,
     looks: list[dict] | None = None,
-    parts: str | list = "all",
+    parts: list | str = "all",
     seed: int = 0,
 ) -> None:
     """Engrave the kept pieces of one chunk.

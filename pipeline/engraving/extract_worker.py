@@ -90,7 +90,7 @@ def serve(rows: Callable[[dict, Path], dict]) -> None:
 
 if __name__ == "__main__":
     # pretty_midi imports it where it can, which starts programs; nothing is played here.
-    sys.modules["fluidsynth"] = None
-    from pipeline.engraving import pages, staves  # noqa: F401 - before the first question
+    sys.modules["fluidsynth"] = None  # type: ignore[assignment]
+    from pipeline.engraving import pages, staves
 
     serve(rows)

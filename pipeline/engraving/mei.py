@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree import ElementTree as ET
 
-from pipeline.engraving.unfolding import Bar, ending_numbers
-from pipeline.engraving.written import (
+from pipeline.reading.unfolding import Bar, ending_numbers
+from pipeline.reading.written import (
     HIDDEN,
     SEMITONES,
     UNPITCHED,
@@ -121,9 +121,9 @@ class _Reader:
         """Take over what a definition of the score or of some staves says."""
         said = element.find(f"{SPACE}instrDef")
         if said is not None and said.get("midi.instrnum", "").isdecimal():
-            program = int(said.get("midi.instrnum"))
+            program = int(said.get("midi.instrnum", ""))
         if element.tag == f"{SPACE}staffDef" and element.get("n", "").isdecimal():
-            state = self.staves.setdefault(int(element.get("n")), _Staff())
+            state = self.staves.setdefault(int(element.get("n", "")), _Staff())
             state.transposed = int(element.get("trans.semi", state.transposed))
             state.program = state.program if program is None else program
         for child in element:
@@ -172,7 +172,7 @@ class _Reader:
             if begin is None:
                 continue
             self._lead(waiting, bar, staff, begin)
-            self._note(note, around, bar, staff, begin, self.times.end.get(note.get(ID), begin))
+            self._note(note, around, bar, staff, begin, self.times.end.get(note.get(ID, ""), begin))
         if waiting:
             self._lead(waiting, bar, staff, None)
 
@@ -247,10 +247,10 @@ def _expanded(root: ET.Element) -> list[ET.Element] | None:
         for element in root.iter()
         if element.tag in (f"{SPACE}section", f"{SPACE}ending")
     }
-    parts = [sections.get(part.removeprefix("#")) for part in said.get("plist", "").split()]
-    if not parts or None in parts:
+    names = [part.removeprefix("#") for part in said.get("plist", "").split()]
+    if not names or not sections.keys() >= set(names):
         return None
-    return [bar for part in parts for bar in part]
+    return [bar for name in names for bar in sections[name]]
 
 
 def expansion(text: str) -> list[int] | None:

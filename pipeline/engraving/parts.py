@@ -30,7 +30,7 @@ def _label(element: ET.Element) -> str:
 def _program(element: ET.Element) -> int | None:
     for said in element.iter(f"{SPACE}instrDef"):
         if said.get("midi.instrnum", "").isdecimal():
-            return int(said.get("midi.instrnum"))
+            return int(said.get("midi.instrnum", ""))
     return None
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from pipeline.engraving.written import Note, Score
+from pipeline.reading.written import Note, Score
 
 DEFAULT_TEMPO = 120.0  # quarters a minute of a score that names none, as MusicXML programs play it
 GRACE = Fraction(9, 40)  # of its written length is what a grace note takes, as in LilyPond's MIDI
@@ -59,10 +59,10 @@ def _span(note: Note) -> tuple[Fraction, Fraction]:
 def play(score: Score, order: list[int]) -> list[Played]:
     """The notes that sound if the bars are played in this order, sorted by onset and pitch."""
     clock = Clock(score.tempi)
-    in_bar: dict[int, list[Note]] = defaultdict(list)
+    in_bar: dict[int, list[tuple[Note, int]]] = defaultdict(list)  # with the pitch that sounds
     for note in sorted(score.notes, key=lambda note: (note.begin, note.grace is None)):
-        if note.left_out is None:
-            in_bar[note.bar].append(note)
+        if note.left_out is None and note.pitch is not None:
+            in_bar[note.bar].append((note, note.pitch + note.transposed))
     found: list[Played] = []
     latest: dict[str, Played] = {}  # what a written note last sounded as
     ending: dict[tuple[int, Fraction], Played] = {}  # by pitch and end
@@ -70,10 +70,9 @@ def play(score: Score, order: list[int]) -> list[Played]:
     for bar in order:
         start, end = score.begins[bar], score.begins[bar + 1]
         shift, shift_s = now - start, now_s - clock.seconds(start)
-        for note in in_bar.get(bar, ()):
+        for note, pitch in in_bar.get(bar, ()):
             first, last = _span(note)
             onset = first + shift
-            pitch = note.pitch + note.transposed
             held = latest.get(score.ties.get(note.name, ""))
             if held is None and note.name in score.loose:
                 held = ending.get((pitch, onset))

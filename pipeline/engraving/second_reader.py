@@ -65,7 +65,7 @@ def read(path: Path) -> Reading:
 # --- partitura
 def partitura():
     """partitura, kept from fetching a sound font as it is imported."""
-    sys.modules.setdefault("fluidsynth", None)
+    sys.modules.setdefault("fluidsynth", None)  # type: ignore[arg-type]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import partitura as package
@@ -267,11 +267,11 @@ def compare(
         _, missing = _unmatched(tied, missing, SAME_ONSET)
         different += max(len(extra), len(missing))
         at += [onset for onset, _ in extra + missing]
-    bar = None
+    first_bar = None
     if at and starts:
-        bar = order[max(bisect_right(starts, min(at) + SAME_ONSET) - 1, 0)] + 1
+        first_bar = order[max(bisect_right(starts, min(at) + SAME_ONSET) - 1, 0)] + 1
     return Comparison(
-        max(len(notes), len(expected)), different, bar, _tempi_different(tempi, reading)
+        max(len(notes), len(expected)), different, first_bar, _tempi_different(tempi, reading)
     )
 
 

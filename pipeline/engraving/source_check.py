@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 from pipeline.engraving import mei, page_checks, playing, second_reader
-from pipeline.engraving.written import Score
+from pipeline.reading.written import Score
 
 MOST_BARS = 0.005  # of the bars may have another length or tempo; with more a piece is left out
 
@@ -22,7 +22,7 @@ def order_of(score: Score, reading: second_reader.Reading, read: str, repeats: s
     """
     if repeats == "once":
         return list(range(len(score.bars)))
-    order = score.order
+    order = score.order or []
     bar_of = {note.name: note.bar for note in score.notes}
     noted = set(bar_of.values())  # some readers join bars of rest, or leave them out
     second = None if reading.order is None else [bar for bar in reading.order if bar in noted]
@@ -31,7 +31,7 @@ def order_of(score: Score, reading: second_reader.Reading, read: str, repeats: s
     others = [found for found in (second, third) if found is not None]
     if not others or [bar for bar in order if bar in noted] in others:
         return order
-    if len(others) == 2 and second == third:
+    if reading.order is not None and second == third:
         return reading.order
     raise ValueError(
         f"its repeats can be read in several ways: {len(order)} bars are played, or "

@@ -4,7 +4,7 @@ them compressed, for browsers."""
 import base64
 import io
 import re
-from importlib.util import find_spec
+from importlib import resources
 from pathlib import Path
 
 from fontTools.ttLib import TTFont
@@ -18,8 +18,7 @@ def unpack(name: str, folder: Path) -> list[Path]:
     found = sorted(folder.glob(f"{name}-*.ttf"))
     if found:
         return found
-    package = Path(find_spec("verovio").origin).parent
-    style = (package / "data" / f"{name}.css").read_text()
+    style = (resources.files("verovio") / "data" / f"{name}.css").read_text()
     for number, packed in enumerate(_EMBEDDED.findall(style)):
         font = TTFont(io.BytesIO(base64.b64decode(packed)))
         font.flavor = None  # not compressed

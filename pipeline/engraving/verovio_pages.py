@@ -12,13 +12,12 @@ from pipeline.engraving import (
     second_reader,
     source_check,
     svg,
-    unfolding,
     verovio_engraver,
     verovio_svg,
 )
 from pipeline.engraving.looks import Look
-from pipeline.engraving.written import UNPITCHED, Score
-from pipeline.reading import musicxml_notes
+from pipeline.reading import musicxml_notes, unfolding
+from pipeline.reading.written import UNPITCHED, Score
 
 NO_HEAD = "no printed note has its id"
 
@@ -152,7 +151,7 @@ def _noteheads(
     The order follows from the score alone: other looks of a piece have the same numbers.
     """
     place = {note.name: number for number, note in enumerate(score.notes)}
-    found = []
+    found: list[dict] = []
     for box in boxes:
         note = score.notes[place[box.note]] if box.note in place else None
         if note is None or note.left_out is not None:

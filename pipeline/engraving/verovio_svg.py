@@ -22,6 +22,7 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 _NUMBER = r"(-?[\d.]+)"
 _TRANSLATE = re.compile(rf"translate\({_NUMBER}[ ,]+{_NUMBER}\)")
 _SCALE = re.compile(rf"scale\({_NUMBER}(?:[ ,]+{_NUMBER})?\)")
+_SIZE = re.compile(r'\bwidth="([\d.]+)px" height="([\d.]+)px"')
 _LINE = re.compile(rf"M{_NUMBER} {_NUMBER} L{_NUMBER} {_NUMBER}")
 TEXT_FAMILY = "Liberation Serif"  # of the fonts that Verovio measures text with
 FALLBACKS = ("Leipzig", "Bravura")  # where Verovio takes glyphs from that a font lacks
@@ -62,10 +63,11 @@ class System:
 def _glyphs(font: str) -> dict[str, tuple[float, float, float, float]]:
     """(x, y, width, height) of each glyph of a music font by code point, in font units, y up."""
     table = Path(verovio.__file__).parent / "data" / f"{font}.xml"
-    return {
-        glyph.get("c", ""): tuple(float(glyph.get(name, 0)) for name in "xywh")
-        for glyph in ET.parse(table).iter("g")
-    }
+    found = {}
+    for glyph in ET.parse(table).iter("g"):
+        x, y, width, height = (float(glyph.get(name, 0)) for name in "xywh")
+        found[glyph.get("c", "")] = (x, y, width, height)
+    return found
 
 
 def _glyph_box(name: str, font: str) -> tuple[float, float, float, float]:
@@ -73,6 +75,12 @@ def _glyph_box(name: str, font: str) -> tuple[float, float, float, float]:
         if name in _glyphs(known):
             return _glyphs(known)[name]
     raise ValueError(f"no music font has the glyph {name}")
+
+
+def _translation(element: ET.Element) -> tuple[float, float]:
+    """How far an element is moved by its own transform."""
+    found = _TRANSLATE.search(element.get("transform", ""))
+    return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
 
 
 def _head(
@@ -85,12 +93,12 @@ def _head(
         for use in part.iter(f"{_NS}use"):
             name = use.get(_HREF, "").removeprefix("#").partition("-")[0]
             x, y, width, height = _glyph_box(name, font)
-            place = _TRANSLATE.search(use.get("transform", ""))
+            origin = _translation(use)
             size = _SCALE.search(use.get("transform", ""))
             wide = float(size[1]) if size else 1.0
             high = float(size[2] or size[1]) if size else 1.0
-            left = float(place[1]) + shift[0] + wide * x
-            bottom = float(place[2]) + shift[1] - high * y
+            left = origin[0] + shift[0] + wide * x
+            bottom = origin[1] + shift[1] - high * y
             return left, bottom - high * height, left + wide * width, bottom
     return None
 
@@ -140,8 +148,7 @@ def read(
     if inner is None or margin is None:
         raise ValueError("a page is no SVG of Verovio's")
     scale = width / float(inner.get("viewBox", "0 0 0 0").split()[2])
-    moved = _TRANSLATE.search(margin.get("transform", ""))
-    shift = (float(moved[1]), float(moved[2])) if moved else (0.0, 0.0)
+    shift = _translation(margin)
     systems: list[System] = []
     boxes: list[Box] = []
     for group in margin.iter(f"{_NS}g"):
@@ -191,13 +198,11 @@ def draw(text: str, width: int, fonts: list[str]) -> np.ndarray:
         raise ValueError("a page refers to a picture")
     start, end = text.index("<svg"), text.index(">", text.index("<svg")) + 1
     opening = text[start:end]
-    wide, high = (
-        float(re.search(rf'\b{name}="([\d.]+)px"', opening)[1]) for name in ("width", "height")
-    )
-    height = round(width * high / wide)
-    sized = re.sub(
-        r'\bwidth="[\d.]+px" height="[\d.]+px"', f'width="{width}px" height="{height}px"', opening
-    )
+    stated = _SIZE.search(opening)
+    if stated is None:
+        raise ValueError("a page states no size")
+    height = round(width * float(stated[2]) / float(stated[1]))
+    sized = opening.replace(stated[0], f'width="{width}px" height="{height}px"')
     png = resvg_py.svg_to_bytes(
         svg_string=text[:start] + sized + text[end:],
         background="white",

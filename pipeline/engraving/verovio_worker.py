@@ -28,7 +28,7 @@ def rows(request: dict, folder: Path) -> dict:
 if __name__ == "__main__":
     tempfile.tempdir = "/nonexistent"  # music21 asks for a folder; there is none to write to
     # partitura fetches a sound font as it is imported if it finds this.
-    sys.modules["fluidsynth"] = None
+    sys.modules["fluidsynth"] = None  # type: ignore[assignment]
     from pipeline.engraving import second_reader, verovio_pages  # noqa: F401 - before a question
     from pipeline.engraving.extract_worker import serve
 

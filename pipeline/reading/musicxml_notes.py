@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from xml.etree import ElementTree as ET
 
-from pipeline.engraving import unfolding
-from pipeline.engraving.written import (
+from pipeline.reading import unfolding
+from pipeline.reading.written import (
     HIDDEN,
     SEMITONES,
     UNPITCHED,
@@ -180,13 +180,12 @@ class _Reader:
             program=part.programs.get(name, part.programs.get(None)),
         )
         self.score.notes.append(note)
-        if note.left_out is None:
-            self._tie(element, note, part)
+        if note.left_out is None and pitch is not None:
+            self._tie(element, note, part.tied[pitch])
 
-    def _tie(self, element: ET.Element, note: Note, part: _Part) -> None:
+    def _tie(self, element: ET.Element, note: Note, waiting: list[Note]) -> None:
         kinds = {tie.get("type") for tie in element.findall("tie")}
         kinds |= {tie.get("type") for tie in element.findall("notations/tied")}
-        waiting = part.tied[note.pitch]
         if "stop" in kinds:
             fitting = [other for other in waiting if other.end == note.begin]
             if fitting:
@@ -204,8 +203,8 @@ class _Reader:
             now = max(now + _number(offset.text) / part.divisions, Fraction(0))
         if sound is not None and (tempo := _number(sound.get("tempo"))) > 0:
             self.tempi.setdefault(now, float(tempo))
-        elif tempo := _metronome(element):
-            self.marks.setdefault(now, float(tempo))
+        elif mark := _metronome(element):
+            self.marks.setdefault(now, float(mark))
 
 
 def _metronome(direction: ET.Element) -> Fraction | None:

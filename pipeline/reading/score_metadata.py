@@ -58,12 +58,13 @@ def _licence(text: str | None) -> str | None:
 def _creator(root: ET.Element, kinds: tuple[str, ...]) -> str | None:
     for kind in kinds:
         found = [
-            _words("".join(creator.itertext()))
+            words
             for creator in root.findall("identification/creator")
             if (creator.get("type") or "composer").lower() == kind
+            and (words := _words("".join(creator.itertext())))
         ]
-        if any(found):
-            return ", ".join(filter(None, found))
+        if found:
+            return ", ".join(found)
     return _credit(root, kinds)
 
 

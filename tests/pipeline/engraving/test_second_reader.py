@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.engraving import playing, second_reader, source_check, unfolding
-from pipeline.reading import musicxml_notes, score_text
+from pipeline.engraving import playing, second_reader, source_check
+from pipeline.reading import musicxml_notes, score_text, unfolding
 from tests.support.musicxml import note, repeat, scale, score, sound
 
 TWO = score(

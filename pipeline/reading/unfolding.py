@@ -53,8 +53,8 @@ def _target(bars: list[Bar], sign: str, name: str | None, before: int | None) ->
     named = [place for place in places if getattr(bars[place], sign) == name]
     if before is not None:
         places = [place for place in places if place <= before] or places
-        return (named or places[-1:] or [None])[0]
-    return (named or places[:1] or [None])[0]
+        return next(iter(named or places[-1:]), None)
+    return next(iter(named or places), None)
 
 
 def _passes(bars: list[Bar], place: int) -> int:

@@ -4,7 +4,7 @@ quarters from the beginning, no repeat played."""
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from pipeline.engraving.unfolding import Bar
+from pipeline.reading.unfolding import Bar
 
 HIDDEN, UNPITCHED = "hidden", "unpitched"  # why a note does not sound
 SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}  # above C

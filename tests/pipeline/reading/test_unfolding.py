@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipeline.engraving import unfolding
+from pipeline.reading import unfolding
 from tests.support.musicxml import ending, note, repeat, score, sound
 
 N = note("C4", 4)
