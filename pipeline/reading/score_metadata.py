@@ -80,7 +80,7 @@ def _musicxml(root: ET.Element) -> dict[str, str | None]:
     work = _words(root.findtext("work/work-title"))
     movement = _words(root.findtext("movement-title"))
     if work and movement and movement.casefold() not in work.casefold():
-        title = f"{work}: {movement}"
+        title: str | None = f"{work}: {movement}"
     else:
         title = work or movement or _credit(root, ("title",))
     rights = [
