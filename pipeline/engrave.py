@@ -1,6 +1,6 @@
-"""Engrave a chunk: one LilyPond compile a piece gives images, noteheads and sounding notes.
+"""Engrave a chunk: LilyPond or Verovio gives the images, noteheads and sounding notes of a piece.
 
-Print and sound are linked by the place in the source that both come from; no alignment is
+Print and sound are linked by the location or the id of a note in the source; no alignment is
 estimated. A piece that fails is recorded with its reason, and the chunk goes on.
 """
 
@@ -14,7 +14,8 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from pipeline import tables
-from pipeline.engraving import compilation, extraction
+from pipeline.engraving import compilation, degrade, extraction, verovio_runs
+from pipeline.engraving.looks import Look, from_settings
 from pipeline.sandbox import lilypond
 from pipeline.sandbox.worker import Worker
 
@@ -24,6 +25,7 @@ SOUNDING = {  # where a score states no sound
     "once": compilation.SETTINGS.with_name("once-sounding.ily"),
 }
 
+LILYPOND = "LilyPond, Emmentaler"  # engraver and music font
 REASON_LENGTH = 500  # characters
 Extracted = tuple[dict[str, pa.Table], dict] | str  # rows by table and counts, or a reason
 
@@ -100,6 +102,42 @@ def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]]
             yield piece, rows
 
 
+def _by_verovio(
+    pieces: list[dict], repeats: str, looks: dict[str, Look], parts: str | list
+) -> Iterator[tuple[dict, Extracted]]:
+    """Each piece with its rows, or with the reason why it has none."""
+    with (
+        tempfile.TemporaryDirectory(prefix="engrave-") as name,
+        verovio_runs.start(Path(name)) as engraver,
+    ):
+        for piece in pieces:
+            (file,) = piece["score"]
+            look = looks.get(piece["look"], Look())
+            yield (
+                piece,
+                verovio_runs.engrave(engraver, piece["piece_id"], file, repeats, look, parts),
+            )
+
+
+def _is_lilypond(piece: dict) -> bool:
+    return piece["score"][0]["name"].endswith((".ly", ".ily"))
+
+
+def _pages_by_either(
+    pieces: list[dict], repeats: str, looks: dict[str, Look], parts: str | list
+) -> Iterator[tuple[dict, Extracted]]:
+    """Each piece by the engraver that its source is for."""
+    for engraver, group in (
+        (lambda group: _pages(group, repeats), [p for p in pieces if _is_lilypond(p)]),
+        (
+            lambda group: _by_verovio(group, repeats, looks, parts),
+            [p for p in pieces if not _is_lilypond(p)],
+        ),
+    ):
+        if group:
+            yield from engraver(group)
+
+
 def _one_line(reason: str) -> str:
     """A reason as a table can print it, whatever a score put into it."""
     return "".join(filter(str.isprintable, " ".join(reason.split())))[:REASON_LENGTH]
@@ -115,6 +153,9 @@ def engrave(
     noteheads: Path,
     notes: Path,
     engraved: Path,
+    looks: list[dict] | None = None,
+    parts: list | str = "all",
+    seed: int = 0,
 ) -> None:
     """Engrave the kept pieces of a chunk.
 
@@ -129,14 +170,21 @@ def engrave(
         notes: Parquet table of NOTES to write.
         engraved: Parquet table of ENGRAVED to write: how much of each piece was engraved, or why
             nothing was.
+        looks: Looks that the pieces name: engraver, music font, page width, spacing.
+        parts: `all`, the `piano`, or names and numbers of parts; LilyPond's scores keep all.
+        seed: Of the draws that degrade pages.
 
     Raises:
         OSError: If programs cannot be confined and `unconfined` is `refuse`, or the disk is full.
     """
+    known_looks = from_settings(looks)
     lilypond.confine(unconfined == "refuse")
-    table = tables.read(pieces, tables.PIECES, ["piece_id", "reason", "score", "melody"])
+    table = tables.read(pieces, tables.PIECES, ["piece_id", "reason", "score", "look", "melody"])
     kept = [row for row in table.to_pylist() if row["reason"] is None]
-    done = {"staves": _staves, "pages": _pages}[layout](kept, repeats)
+    if layout == "staves":
+        done = _staves(kept, repeats)
+    else:
+        done = _pages_by_either(kept, repeats, known_looks, parts)
     extracted: dict[str, dict[str, pa.Table]] = {}
     outcomes: dict[str, dict] = {}
     for piece, found in tqdm(done, total=len(kept), desc=f"engrave {pieces.stem}", disable=None):
@@ -147,7 +195,10 @@ def engrave(
         else:
             extracted[piece_id], counts = found
             sizes = {kind: table.num_rows for kind, table in extracted[piece_id].items()}
-            outcome |= sizes | counts
+            outcome |= sizes | {"engraving": LILYPOND} | counts
+            scan = known_looks[piece["look"]].scan if piece["look"] in known_looks else None
+            if scan:
+                extracted[piece_id] = degrade.tables_of(extracted[piece_id], scan, seed, piece_id)
 
     def in_order(kind: str) -> Iterator[dict]:
         for piece in kept:

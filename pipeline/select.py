@@ -13,7 +13,16 @@ from typing import Literal
 from tqdm import tqdm
 
 from pipeline import tables
-from pipeline.reading import catalogue, lilypond_files, lilypond_header, melody, midi, sources
+from pipeline.engraving import looks as page_looks
+from pipeline.reading import (
+    catalogue,
+    lilypond_files,
+    lilypond_header,
+    melody,
+    midi,
+    score_metadata,
+    sources,
+)
 from pipeline.reading.pieces import Piece
 from pipeline.sandbox import lilypond
 
@@ -110,16 +119,21 @@ def melody_row(piece: Piece, settings: MelodySettings) -> dict:
 def whole_scores(chosen: list[Piece]) -> Iterator[dict]:
     """Columns of the pieces table that the content of whole scores determines, a row a piece."""
     texts: dict[str, dict[str, str]] = {}
+    others: dict[str, dict[str, str]] = {}  # of other formats than LilyPond's
     reasons: dict[str, str] = {}
     for piece in tqdm(chosen, desc="read", disable=None):
         try:
-            texts[piece.piece_id] = piece.read()
+            files = piece.read()
+            (texts if next(iter(files)).endswith(".ly") else others)[piece.piece_id] = files
         except ValueError as error:
             reasons[piece.piece_id] = str(error)
     converted = dict(zip(texts, lilypond_files.convert(list(texts.values())), strict=True))
     for piece in chosen:
-        if files := converted.get(piece.piece_id):
-            known = lilypond_header.header_fields(files.values())
+        if files := converted.get(piece.piece_id) or others.get(piece.piece_id):
+            if piece.piece_id in others:
+                known = score_metadata.read(files)
+            else:
+                known = lilypond_header.header_fields(files.values())
             yield {name: value for name, value in known.items() if value} | {
                 "score": [{"name": name, "text": text} for name, text in files.items()]
             }
@@ -157,6 +171,8 @@ def select(
     metre: str | None = None,
     pickup: float | Literal["accents"] | None = None,
     splits: list[str] | None = None,
+    looks: list[dict] | None = None,
+    every_look: bool = False,
 ) -> None:
     """Write the table of pieces of one chunk of a collection.
 
@@ -171,7 +187,7 @@ def select(
         shares: of train, valid and test, to draw the split by piece; None takes the source's own
             splits, and a piece without one is left out.
         seed: of both draws.
-        unconfined: what to do if convert-ly and musicxml2ly cannot be confined: warn, or refuse.
+        unconfined: what to do if convert-ly cannot be confined: warn, or refuse.
         out: the table to write.
         durations: lengths that a printed note of a melody may have, in quarter notes.
         tempo: in quarter notes a minute, for melodies that state none.
@@ -180,6 +196,8 @@ def select(
         pickup: length of the first bar in quarter notes, for MIDI files that state none; `accents`
             finds it from the loudest notes.
         splits: that are taken; of pieces in others only the reason is written. None takes all.
+        looks: of pages, see `pipeline.engraving.looks`; a piece has one of them.
+        every_look: a piece has all of them, each in a row of its own.
 
     Raises:
         ValueError: if a setting is missing or cannot be met, or the source cannot be read.
@@ -194,6 +212,7 @@ def select(
     allowed = frozenset(Fraction(value).limit_denominator(96) for value in durations or [])
     if odd := sorted(allowed - melody.WRITTEN.keys()):
         raise ValueError(f"durations: no single notehead shows {', '.join(map(str, odd))} quarters")
+    look_names = list(page_looks.from_settings(looks))
     settings = MelodySettings(allowed, tempo, track, _metre(metre), pickup or 0)
     licence = (catalogue.entry_of(source) or {"licence": "the user's own files"})["licence"]
     split_of = {
@@ -215,8 +234,7 @@ def select(
     def rows() -> Iterator[dict]:
         remaining = contents()
         for piece, split in split_of.items():
-            yield {
-                "piece_id": piece.piece_id,
+            row = {
                 "collection": collection,
                 "split": split,
                 "source": piece.source,
@@ -224,5 +242,8 @@ def select(
                 "chunk": chunk,
                 **(next(remaining) if split in wanted else {"reason": _unwanted(split)}),
             }
+            for look in page_looks.of_piece(piece.piece_id, look_names, every_look, seed):
+                name = page_looks.variant_id(piece.piece_id, look, every_look)
+                yield {"piece_id": name, "look": look} | row
 
     tables.write(rows(), tables.PIECES, out)

@@ -5,7 +5,6 @@ A tune keeps its staff images and an entry for every onset (A 2.1). A piece on p
 strip, with one entry for every frame in which a printed note begins (B 3.2).
 """
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -220,7 +219,3 @@ def shard(
 
     for split, path in out.items():
         tables.write(rows(split) if split in splits else [], tables.SHARDS, path, row_group=8)
-    if layout == "pages":
-        for piece_id in played:
-            if cut := strips.too_tall(lines[piece_id]):
-                print(f"{piece_id}: systems cut as too tall for a strip: {cut}", file=sys.stderr)

@@ -19,7 +19,7 @@ from pipeline.constants import (
 )
 
 Cropping = Literal["padded", "2019"]
-MARGIN_PX = STRIP_HEIGHT_PX // 2  # rows that a strip may need beyond a page
+AROUND_PX = 40  # rows that a taller strip has above and below its tallest system
 
 
 def box(system: dict) -> tuple[int, int, int, int]:
@@ -35,9 +35,15 @@ def box(system: dict) -> tuple[int, int, int, int]:
     )
 
 
-def too_tall(systems: list[dict]) -> int:
-    """How many systems are taller than a strip, which then lacks their outer staff lines."""
-    return sum(bottom - top > STRIP_HEIGHT_PX for _, top, _, bottom in map(box, systems))
+def height(systems: list[dict], cropping: Cropping = "padded") -> int:
+    """Rows of a strip: 200, or an even number that the tallest system needs.
+
+    In `2019` it is always 200, and taller systems lack their outer staff lines.
+    """
+    tallest = max((bottom - top for _, top, _, bottom in map(box, systems)), default=0)
+    if cropping == "2019" or tallest <= STRIP_HEIGHT_PX:
+        return STRIP_HEIGHT_PX
+    return 2 * math.ceil(tallest / 2) + 2 * AROUND_PX
 
 
 def strip(
@@ -46,30 +52,31 @@ def strip(
     """Cut the systems of a piece out of its pages and join them from left to right.
 
     pages: grey images (height, width) uint8 in order; systems: rows of SYSTEMS in order.
-    Gives the strip, (200, W) uint8, and for every system what is to be added to an x on its page
-    to get the x in the strip (px). A system's 200 rows are those about the middle between its
+    Gives the strip, (`height`, W) uint8, and for every system what is to be added to an x on its
+    page to get the x in the strip (px). A system's rows are those about the middle between its
     first and last staff line, its columns reach from left to right of the staff lines. Without
     systems W is 0.
     Raises ValueError for an unknown cropping, and in `2019` for pages of different widths.
     """
-    sheets = _with_margins(pages, cropping)
-    parts = [np.empty((STRIP_HEIGHT_PX, 0), np.uint8)]
+    rows = height(systems, cropping)
+    sheets = _with_margins(pages, cropping, rows // 2)
+    parts = [np.empty((rows, 0), np.uint8)]
     shifts, width = {}, 0
     for system in systems:
         left, top, right, bottom = box(system)
         left = max(left, 0)
-        first = (top + bottom) // 2 - STRIP_HEIGHT_PX // 2 + MARGIN_PX
-        part = sheets[system["image"]][first : first + STRIP_HEIGHT_PX, left:right]
+        first = (top + bottom) // 2  # within the margins; rows // 2 above the middle
+        part = sheets[system["image"]][first : first + rows, left:right]
         parts.append(part)
         shifts[system["system"]] = width - left
         width += part.shape[1]
     return np.hstack(parts), shifts
 
 
-def _with_margins(pages: list[np.ndarray], cropping: Cropping) -> list[np.ndarray]:
-    """Each page with MARGIN_PX more rows above and below, as the cropping fills them."""
+def _with_margins(pages: list[np.ndarray], cropping: Cropping, margin: int) -> list[np.ndarray]:
+    """Each page with `margin` more rows above and below, as the cropping fills them."""
     _check(cropping)
-    margins = ((MARGIN_PX, MARGIN_PX), (0, 0))
+    margins = ((margin, margin), (0, 0))
     if cropping == "padded":
         return [np.pad(page, margins, constant_values=WHITE) for page in pages]
     if len(widths := {page.shape[1] for page in pages}) > 1:
@@ -77,13 +84,13 @@ def _with_margins(pages: list[np.ndarray], cropping: Cropping) -> list[np.ndarra
     stack = np.pad(np.vstack(pages), margins, mode="edge")
     starts = np.cumsum([0, *(len(page) for page in pages)])
     return [
-        stack[start : start + len(page) + 2 * MARGIN_PX]
+        stack[start : start + len(page) + 2 * margin]
         for start, page in zip(starts, pages, strict=False)
     ]
 
 
 def snippet(strip: np.ndarray, x: float, cropping: Cropping = "padded") -> np.ndarray:
-    """The window of a strip, (200, W) uint8, around an onset at x (px): (160, 200) uint8.
+    """The window of a strip, (at least 200, W) uint8, around an onset at x (px): (160, 200) uint8.
 
     The pixel that contains x comes to stand in column 100. In `2019` a stretch of 800 px about x,
     pushed back inside the strip, is cut at its own middle instead, so that onsets in the first or

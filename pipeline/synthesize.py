@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ctypes import c_int, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import fluidsynth
 import numpy as np
@@ -24,6 +25,8 @@ MAX_DURATION_S = 3_600.0  # a longer performance is taken for a damaged score
 SPAN_BLOCKS = 1_024  # both sides of the sound exist for this many blocks at a time
 SILENCE = 0.5 / 32_768  # a peak below half a step of 16 bits; reverb alone leaves 1e-8
 CHANNEL = 0
+FONT = 1  # FluidSynth's number of the only font of a synthesizer
+PROGRAM_CHANNELS = [channel for channel in range(1, 16) if channel != 9]  # 9 is for drums
 
 # The binding wraps only the 16-bit variant, which adds dither and clips.
 _write_float = fluidsynth.cfunc(
@@ -51,6 +54,7 @@ class Note:
     onset_s: float
     duration_s: float
     pitch: int  # MIDI number
+    program: int | None = None  # General MIDI, from 0; None: the preset of the font's entry
 
 
 class Instrument:
@@ -81,6 +85,15 @@ class Instrument:
             )
         return synth
 
+    def channels(self, synth: fluidsynth.Synth, notes: list[Note]) -> dict[int | None, int]:
+        """Give the programs of notes channels of their own; those the font lacks share CHANNEL."""
+        programs = sorted({note.program for note in notes if note.program is not None})
+        return {
+            program: channel
+            for program, channel in zip(programs, PROGRAM_CHANNELS, strict=False)
+            if synth.program_select(channel, FONT, 0, program) != fluidsynth.FLUID_FAILED
+        }
+
     def close(self) -> None:
         self._held.delete()
 
@@ -91,23 +104,27 @@ class Instrument:
         self.close()
 
 
-def _events(notes: list[Note], tempo_ratio: float) -> list[tuple[int, bool, int]]:
-    """What is played when: (block, on, pitch), in order, a key's release before its next stroke.
+def _events(
+    notes: list[Note], tempo_ratio: float, channels: dict[int | None, int]
+) -> list[tuple[int, bool, int, int]]:
+    """What is played when: (block, on, pitch, channel), in order, a key's release before its next
+    stroke.
 
     A key that is struck again while it sounds is released first; two strokes at once are one.
     """
     blocks_per_s = AUDIO_RATE_HZ / BLOCK_SAMPLES / tempo_ratio
-    ends: dict[int, dict[int, int]] = defaultdict(dict)  # pitch -> onset -> end, in blocks
+    ends: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)  # key -> onset -> end, blocks
     for note in notes:
         start = round(note.onset_s * blocks_per_s)
         end = max(round((note.onset_s + note.duration_s) * blocks_per_s), start + 1)
-        ends[note.pitch][start] = max(end, ends[note.pitch].get(start, 0))
-    events: list[tuple[int, bool, int]] = []
-    for pitch, strokes in ends.items():
+        key = (note.pitch, channels.get(note.program, CHANNEL))
+        ends[key][start] = max(end, ends[key].get(start, 0))
+    events: list[tuple[int, bool, int, int]] = []
+    for (pitch, channel), strokes in ends.items():
         starts = sorted(strokes)
         for start, following in zip(starts, [*starts[1:], math.inf], strict=True):
-            events.append((start, True, pitch))
-            events.append((int(min(strokes[start], following)), False, pitch))
+            events.append((start, True, pitch, channel))
+            events.append((int(min(strokes[start], following)), False, pitch, channel))
     return sorted(events)
 
 
@@ -140,13 +157,14 @@ def render(notes: list[Note], instrument: Instrument, tempo_ratio: float = 1.0) 
     synth = instrument.synthesizer()
     try:
         now = 0
-        for block, on, pitch in _events(notes, tempo_ratio):
+        channels = instrument.channels(synth, notes)
+        for block, on, pitch, channel in _events(notes, tempo_ratio, channels):
             _play(synth, sound[now:block])
             now = block
             if on:
-                synth.noteon(CHANNEL, pitch, VELOCITY)
+                synth.noteon(channel, pitch, VELOCITY)
             else:
-                synth.noteoff(CHANNEL, pitch)
+                synth.noteoff(channel, pitch)
         _play(synth, sound[now:])
     finally:
         synth.delete()
@@ -207,11 +225,15 @@ def _performances(
         }
 
 
-def _pieces(notes: Path | str, pieces: Path | str, splits: list[str]) -> dict[str, list[Note]]:
-    """The notes of each piece of these splits, pieces in the order of the table of NOTES."""
+def _pieces(
+    notes: Path | str, pieces: Path | str, splits: list[str], programs: bool
+) -> dict[str, list[Note]]:
+    """The notes of each piece of these splits, pieces in the order of the table of NOTES; with the
+    programs of their instruments if `programs`."""
     known = tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pylist()
     chosen = {row["piece_id"] for row in known if row["split"] in splits}
-    table = tables.read(notes, tables.NOTES, ["piece_id", "onset_s", "duration_s", "pitch"])
+    columns = ["piece_id", "onset_s", "duration_s", "pitch", *(["program"] if programs else [])]
+    table = tables.read(notes, tables.NOTES, columns)
     found: dict[str, list[Note]] = defaultdict(list)
     for row in table.to_pylist():
         if (piece_id := row.pop("piece_id")) in chosen:
@@ -232,6 +254,7 @@ def synthesize(
     loudness_db: float | None,
     audio: Path | str,
     out: Path | str,
+    instruments: Literal["piano", "score"] = "piano",
 ) -> None:
     """Play the notes of a chunk with a sound font.
 
@@ -253,13 +276,15 @@ def synthesize(
         loudness_db: Loudness of every recording (dBFS); by default FluidSynth's own.
         audio: Folder to write the recordings to.
         out: Parquet table to write.
+        instruments: `piano` plays all with the preset, `score` each part with the General MIDI
+            program that the score gives it, if the font has it.
 
     Raises:
         FileNotFoundError: If there is no such font.
         ValueError: If the font, its preset or the tempo ratio cannot be used.
     """
     tempo.span(tempo_ratio)
-    chosen = _pieces(notes, pieces, splits)
+    chosen = _pieces(notes, pieces, splits, instruments == "score")
     with (
         Instrument(font_path(font_file), bank, preset) as instrument,
         tables.replacing(audio) as folder,

@@ -42,14 +42,16 @@ PIECES = pa.schema(
         field("source", pa.string(), "file or work that the piece was read from"),
         field("composer", pa.string(), "as the source gives it"),
         field("title", pa.string(), "as the source gives it"),
+        field("lyricist", pa.string(), "as the source gives it"),
         field("licence", pa.string(), "of the score"),
         field("chunk", pa.int32(), "job that carries the piece; follows from its id"),
         field("reason", pa.string(), "why the piece was left out; null where it was kept"),
         field(
             "score",
             pa.list_(pa.struct([("name", pa.string()), ("text", pa.large_string())])),
-            "LilyPond files by relative name, the first is compiled; null where it was left out",
+            "LilyPond files by relative name, the first is compiled; or one file in another format",
         ),
+        field("look", pa.string(), "what its pages look like, by name; null if the default"),
         field(
             "melody",
             pa.list_(
@@ -100,6 +102,7 @@ NOTEHEADS = pa.schema(
         field("moment", pa.float64(), "in the printed score, repeats not played", "quarter notes"),
         field("grace", pa.bool_(), "a grace note"),
         field("tied", pa.bool_(), "continues a note that already sounds"),
+        field("source_id", pa.string(), "id of the note in its source; null if it has none"),
     ]
 )
 
@@ -112,6 +115,8 @@ NOTES = pa.schema(
         field("duration", pa.float64(), "ties joined", "quarter notes"),
         field("duration_s", pa.float64(), "at tempo ratio 1", "s"),
         field("pitch", pa.int16(), "MIDI number of the sounding pitch"),
+        field("pass", pa.int16(), "how often its notehead has sounded by now, repeats played"),
+        field("program", pa.int16(), "General MIDI, from 0, of its instrument; null if not said"),
         field("notehead_id", pa.int32(), "notehead printed at the onset; null if there is none"),
         field("reason", pa.string(), "why a note has no notehead; null if it has one"),
     ]
@@ -141,8 +146,11 @@ ENGRAVED = pa.schema(
             pa.int32(),
             "noteheads whose pitch follows from neither accidentals, key nor the source",
         ),
+        field("off_source", pa.int32(), "notes that a second reading of the source has otherwise"),
+        field("chord_symbols", pa.int32(), "chord symbols, printed and silent"),
         field("chord_notes", pa.int32(), "notes of chord names, printed and not among the notes"),
         field("drum_strokes", pa.int32(), "drum strokes, printed and not among the notes"),
+        field("engraving", pa.string(), "program that engraved the piece, and its music font"),
         field(
             "warnings",
             pa.list_(pa.string()),

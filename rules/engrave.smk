@@ -1,4 +1,4 @@
-# One LilyPond compile a piece: images, noteheads, sounding notes, and the link between them.
+# LilyPond or Verovio: images, noteheads, sounding notes, and the link between them.
 
 
 rule engrave:
@@ -22,9 +22,13 @@ rule engrave:
     params:
         layout=of_collection("layout"),
         repeats=of_collection("repeats"),
+        looks=if_given("looks"),
+        parts=if_given("parts"),
+        seed=config["seed"],
         unconfined=config["unconfined"],
     shell:
         "python -m partimento engrave --pieces {input:q} --layout {params.layout:q}"
-        " --repeats {params.repeats:q} --unconfined {params.unconfined:q} --images {output.images:q}"
+        " --repeats {params.repeats:q} {params.looks:q} {params.parts:q} --seed {params.seed:q}"
+        " --unconfined {params.unconfined:q} --images {output.images:q}"
         " --systems {output.systems:q} --noteheads {output.noteheads:q} --notes {output.notes:q}"
         " --engraved {output.engraved:q} 2> {log:q}"

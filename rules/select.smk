@@ -28,6 +28,8 @@ rule select:
         track=if_given("track"),
         metre=if_given("metre"),
         pickup=if_given("pickup"),
+        looks=if_given("looks"),
+        every_look=if_given("every_look"),
         seed=config["seed"],
         unconfined=config["unconfined"],
         state=lambda wildcards: PLAN.source_state(
@@ -38,5 +40,5 @@ rule select:
         " --chunks {params.chunks:q} --source={params.source:q} --downloads {params.downloads:q}"
         " --layout {params.layout:q} --fraction {params.fraction:q} {params.shares:q}"
         " --splits {params.splits:q} {params.durations:q} {params.tempo:q} {params.track:q}"
-        " {params.metre:q} {params.pickup:q} --seed {params.seed:q}"
-        " --unconfined {params.unconfined:q} --out {output:q} 2> {log:q}"
+        " {params.metre:q} {params.pickup:q} {params.looks:q} {params.every_look:q}"
+        " --seed {params.seed:q} --unconfined {params.unconfined:q} --out {output:q} 2> {log:q}"

@@ -25,6 +25,7 @@ rule synthesize:
         font_file=lambda wildcards: PLAN.font_file(wildcards.font),
         bank=lambda wildcards: config["fonts"][wildcards.font]["bank"],
         preset=lambda wildcards: config["fonts"][wildcards.font]["preset"],
+        instruments=if_given("instruments"),
         seed=config["seed"],
         loudness_db=option("loudness_db", config["performances"]["loudness_db"]),
         state=lambda wildcards: PLAN.font_state(wildcards.font),
@@ -32,5 +33,5 @@ rule synthesize:
         "python -m partimento synthesize --pieces {input.pieces:q} --notes {input.notes:q}"
         " --splits {params.splits:q} --font {wildcards.font:q} --font_file={params.font_file:q}"
         " --bank {params.bank:q} --preset {params.preset:q} --tempo_ratio {wildcards.tempo_ratio:q}"
-        " --seed {params.seed:q} {params.loudness_db:q} --audio {output.audio:q}"
+        " {params.instruments:q} --seed {params.seed:q} {params.loudness_db:q} --audio {output.audio:q}"
         " --out {output.performances:q} 2> {log:q}"

@@ -139,13 +139,16 @@ class _Reader:
 def decode_strip(png: bytes) -> np.ndarray:
     """Pixels of a strip in a shard: (200, width) uint8, white 255.
 
+    Of a taller strip, which a score of several staves has, they are the 200 rows in the middle.
+
     Raises:
-        ValueError: if it cannot be decoded or has another height.
+        ValueError: if it cannot be decoded or is lower.
     """
     try:
         strip = grey(png)
     except ValueError as error:
         raise ValueError(f"the strip: {error}") from None
-    if len(strip) != STRIP_HEIGHT_PX:
-        raise ValueError(f"the strip is {len(strip)} px high, not {STRIP_HEIGHT_PX}")
-    return strip
+    if len(strip) < STRIP_HEIGHT_PX:
+        raise ValueError(f"the strip is {len(strip)} px high, less than {STRIP_HEIGHT_PX}")
+    above = (len(strip) - STRIP_HEIGHT_PX) // 2
+    return strip[above : above + STRIP_HEIGHT_PX]

@@ -7,6 +7,8 @@ JSON, the counts or the reason why there are none, then the rows of each table a
 import json
 import os
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +25,18 @@ def rows(request: dict, folder: Path) -> dict:
     return pages.rows(request["piece_id"], folder, request["score"])
 
 
-def answer(request: dict, folder: Path) -> tuple[dict, list[pa.RecordBatch]]:
+def number_passes(notes: list[dict]) -> None:
+    """Count for each note (row of NOTES, in order) how often its notehead has sounded by then."""
+    sounded: Counter[int] = Counter()
+    for note in notes:
+        notehead = note["notehead_id"]
+        sounded[notehead] += 1
+        note["pass"] = None if notehead is None else sounded[notehead]
+
+
+def answer(
+    request: dict, folder: Path, rows: Callable[[dict, Path], dict]
+) -> tuple[dict, list[pa.RecordBatch]]:
     """What an answer says: {"counts"} with the rows by table, or {"reason"} without any.
 
     MemoryError is passed on; all else that is raised says that what the score wrote cannot be read,
@@ -39,6 +52,7 @@ def answer(request: dict, folder: Path) -> tuple[dict, list[pa.RecordBatch]]:
     except Exception as error:
         reason = f"what it wrote cannot be read ({type(error).__name__}: {error})"
         return {"reason": reason}, empty
+    number_passes(found["notes"])
     try:
         packed = [
             pa.RecordBatch.from_pylist(found[kind], schema) for kind, schema in SCHEMAS.items()
@@ -55,8 +69,8 @@ def _stream(batch: pa.RecordBatch) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def main() -> None:
-    """Answer questions until there are no more."""
+def serve(rows: Callable[[dict, Path], dict]) -> None:
+    """Answer questions with what `rows` makes of a request, until there are no more."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     out.write(worker.frame(worker.READY))
@@ -65,7 +79,7 @@ def main() -> None:
         path = Path(json.loads(line))
         request = json.loads(path.read_text())
         try:
-            said, packed = answer(request, path.parent / request["folder"])
+            said, packed = answer(request, path.parent / request["folder"], rows)
             frames = [json.dumps(said).encode(), *map(_stream, packed)]
         except MemoryError:
             os._exit(worker.OUT_OF_MEMORY)
@@ -75,4 +89,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # pretty_midi imports it where it can, which starts programs; nothing is played here.
+    sys.modules["fluidsynth"] = None  # type: ignore[assignment]
+    from pipeline.engraving import pages, staves
+
+    serve(rows)

@@ -11,6 +11,7 @@ from pipeline.sandbox import confined, lilypond, worker
 
 SECONDS = 300  # a piece; the longest take ten
 PACKAGES = ("lilypond", "numpy", "PIL", "pyarrow", "resvg_py")
+UNREADABLE = "what it wrote cannot be read"
 REQUEST = "request.json"  # in the folder that the worker may read
 SCHEMAS = {
     "images": tables.IMAGES,
@@ -52,7 +53,7 @@ def extract(extractor: worker.Worker, **request) -> tuple[dict[str, pa.Table], d
     path = confined.seen(extractor.folder / REQUEST, confined.INSIDE / REQUEST)
     answer = extractor.ask(json.dumps(str(path)), 1 + len(SCHEMAS))
     if isinstance(answer, str):
-        return f"what it wrote cannot be read: {answer}"
+        return f"{UNREADABLE}: {answer}"
     try:
         said = json.loads(answer[0])
         if "reason" in said:
@@ -65,7 +66,7 @@ def extract(extractor: worker.Worker, **request) -> tuple[dict[str, pa.Table], d
         row = {"piece_id": request["piece_id"]} | counts
         pa.RecordBatch.from_pylist([row], tables.ENGRAVED)
     except (ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
-        return f"what it wrote cannot be read ({error})"
+        return f"{UNREADABLE} ({error})"
     return found, counts
 
 

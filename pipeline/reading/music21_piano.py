@@ -1,27 +1,38 @@
-"""Piano works of music21's corpus as MusicXML: Bach's chorales on two staves, and the few movements
-for piano that are there."""
+"""Piano works of music21's corpus: Bach's chorales on two staves, and the few movements for piano
+that are there."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
-from music21 import clef, converter, corpus, layout, metadata, stream
+from music21 import clef, converter, corpus, layout, stream
 from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+from pipeline.reading import score_text
 
 CHORALES = 7  # one in so many is taken: there are four hundred, much alike
 VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
 
-# The corpus (10.5) has a dozen works for one player at two staves; their files name no title. In
-# these, repeats played out, LilyPond sounds as many notes as music21; the others (Chopin, Joplin,
-# Schoenberg, more of Clara Schumann) lose or gain notes and bars in musicxml2ly.
+# The works for one player at two staves in the corpus (10.5); most files name no title.
 MOVEMENTS = {
     "bach/bwv846.mxl": ("Johann Sebastian Bach", "Prelude and Fugue in C major, BWV 846"),
+    "chopin/mazurka06-2.krn": ("Frédéric Chopin", "Mazurka in C sharp minor, Op. 6 No. 2"),
     "cpebach/h186.mxl": ("Carl Philipp Emanuel Bach", "Sonata in A major, H. 186, Poco adagio"),
+    "joplin/maple_leaf_rag.mxl": ("Scott Joplin", "Maple Leaf Rag"),
     "mozart/k545/movement1_exposition.mxl": (
         "Wolfgang Amadeus Mozart",
         "Sonata in C major, KV 545, beginning",
     ),
-    "schumann_clara/polonaise_op1n1.mxl": ("Clara Schumann", "Polonaise, Op. 1 No. 1"),
+    "schoenberg/opus19/movement2.mxl": ("Arnold Schoenberg", "Little Piano Piece, Op. 19 No. 2"),
+    "schoenberg/opus19/movement6.mxl": ("Arnold Schoenberg", "Little Piano Piece, Op. 19 No. 6"),
+    **{
+        f"schumann_clara/polonaise_op1n{number}.mxl": (
+            "Clara Schumann",
+            f"Polonaise, Op. 1 No. {number}",
+        )
+        for number in range(1, 5)
+    },
     "verdi/laDonnaEMobile.mxl": ("Giuseppe Verdi", "La donna è mobile, for piano"),
 }
 
@@ -70,33 +81,47 @@ def _merged(score: stream.Score) -> stream.Score:
         bars.first().insert(0, sign)
         for bar in bars:
             for number, voice in enumerate(bar.voices, 1 + 2 * staff):
-                voice.id = str(number)  # musicxml2ly takes equal names for one voice
+                voice.id = str(number)  # equal names could count as one voice
         for item in part.recurse().notes:
             item.lyrics = []
     return merged
 
 
-def _mark_short_bars(score: stream.Score) -> None:
-    """Mark pickups and bars that a repeat sign divides as such; others are filled up with rests."""
-    for bar in score.recurse().getElementsByClass(stream.Measure):
-        if bar.highestTime < bar.barDuration.quarterLength:
-            bar.showNumber = stream.enums.ShowNumber.NEVER
-
-
-def musicxml(work: Work) -> bytes:
-    """A work as MusicXML, one part on two staves. Raises ValueError where it is not such a work."""
+def _chorale(work: Work) -> bytes:
+    """A chorale as MusicXML, one part on two staves. Raises ValueError unless it is one."""
     try:
-        score = converter.parse(_root() / work.path)
-        if work.path not in MOVEMENTS:
-            score = _merged(score)
-        _mark_short_bars(score)
+        score = _merged(converter.parse(_root() / work.path))
         staves = [stream.PartStaff(part.elements) for part in score.parts]
         grand = stream.Score([*staves, layout.StaffGroup(staves, symbol="brace")])
-        grand.metadata = metadata.Metadata(movementName=work.title, composer=work.composer)
         text = GeneralObjectExporter(grand).parse().decode()
     except ValueError:
         raise
     except Exception as error:  # music21 raises whatever an odd work makes it
         raise ValueError(f"music21 cannot write it ({type(error).__name__}: {error})") from None
-    # music21 draws the part's name anew each time
+    # music21 draws the part's name anew each time, and names itself and the day
+    text = re.sub(r"<identification>.*?</identification>", "", text, flags=re.DOTALL)
     return re.sub(r"\bP[0-9a-f]{32}\b", "P1", text).encode()
+
+
+def _named(text: str, work: Work) -> str:
+    """A MusicXML score that names its composer and title."""
+    root = ET.fromstring(text)
+    for place in ("work", "movement-title", "identification", "credit"):
+        for old in root.findall(place):
+            root.remove(old)
+    title = ET.Element("movement-title")
+    title.text = work.title
+    identification = ET.Element("identification")
+    ET.SubElement(identification, "creator", {"type": "composer"}).text = work.composer
+    root[:0] = [title, identification]
+    return ET.tostring(root, encoding="unicode")
+
+
+def read(work: Work) -> dict[str, str]:
+    """A work as a score by its name. Raises ValueError if it is not such a work."""
+    if work.path in MOVEMENTS:
+        files = score_text.read((_root() / work.path).read_bytes(), work.path)
+    else:
+        files = score_text.read(_chorale(work), "chorale.musicxml")
+    ((name, text),) = files.items()
+    return {name: _named(text, work) if name.endswith(".musicxml") else text}

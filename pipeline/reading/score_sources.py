@@ -1,29 +1,25 @@
 """Sources of whole scores: files in a folder, MSMD's pieces, piano works of music21's corpus.
 
-A folder has LilyPond and MusicXML files; MSMD's pieces lie in the Mutopia archive. Each piece is
-read as LilyPond texts by name.
+A folder has LilyPond, MusicXML, MEI, Humdrum and ABC files; MSMD's pieces lie in the Mutopia
+archive. Each piece is read as texts by name, in its own format.
 """
 
 import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.reading import lilypond_files, msmd
+from pipeline.reading import lilypond_files, msmd, score_text
 from pipeline.reading.archives import members
 from pipeline.reading.listing import files_below, read_file
 from pipeline.reading.pieces import Piece, piece_id_of, printable, split_of
 
-MUSICXML_SUFFIXES = (".musicxml", ".mxl", ".xml")
 
-
-def _read_musicxml(path: Path) -> dict[str, str]:
-    from pipeline.reading import musicxml
-
-    return {"score.ly": musicxml.lilypond(read_file(path, musicxml.MAX_BYTES))}
+def _read_score(path: Path) -> dict[str, str]:
+    return score_text.read(read_file(path, score_text.MAX_BYTES), path.name)
 
 
 def pieces_of_folder(folder: Path) -> list[Piece]:
-    """The scores of a folder: its MusicXML files, and the LilyPond files that no other includes.
+    """The scores of a folder: its LilyPond files that no other includes, and all in other formats.
 
     Raises:
         ValueError: if it is no folder, or has no scores.
@@ -39,10 +35,10 @@ def pieces_of_folder(folder: Path) -> list[Piece]:
         for name in names
         if name not in included
     }
-    for name in files_below(folder, MUSICXML_SUFFIXES):
-        readers[name] = lambda name=name: _read_musicxml(folder / name)
+    for name in files_below(folder, score_text.SUFFIXES):
+        readers[name] = lambda name=name: _read_score(folder / name)
     if not readers:
-        raise ValueError(f"{folder}: no scores (.ly, {', '.join(MUSICXML_SUFFIXES)}) in it")
+        raise ValueError(f"{folder}: no scores (.ly, {', '.join(score_text.SUFFIXES)}) in it")
     return [
         Piece(
             piece_id_of(name),
@@ -86,17 +82,14 @@ def with_includes(mains: list[Path], folder: Path) -> list[Path]:
 
 def pieces_of_corpus() -> list[Piece]:
     """The piano works of music21's corpus."""
-    from pipeline.reading import (  # slow to import, and only this source needs it
-        music21_piano,
-        musicxml,
-    )
+    from pipeline.reading import music21_piano  # slow to import, and only this source needs it
 
     return [
         Piece(
             work.piece_id,
             f"music21:{work.path}",
             None,
-            lambda work=work: {"score.ly": musicxml.lilypond(music21_piano.musicxml(work))},
+            lambda work=work: music21_piano.read(work),
         )
         for work in music21_piano.works()
     ]

@@ -94,7 +94,7 @@ def run(names: list[str], folder: Path, seconds: float, settings: Path) -> confi
 
 
 def tool(name: str, arguments: list[str], folder: Path, seconds: float) -> str:
-    """Run `convert-ly` or `musicxml2ly` of LilyPond's distribution in `folder`; gives its stderr.
+    """Run `convert-ly` of LilyPond's distribution in `folder`; gives its stderr.
 
     Where it is ended by a limit, the reason is the last line.
     """

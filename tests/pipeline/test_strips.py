@@ -79,12 +79,17 @@ def test_in_2019_the_next_page_follows_and_the_outermost_rows_are_repeated():
     assert (image[:40] == sheets[0][0, 20:280]).all()
 
 
-def test_a_system_taller_than_the_strip_is_cut_and_counted():
+def test_a_strip_is_as_tall_as_its_tallest_system_needs():
     tall = system(top=(50.0, 330.0), bottom=(78.0, 358.0))
-    image, _ = strips.strip([page()], [tall])
-    assert image.shape == (200, 260)
-    assert strips.too_tall([tall, system()]) == 1
-    assert strips.too_tall([system(top=(100.0,), bottom=(300.0,))]) == 0
+    sheet = page()
+    image, _ = strips.strip([sheet], [system(), tall])
+    assert image.shape == (308 + 2 * strips.AROUND_PX, 520)
+    assert (image[strips.AROUND_PX : -strips.AROUND_PX, 260:] == sheet[50:358, 20:280]).all()
+    low, _ = strips.strip([sheet], [system()])
+    middle = (len(image) - 200) // 2
+    assert (image[middle : middle + 200, :260] == low).all()
+    assert strips.height([system(top=(100.0,), bottom=(300.0,))]) == 200
+    assert strips.strip([sheet], [tall], "2019")[0].shape == (200, 260)
 
 
 def test_a_piece_without_systems_has_an_empty_strip():

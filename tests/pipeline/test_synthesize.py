@@ -304,3 +304,39 @@ def test_fonts_that_do_not_serve_are_named(tmp_path):
         play(tmp_path, {"scale": SCALE}, bank=7, preset=99)
     assert not (tmp_path / "audio").exists()
     assert not (tmp_path / "performances.parquet").exists()
+
+
+def test_parts_sound_with_the_instruments_of_the_score_if_the_font_has_them(piano):
+    violin, oboe = 40, 68
+    alone = render([Note(0.0, 1.0, 72, violin)], piano)
+    assert not np.allclose(alone, render([Note(0.0, 1.0, 72)], piano))
+    both = render([Note(0.0, 1.0, 72, violin), Note(0.0, 1.0, 60, oboe)], piano)
+    assert not np.allclose(both[: len(alone)], alone)
+    same_key = render([Note(0.0, 1.0, 72, violin), Note(0.5, 1.0, 72)], piano)
+    assert loudness(same_key[22_050:44_100]) > loudness(alone[22_050:44_100])
+
+
+def test_the_instruments_of_the_score_are_a_choice(tmp_path):
+    note = {"onset_s": 0.0, "duration_s": 1.0, "pitch": 72, "program": 40}
+    notes = [{"piece_id": "p", "note_id": 0} | note]
+    tables.write(notes, tables.NOTES, tmp_path / "notes.parquet")
+    tables.write([{"piece_id": "p", "split": "train"}], tables.PIECES, tmp_path / "pieces.parquet")
+    sounds = {}
+    for kind in ("piano", "score"):
+        synthesize(
+            tmp_path / "notes.parquet",
+            tmp_path / "pieces.parquet",
+            ["train"],
+            "f",
+            FONT,
+            0,
+            0,
+            "1.0",
+            1,
+            None,
+            tmp_path / kind,
+            tmp_path / f"{kind}.parquet",
+            kind,
+        )
+        sounds[kind] = soundfile.read(tmp_path / kind / "p.flac")[0]
+    assert not np.allclose(sounds["piano"], sounds["score"])

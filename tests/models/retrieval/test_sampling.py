@@ -154,7 +154,7 @@ def test_the_fingerprint_tells_examples_apart(shard, changes):
         ({"x": [-0.5] * 40}, "outside the strip of 1260 px"),
         ({"x": [1260.0] * 40}, "outside the strip"),
         ({"x": [float("nan")] * 40}, "outside the strip"),
-        ({"images": [png(np.zeros((199, 1260), np.uint8))]}, "199 px high, not 200"),
+        ({"images": [png(np.zeros((199, 1260), np.uint8))]}, "199 px high, less than 200"),
         ({"images": [b"no picture"]}, "cannot be decoded"),
         ({"images": [performance("odd")["images"][0][:900]]}, "cannot be decoded"),
         ({"images": []}, "0 images instead of one strip"),

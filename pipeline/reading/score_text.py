@@ -1,0 +1,237 @@
+"""Read a score file as text that is safe to hand on: MusicXML (plain or compressed), MEI, Humdrum
+or ABC.
+
+What comes in is bounded in size, entities are refused, compressed files are unpacked here, and
+whatever the encoding was, text comes out. Every note of MusicXML and MEI gets an id of its own.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
+import defusedxml.ElementTree
+from defusedxml import DefusedXmlException
+
+SUFFIXES = (".musicxml", ".mxl", ".xml", ".mei", ".krn", ".abc")
+MAX_BYTES = 50_000_000  # a symphony has some 20 million
+MAX_BARS = 10_000  # the longest movements have under 3,000
+MAX_NOTES = 200_000
+MUSICXML_TYPE = "application/vnd.recordare.musicxml"  # of a rootfile in a compressed file
+MEI_NAMESPACE = "http://www.music-encoding.org/ns/mei"
+XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of an id that every program takes
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+
+
+def read(content: bytes, name: str) -> dict[str, str]:
+    """Read a score file: its text by a name that tells the format (`score.musicxml`, ...).
+
+    Args:
+        content: the file's bytes, at most `MAX_BYTES` of them.
+        name: the file's name; its suffix decides for Humdrum and ABC alone.
+
+    Raises:
+        ValueError: the file is no score that can be read; the message is the reason.
+    """
+    if not content.strip():
+        raise ValueError("the file is empty")
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES:,} bytes, no score")
+    if content.startswith(b"PK"):
+        content = _unpacked(content)
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in (".krn", ".abc") and not content.lstrip().startswith(b"<"):
+        return {f"score{suffix}": _checked_plain(_decoded(content), suffix)}
+    root = _parsed(content)
+    kind = root.tag.removeprefix(f"{{{MEI_NAMESPACE}}}")
+    try:
+        if kind == "mei":
+            ET.register_namespace("", MEI_NAMESPACE)
+            return {"score.mei": _mei(root)}
+        if kind == "score-timewise":
+            root, kind = _partwise(root), "score-partwise"
+        if kind == "score-partwise":
+            return {"score.musicxml": _musicxml(root)}
+    except RecursionError:
+        raise ValueError("elements nested too deeply, no score") from None
+    raise ValueError(f"neither MusicXML nor MEI: its root element is <{kind[:60]}>")
+
+
+# --- compressed files
+def _unpacked(content: bytes) -> bytes:
+    """The score inside a compressed MusicXML file: the first rootfile that is MusicXML."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+            for name in _rootfiles(archive, names):
+                if name in names:
+                    return _member(archive, name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        # RuntimeError: encrypted; NotImplementedError, a kind of it: an unknown compression
+        raise ValueError(f"the compressed file cannot be unpacked ({error})") from None
+    raise ValueError("the compressed file holds no MusicXML")
+
+
+def _rootfiles(archive: zipfile.ZipFile, names: list[str]) -> list[str]:
+    """Names of the files that may be the score, the likeliest first."""
+    scores = [
+        name
+        for name in names
+        if name.lower().endswith((".musicxml", ".xml")) and not name.startswith("META-INF/")
+    ]
+    if "META-INF/container.xml" not in names:
+        return scores
+    container = _parsed(_member(archive, "META-INF/container.xml"))
+    listed = [
+        (unquote(file.get("full-path", "")), file.get("media-type", ""))
+        for file in container.iter()
+        if file.tag.rpartition("}")[2] == "rootfile"
+    ]
+    typed = [name for name, kind in listed if kind.startswith(MUSICXML_TYPE)]
+    untyped = [name for name, kind in listed if not kind or name in scores]
+    return typed + untyped + scores
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES:,} bytes when unpacked, no score")
+    return content
+
+
+# --- text
+def _decoded(content: bytes) -> str:
+    """Text of a file whose encoding is not declared."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def _parsed(content: bytes) -> ET.Element:
+    """The root element of an XML file; entities and broken XML raise ValueError."""
+    try:
+        try:
+            return defusedxml.ElementTree.fromstring(content)
+        except (ET.ParseError, LookupError, UnicodeError):  # it may declare a wrong encoding
+            text = _DECLARATION.sub("", _decoded(content)).lstrip("\ufeff \t\r\n")
+            return defusedxml.ElementTree.fromstring(text)
+    except DefusedXmlException:
+        raise ValueError("XML with entities of its own is refused") from None
+    except ET.ParseError as error:
+        raise ValueError(f"broken XML ({error})") from None
+
+
+def _checked_plain(text: str, suffix: str) -> str:
+    """Humdrum or ABC, if it looks like it and is not too long."""
+    if suffix == ".krn" and "**" not in text:
+        raise ValueError("no Humdrum: no line begins a spine with **")
+    if suffix == ".abc" and not re.search(r"^\s*K:", text, re.MULTILINE):
+        raise ValueError("no ABC: no line K: names the key")
+    if len(text) > MAX_BYTES // 10:
+        raise ValueError(f"larger than {MAX_BYTES // 10:,} characters, no score")
+    return text
+
+
+# --- MusicXML
+def _partwise(root: ET.Element) -> ET.Element:
+    """A timewise score turned into a partwise one."""
+    result = ET.Element("score-partwise", root.attrib)
+    parts: dict[str, ET.Element] = {}
+    for element in root:
+        if element.tag != "measure":
+            result.append(element)
+            continue
+        for part in element.findall("part"):
+            name = part.get("id", "")
+            if name not in parts:
+                parts[name] = ET.Element("part", {"id": name})
+            bar = ET.SubElement(parts[name], "measure", element.attrib)
+            bar.extend(part)
+    result.extend(parts.values())
+    return result
+
+
+def _musicxml(root: ET.Element) -> str:
+    """Number the notes of a partwise score; gives it as text."""
+    parts = root.findall("part")
+    bars = max((len(part.findall("measure")) for part in parts), default=0)
+    notes = [note for part in parts for note in part.iter("note")]
+    _check_size(bars, sum(note.find("rest") is None for note in notes))
+    for part in parts:
+        _close_tuplets(part)
+    _give_ids(root, notes, "id")
+    return ET.tostring(root, encoding="unicode")
+
+
+def _close_tuplets(part: ET.Element) -> None:
+    """End tuplets that never stop where their last note is: engravers draw them on and on."""
+    opened: dict[tuple[str, str], ET.Element] = {}  # by voice and number: the last note within
+    for measure in part.findall("measure"):
+        for note in measure.findall("note"):
+            if note.find("chord") is not None or note.find("grace") is not None:
+                continue
+            voice = note.findtext("voice") or ""
+            marks = {
+                mark.get("number", "1"): mark.get("type")
+                for mark in note.findall("notations/tuplet")
+            }
+            inside = note.find("time-modification") is not None
+            for key in [key for key in opened if key[0] == voice]:
+                if not inside or marks.get(key[1]) == "start":
+                    _stop_tuplet(opened.pop(key), key[1])
+                elif marks.get(key[1]) == "stop":
+                    del opened[key]
+                else:
+                    opened[key] = note
+            opened |= {(voice, number): note for number, kind in marks.items() if kind == "start"}
+        for (_, number), last in opened.items():
+            _stop_tuplet(last, number)
+        opened.clear()
+
+
+def _stop_tuplet(note: ET.Element, number: str) -> None:
+    notations = note.find("notations")
+    if notations is None:
+        notations = ET.SubElement(note, "notations")
+    ET.SubElement(notations, "tuplet", {"type": "stop", "number": number})
+
+
+# --- MEI
+def _mei(root: ET.Element) -> str:
+    """Number the notes of an MEI file; gives it as text."""
+    space = f"{{{MEI_NAMESPACE}}}"
+    notes = list(root.iter(f"{space}note"))
+    _check_size(sum(1 for _ in root.iter(f"{space}measure")), len(notes))
+    _give_ids(root, notes, XML_ID)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _check_size(bars: int, notes: int) -> None:
+    if not notes:
+        raise ValueError("no notes in it")
+    if bars > MAX_BARS:
+        raise ValueError(f"{bars:,} bars, more than {MAX_BARS:,}: no score")
+    if notes > MAX_NOTES:
+        raise ValueError(f"{notes:,} notes, more than {MAX_NOTES:,}: no score")
+
+
+def _give_ids(root: ET.Element, notes: list[ET.Element], attribute: str) -> None:
+    """Give each note an id that no other element has; its own is kept if it serves."""
+    count = Counter(element.get(attribute) for element in root.iter())
+    number = 0
+    for note in notes:
+        own = note.get(attribute)
+        if own is None or not _NAME.fullmatch(own) or count[own] > 1:
+            while (new := f"note{number}") in count:
+                number += 1
+            number += 1
+            note.set(attribute, new)

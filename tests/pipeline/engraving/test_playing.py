@@ -1,0 +1,45 @@
+"""A written score as it sounds: order, ties, grace notes and seconds."""
+
+import pytest
+
+from pipeline.engraving import playing
+from tests.pipeline.reading.test_musicxml_notes import read
+from tests.support.musicxml import note, scale, score, sound
+
+
+def played(text: str, order: list[int]) -> list[playing.Played]:
+    return playing.play(read(text), order)
+
+
+def test_a_bar_sounds_as_often_as_it_is_played():
+    found = played(score([note("C4", 4), note("D4", 4)]), [0, 0, 1])
+    assert [(n.pitch, float(n.onset)) for n in found] == [(60, 0), (60, 4), (62, 8)]
+
+
+def test_tied_notes_are_one():
+    (found,) = played(score([note("C4", 4, tie="start"), note("C4", 4, tie="stop")]), [0, 1])
+    assert (found.onset, found.end) == (0, 8)
+
+
+def test_a_tie_into_a_second_ending_is_followed_on_each_pass():
+    bars = [note("C4", 4, tie="start"), note("C4", 4, tie="stop"), note("C4", 2, tie="stop")]
+    found = played(score(bars), [0, 1, 0, 2])
+    assert [(float(n.onset), float(n.end)) for n in found] == [(0, 8), (8, 14)]
+
+
+def test_a_tied_note_that_is_played_after_another_bar_sounds_anew():
+    bars = [note("C4", 4, tie="start"), note("C4", 4, tie="stop"), note("D4", 4)]
+    assert len(played(score(bars), [0, 1, 2, 1])) == 3
+
+
+def test_grace_notes_sound_before_their_main_note_but_never_before_the_beginning():
+    grace = note("C4", 0.5, grace=True)
+    found = played(score([grace + note("D4", 4), grace + note("D4", 4)]), [0, 1])
+    assert [float(n.onset) for n in found] == [0, 0, 4 - 9 / 80, 4]
+
+
+def test_seconds_follow_the_tempo_of_the_printed_score_on_every_pass():
+    text = score([scale("C4 D4 E4 F4"), sound(tempo="60") + scale("C4 D4 E4 F4")])
+    onsets = [n.onset_s for n in played(text, [0, 1, 0])]
+    first = [0, 0.5, 1, 1.5]
+    assert onsets == pytest.approx([*first, 2, 3, 4, 5, *(6 + onset for onset in first)])
