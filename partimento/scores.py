@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,7 @@ def engrave(
         source.mkdir()
         _gather(score, source, suffix)
         _select(source, made / "pieces.parquet")
-        files = {table: made / f"{table}.parquet" for table in (*TABLES, "engraved")}
+        files: dict[str, Any] = {table: made / f"{table}.parquet" for table in (*TABLES, "engraved")}
         pipeline.engrave.engrave(made / "pieces.parquet", "pages", repeats, "warn", **files)
         _check(files["engraved"])
         printed, systems, noteheads, notes = (_frame(files[table]) for table in TABLES)
