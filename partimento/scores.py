@@ -70,7 +70,9 @@ def engrave(
         source.mkdir()
         _gather(score, source, suffix)
         _select(source, made / "pieces.parquet")
-        files: dict[str, Any] = {table: made / f"{table}.parquet" for table in (*TABLES, "engraved")}
+        files: dict[str, Any] = {
+            table: made / f"{table}.parquet" for table in (*TABLES, "engraved")
+        }
         pipeline.engrave.engrave(made / "pieces.parquet", "pages", repeats, "warn", **files)
         _check(files["engraved"])
         printed, systems, noteheads, notes = (_frame(files[table]) for table in TABLES)
