@@ -23,6 +23,11 @@ _NUMBER = r"(-?[\d.]+)"
 _TRANSLATE = re.compile(rf"translate\({_NUMBER}[ ,]+{_NUMBER}\)")
 _SCALE = re.compile(rf"scale\({_NUMBER}(?:[ ,]+{_NUMBER})?\)")
 _SIZE = re.compile(r'\bwidth="([\d.]+)px" height="([\d.]+)px"')
+_STYLES = (  # of Verovio's style sheet: classes, and the attribute that they stand for
+    ("placeholder", 'visibility="hidden"'),
+    ("ending|fing|reh|tempo", 'font-weight="bold"'),
+    ("dir|dynam|mNum", 'font-style="italic"'),
+)
 _LINE = re.compile(rf"M{_NUMBER} {_NUMBER} L{_NUMBER} {_NUMBER}")
 TEXT_FAMILY = "Liberation Serif"  # of the fonts that Verovio measures text with
 FALLBACKS = ("Leipzig", "Bravura")  # where Verovio takes glyphs from that a font lacks
@@ -188,6 +193,15 @@ def read(
     return systems, boxes
 
 
+def _styled(text: str) -> str:
+    """An SVG of Verovio's with its style sheet written into the elements: drawn twice as fast."""
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    text = text.replace(' stroke-width="', ' stroke="currentColor" stroke-width="')
+    for classes, attribute in _STYLES:
+        text = re.sub(rf'class="(?:[^"]* )?(?:{classes})(?: [^"]*)?"', attribute, text)
+    return re.sub(r' id="(?!E[0-9A-F])[^"]*"| class="[^"]*"', "", text)
+
+
 def draw(text: str, width: int, fonts: list[str]) -> np.ndarray:
     """Draw a page, `width` px wide, with these font files: uint8 (height, width), white 255.
 
@@ -204,7 +218,7 @@ def draw(text: str, width: int, fonts: list[str]) -> np.ndarray:
     height = round(width * float(stated[2]) / float(stated[1]))
     sized = opening.replace(stated[0], f'width="{width}px" height="{height}px"')
     png = resvg_py.svg_to_bytes(
-        svg_string=text[:start] + sized + text[end:],
+        svg_string=_styled(text[:start] + sized + text[end:]),
         background="white",
         skip_system_fonts=True,
         font_files=fonts,
