@@ -1,5 +1,6 @@
 """What FluidSynth plays for us: the right notes at the right time, the same every time."""
 
+import itertools
 import math
 
 import numpy as np
@@ -67,6 +68,7 @@ def play(
 
     Pieces are in the split `split_of` says, or in train.
     """
+    tmp_path.mkdir(exist_ok=True)
     write_notes(tmp_path / "notes.parquet", pieces)
     known = [{"piece_id": i, "split": (split_of or {}).get(i, "train")} for i in pieces]
     tables.write(known, tables.PIECES, tmp_path / "pieces.parquet")
@@ -236,10 +238,12 @@ def test_an_empty_batch_is_no_failure(tmp_path):
     assert list((tmp_path / "audio").iterdir()) == []
 
 
-def test_a_second_run_replaces_the_first(tmp_path):
-    play(tmp_path, {"old": SCALE[:1]})
-    play(tmp_path, {"new": SCALE[:1]})
-    assert [path.name for path in (tmp_path / "audio").iterdir()] == ["new.flac"]
+def test_folder_that_holds_files_is_refused_and_left_as_it_is(tmp_path):
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="nothing of it is replaced"):
+        play(tmp_path, {"new": SCALE[:1]})
+    assert [path.name for path in (tmp_path / "audio").iterdir()] == ["mine.txt"]
 
 
 def test_a_font_plays_the_pieces_of_its_splits_only(tmp_path):
@@ -247,8 +251,8 @@ def test_a_font_plays_the_pieces_of_its_splits_only(tmp_path):
     split_of = {"one": "train", "two": "test", "three": "valid"}
     rows = play(tmp_path, pieces, split_of=split_of, splits=["train", "valid"])
     assert [row["piece_id"] for row in rows] == ["one", "three"]
-    assert play(tmp_path, pieces, split_of=split_of, splits=["extra"]) == []
-    assert list((tmp_path / "audio").iterdir()) == []
+    assert play(tmp_path / "extra", pieces, split_of=split_of, splits=["extra"]) == []
+    assert list((tmp_path / "extra" / "audio").iterdir()) == []
 
 
 def test_each_piece_draws_its_tempo_from_a_range(tmp_path):
@@ -261,8 +265,11 @@ def test_each_piece_draws_its_tempo_from_a_range(tmp_path):
 
 
 def test_what_is_drawn_follows_from_seed_piece_and_font_alone(tmp_path):
+    numbers = itertools.count()
+
     def drawn(pieces=("one", "two"), **settings):
-        rows = play(tmp_path, dict.fromkeys(pieces, SCALE[:1]), tempo_ratio="0.5-2", **settings)
+        folder = tmp_path / str(next(numbers))
+        rows = play(folder, dict.fromkeys(pieces, SCALE[:1]), tempo_ratio="0.5-2", **settings)
         return {row["piece_id"]: row["tempo_ratio"] for row in rows}
 
     first = drawn()
@@ -285,7 +292,7 @@ def test_draws_are_spread_evenly():
     ["0.0", "-1.0", "nan", "inf", "1.1-0.9", "0-1", "0.9-", "0.9-1.1-1.3", "0.9-inf", "fast", ""],
 )
 def test_a_tempo_ratio_is_above_zero(tmp_path, tempo_ratio):
-    with pytest.raises(ValueError, match="a tempo ratio must be above 0"):
+    with pytest.raises(ValueError, match="tempo ratio .*: it must be above 0"):
         play(tmp_path, {"scale": SCALE}, tempo_ratio=tempo_ratio)
 
 

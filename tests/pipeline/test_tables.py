@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from models import training
+from models.checkpoint import write_checkpoint
 from pipeline import tables
 
 
@@ -113,7 +113,9 @@ def test_a_truncated_file_is_named(tmp_path):
 
 WRITERS = {
     "Parquet": lambda path: tables.write(rows(5_000), tables.ENGRAVED, path),
-    "torch": lambda path: training.save({"weights": torch.zeros(5_000)}, path),
+    "torch": lambda path: write_checkpoint(
+        path, {}, {}, net := torch.nn.Linear(50, 50), torch.optim.SGD(net.parameters())
+    ),
 }
 
 

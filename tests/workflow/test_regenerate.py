@@ -85,4 +85,4 @@ def test_a_range_of_tempi_is_checked_before_anything_runs(made):
     (made / "bad.yaml").write_text(yaml.safe_dump(bad))
     run = snakemake(made, "-n", "--configfile", str(made / "bad.yaml"))
     assert run.returncode != 0
-    assert "fonts.first: tempo_ratio is 1.1-0.9; a tempo ratio must be above 0" in run.stdout
+    assert "fonts.first: tempo ratio 1.1-0.9: it must be above 0" in run.stdout
