@@ -292,7 +292,7 @@ def test_draws_are_spread_evenly():
     ["0.0", "-1.0", "nan", "inf", "1.1-0.9", "0-1", "0.9-", "0.9-1.1-1.3", "0.9-inf", "fast", ""],
 )
 def test_a_tempo_ratio_is_above_zero(tmp_path, tempo_ratio):
-    with pytest.raises(ValueError, match="tempo ratio .*: it must be above 0"):
+    with pytest.raises(ValueError, match=r"tempo ratio .*: it must be above 0"):
         play(tmp_path, {"scale": SCALE}, tempo_ratio=tempo_ratio)
 
 
