@@ -10,7 +10,7 @@ export CONFIG
 WITH_CONFIG = set -f; set -- $${CONFIG:+--configfile $$CONFIG}
 SNAKEMAKE = snakemake --cores $(CORES)
 # A command that begins with this has the folder of the results in the variable `results`.
-FIND_RESULTS = $(WITH_CONFIG); results="$$(python -m pipeline settings results "$$@")"
+FIND_RESULTS = $(WITH_CONFIG); results="$$(python -m partimento settings results "$$@")"
 
 .DEFAULT_GOAL := all
 .PHONY: all run verify report setup setup-dev system browser test test-faults test-cluster test-image slurm image-tools lint bench lock clean help
@@ -22,10 +22,10 @@ all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml f
 
 # What is corrupt is set aside first, so that the run makes it again.
 run: setup ## run the workflow
-	@$(WITH_CONFIG); python -m pipeline verify --repair "$$@" && $(SNAKEMAKE) "$$@"
+	@$(WITH_CONFIG); python -m partimento verify --repair "$$@" && $(SNAKEMAKE) "$$@"
 
 verify: setup ## look for corrupt and truncated results and downloads, and change nothing
-	@$(WITH_CONFIG); python -m pipeline verify "$$@"
+	@$(WITH_CONFIG); python -m partimento verify "$$@"
 
 # Written anew only when a table or a figure is newer than it.
 report: run ## write the report of a finished run

@@ -81,7 +81,7 @@ onstart:
         )
         for fault in verify.faults(PLAN, digests=False):
             print(
-                f"{fault.path}: {fault.reason}; 'python -m pipeline verify --repair' sets it aside,"
+                f"{fault.path}: {fault.reason}; 'python -m partimento verify --repair' sets it aside,"
                 " and the next run makes it again",
                 file=sys.stderr,
             )

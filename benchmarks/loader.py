@@ -16,10 +16,10 @@ from PIL import Image
 from torch.nn import functional
 
 from benchmarks.train_retrieval import fastest_step
+from models.device import keep_memory
 from models.retrieval.batches import Batches
 from models.retrieval.network import MODELS, Network
 from models.retrieval.sampling import MARGIN_PX, SILENCE_FRAMES, Augmentation, Examples
-from models.training import keep_memory
 from pipeline.constants import (
     RETRIEVAL,
     SNIPPET_FACTOR,
@@ -77,8 +77,8 @@ def draw(number: int, change: Augmentation) -> tuple[np.ndarray, np.ndarray, np.
 
 def pillow(batches: Batches, number: int) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch, one example after another: cut, resize, cut, halve; then stack."""
-    data, images, excerpts = batches.examples, [], []
-    changes = zip(batches.order(number), *draw(number, batches.augmentation), strict=True)
+    data, images, excerpts = batches.source, [], []
+    changes = zip(batches.chosen(number)[1], *draw(number, batches.augmentation), strict=True)
     for example, scale, up, later in changes:
         left = int(data.x[example]) + MARGIN_PX - CUT_PX // 2
         cut = Image.fromarray(data.strips[data.piece[example]][:, left : left + CUT_PX])
@@ -97,7 +97,7 @@ def pillow(batches: Batches, number: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def grid_sample(batches: Batches, number: int) -> tuple[torch.Tensor, torch.Tensor]:
     """A batch at once: cuts as float, resampled on a grid, pooled; excerpts by their rows."""
-    data, examples = batches.examples, batches.order(number)
+    data, examples = batches.source, batches.chosen(number)[1]
     scale, up, later = (torch.from_numpy(part) for part in draw(number, batches.augmentation))
     left = data.x[examples].astype(int) + MARGIN_PX - CUT_PX // 2
     cuts = np.stack(

@@ -16,8 +16,16 @@ import pandas as pd
 import soundfile
 
 from models.retrieval import audio, query, search
-from models.retrieval.identify import NEIGHBOURS, audio_vectors, batches, rank_of, ready, votes
-from models.retrieval.index import DEFAULT_WEIGHTS, Collection, index, read
+from models.retrieval.identify import NEIGHBOURS, rank_of, votes
+from models.retrieval.index import Index, index, read_index
+from models.retrieval.inference import (
+    DEFAULT_WEIGHTS,
+    embed_excerpts,
+    in_batches,
+    load_network,
+    recording_windows,
+    window_centres,
+)
 
 DATA, FONT = "results/data/piano", "bright"
 GAINS_DB = (-24, -12, 0, 12, 24)
@@ -25,18 +33,18 @@ GAINS_DB = (-24, -12, 0, 12, 24)
 
 def windows(recording: Path, context: int) -> np.ndarray:
     """Excerpts (n, 1, 92, context) of a recording as the published identification hears them."""
-    with audio.opened(recording) as sound:
-        frames = query.centres(audio.count(sound), context)
-        cut = [audio.stretch(sound, frame - context // 2, context) for frame in frames.tolist()]
+    with audio.open_recording(recording) as sound:
+        frames = window_centres(audio.count_frames(sound), context)
+        cut = [audio.read_frames(sound, frame - context // 2, context) for frame in frames.tolist()]
     return np.ascontiguousarray(np.stack(cut).transpose(0, 2, 1)[:, None])
 
 
-def ranks(recording: Path, collection: Collection, embed, context: int) -> dict[str, float]:
+def ranks(recording: Path, collection: Index, embed, context: int) -> dict[str, float]:
     """Rank of the right piece by its fit and by votes, and the seconds of the former."""
     truth = collection.pieces.index(recording.stem)
     begin = time.perf_counter()
-    frames, excerpts = query.listen(recording, context, None)
-    fit = query.fits(embed(excerpts), frames, collection.vectors, collection.piece)
+    frames, excerpts = recording_windows(recording, context)
+    fit = query.piece_scores(embed(excerpts), frames, collection.vectors, collection.piece)
     seconds = time.perf_counter() - begin
     plain = embed(windows(recording, context))
     _, places = search.nearest(plain, collection.vectors, NEIGHBOURS)
@@ -47,12 +55,12 @@ def ranks(recording: Path, collection: Collection, embed, context: int) -> dict[
 def measure(data: Path, font: str, folder: Path) -> pd.DataFrame:
     """A row for each recording and gain."""
     index(sorted(data.glob(f"shards/test/{font}-1.0-*.parquet")), folder / "scores.index")
-    collection = read(folder / "scores.index", DEFAULT_WEIGHTS)
-    fabric, module = ready(DEFAULT_WEIGHTS, "32-true", "auto")
+    collection = read_index(folder / "scores.index", DEFAULT_WEIGHTS)
+    fabric, module = load_network()
 
     def embed(excerpts: np.ndarray) -> np.ndarray:
         every = np.arange(len(excerpts))
-        return audio_vectors(fabric, module, batches(lambda own: excerpts[own], every))
+        return embed_excerpts(fabric, module, in_batches(lambda part: excerpts[part], every))
 
     rows = []
     for path in sorted(data.glob(f"audio/{font}/1.0/*/*.flac")):

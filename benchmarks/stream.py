@@ -31,11 +31,13 @@ def trained(data: Path, epochs: int, pairs: int, seed: int, memory_mb: int | Non
         history = Path(folder, "history.parquet")
         limit = [] if memory_mb is None else ["--memory_mb", str(memory_mb)]
         subprocess.run(
-            [sys.executable, "-m", "models", "retrieval", "train", "--model", "BL2-SC",
+            [sys.executable, "-m", "partimento", "retrieval", "train", "--model", "BL2-SC",
              "--shards_train", json.dumps(split["train"]),
-             "--shards_valid", json.dumps(split["valid"]), "--epochs", str(epochs),
-             "--epoch_samples", str(pairs), "--valid_samples", str(VALID_PAIRS),
-             "--anneal", "true", "--seed", str(seed), *limit, "--history", str(history),
+             "--shards_valid", json.dumps(split["valid"]),
+             "--settings.epochs", str(epochs), "--settings.epoch_samples", str(pairs),
+             "--settings.valid_samples", str(VALID_PAIRS),
+             "--settings.cosine_annealing", "true", "--seed", str(seed), *limit,
+             "--history", str(history),
              "--weights", f"{folder}/weights.safetensors"],
             check=True, capture_output=True,
         )  # fmt: skip
@@ -45,7 +47,7 @@ def trained(data: Path, epochs: int, pairs: int, seed: int, memory_mb: int | Non
 def main() -> None:
     data = Path((sys.argv[1:] or [DATA])[0])
     epochs, pairs, seeds = [*map(int, sys.argv[2:]), *(EPOCHS, PAIRS, SEEDS)[len(sys.argv[2:]) :]]
-    sizes = [dataset.memory(path) for path in data.glob("shards/train/*.parquet")]
+    sizes = [dataset.decoded_bytes(path) for path in data.glob("shards/train/*.parquet")]
     if not sizes:
         print(f"{data}: no shards of pages; run `make` first, or name others")
         return

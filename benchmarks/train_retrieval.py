@@ -10,9 +10,9 @@ import time
 import torch
 from torch import nn
 
+from models.device import keep_memory
 from models.retrieval.loss import ranking_loss
 from models.retrieval.network import CHANNELS, MODELS, NORMALISATION, Network
-from models.training import keep_memory
 from pipeline.constants import EMBEDDING, RETRIEVAL
 
 NAMES = ("BL2-SC", "BL2-LC", "BL2-LC+AT")

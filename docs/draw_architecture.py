@@ -112,7 +112,7 @@ def drawing() -> str:
     parts += box(872, 396, 208, 60, LEARNING, "retrieval/", "train, evaluate, index, query")
     parts += box(872, 468, 208, 60, LEARNING, "shared", "training, data sets, plotting")
     # the ground
-    parts += box(40, 500, 788, 44, DATA, "constants, tables, tempo, strips")
+    parts += box(40, 500, 788, 44, DATA, "constants, tables, tempo, strips, images")
     parts += arrow("M230 468 V496", dashed=True) + arrow("M868 522 H832", dashed=True)
     parts += arrow("M740 376 V496", dashed=True) + arrow("M536 376 V496", dashed=True)
     parts += label(560, 584, NOTES[0]) + label(560, 606, NOTES[1])

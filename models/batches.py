@@ -31,7 +31,7 @@ class Batches(Dataset, ABC, Generic[T]):
             source: examples in memory, or a stream of windows of them.
             batch_size: examples in a batch, on all devices together.
             seed: of the order.
-            share: rank of this device and number of devices, each of which gets its part of a batch.
+            share: rank of this device, and number of devices that share a batch.
         """
         self.source, self.batch_size, self.seed, self.share = source, batch_size, seed, share
         self._passes: dict[int, np.ndarray] = {}
@@ -51,7 +51,7 @@ class Batches(Dataset, ABC, Generic[T]):
 
     @abstractmethod
     def tensors(self, examples: T, chosen: np.ndarray, number: int) -> tuple[Tensor, ...]:
-        """This device's share of batch `number` as tensors; `chosen` are the whole batch's indices."""
+        """This device's share of batch `number`; `chosen` are the indices of the whole batch."""
 
     def usable(self) -> int:
         """How many examples a pass visits."""

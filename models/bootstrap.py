@@ -1,4 +1,4 @@
-"""Intervals by redrawing pieces: examples of one piece are alike, pieces are not."""
+"""Bootstrap intervals over pieces, as examples of the same piece are not independent."""
 
 import numpy as np
 import pandas as pd

@@ -26,6 +26,7 @@ LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "–": "--",
+    "<": "$<$",
     "≤": r"$\leq$",
     "ρ": r"$\rho$",
     "→": r"$\to$",

@@ -121,7 +121,7 @@ class Training(ABC):
 
     @abstractmethod
     def validate(self) -> dict[str, float]:
-        """Metrics of the validation split, columns of the history; the network is in `eval` mode."""
+        """Metrics of the validation split, by the network in `eval` mode: history columns."""
 
     @abstractmethod
     def after_validation(self, metrics: dict[str, float]) -> tuple[str, dict]:

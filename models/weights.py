@@ -73,7 +73,7 @@ def _check_header(file, build: Callable[[], nn.Module]) -> None:
         with torch.device("meta"):
             network = build()
             expected = {name: list(value.shape) for name, value in network.state_dict().items()}
-    except (RuntimeError, OverflowError, ZeroDivisionError) as error:
+    except (RuntimeError, TypeError, OverflowError, ZeroDivisionError) as error:
         raise ValueError("its header describes no network; train it again") from error
     actual = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     if actual != expected:

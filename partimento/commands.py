@@ -27,8 +27,11 @@ COMMANDS = {
     "verify": Command(
         PEOPLE, "partimento.workflow:verify", "Find truncated or corrupt results and downloads."
     ),
+    "settings": Command(
+        PEOPLE, "pipeline.planning.settings:show", "Print one setting that a run would have."
+    ),
     "fetch": Command(
-        DATA, "pipeline.reading.catalogue:fetch", "Download an archive and check its contents."
+        DATA, "pipeline.reading.fetching:fetch", "Download an archive and check its contents."
     ),
     "select": Command(DATA, "pipeline.select:select", "Choose the pieces of a collection."),
     "engrave": Command(DATA, "pipeline.engrave:engrave", "Engrave pages, noteheads and notes."),
@@ -63,7 +66,12 @@ COMMANDS = {
     "retrieval attention": Command(
         LEARNING, f"{RETRIEVAL}.attention_figures:attention", "Draw what the networks attend to."
     ),
-    "score-following train": Command(LEARNING, f"{FOLLOWING}.train:train", "Train the network."),
+    "score-following train": Command(
+        LEARNING, f"{FOLLOWING}.train:train", "Train the paper's network."
+    ),
+    "score-following train-matching": Command(
+        LEARNING, f"{FOLLOWING}.train_matching:train_matching", "Train our own network."
+    ),
     "score-following predict": Command(
         LEARNING, f"{FOLLOWING}.predict:predict", "Predict the position of every onset."
     ),

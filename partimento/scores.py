@@ -1,11 +1,10 @@
 """Engrave one score and play it."""
 
-import io
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,9 @@ from PIL import Image
 
 import pipeline.engrave
 import pipeline.select
-from pipeline import strips, synthesize
+from pipeline import images, strips, synthesize
 from pipeline.constants import AUDIO_RATE_HZ
-from pipeline.reading import catalogue, score_files
+from pipeline.reading import fonts, score_sources
 
 FONT = "pretty_midi:TimGM6mb.sf2"
 NULLABLE = {pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}  # a notehead may be missing
@@ -71,11 +70,13 @@ def engrave(
         source.mkdir()
         _gather(score, source, suffix)
         _select(source, made / "pieces.parquet")
-        files = {table: made / f"{table}.parquet" for table in (*TABLES, "engraved")}
+        files: dict[str, Any] = {
+            table: made / f"{table}.parquet" for table in (*TABLES, "engraved")
+        }
         pipeline.engrave.engrave(made / "pieces.parquet", "pages", repeats, "warn", **files)
         _check(files["engraved"])
-        images, systems, noteheads, notes = (_frame(files[table]) for table in TABLES)
-        pages: list[Image.Image] = [Image.open(io.BytesIO(png)) for png in images["png"]]
+        printed, systems, noteheads, notes = (_frame(files[table]) for table in TABLES)
+        pages = [Image.fromarray(images.grey(png)) for png in printed["png"]]
         return Score(pages, systems, noteheads, notes)
 
 
@@ -87,7 +88,7 @@ def _gather(score: Path | str, folder: Path, suffix: str) -> None:
     path = Path(score)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such score")
-    for file in score_files.with_includes([path], path.parent):
+    for file in score_sources.with_includes([path], path.parent):
         copy = folder / file.relative_to(path.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
@@ -147,5 +148,5 @@ def play(
     """
     columns = score.notes[["onset_s", "duration_s", "pitch"]]
     notes = [synthesize.Note(**row) for row in columns.to_dict("records")]
-    with synthesize.Instrument(catalogue.font_path(font), preset=preset) as instrument:
+    with synthesize.Instrument(fonts.font_path(font), preset=preset) as instrument:
         return synthesize.render(notes, instrument, tempo_ratio), AUDIO_RATE_HZ

@@ -1,16 +1,14 @@
 """Shards as a data set for PyTorch."""
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
-from PIL import Image
 from torch.utils.data import Dataset
 
-from pipeline import tables
+from pipeline import images, tables
 
 PER_ONSET = ("note_id", "frame", "image", "x", "pitch")
 
@@ -65,10 +63,10 @@ class Shards(Dataset):
 def _item(row: dict) -> dict:
     shape = -1, row["bins"]
     known = np.array([reason is None for reason in row["reason"]], bool)
-    images = [np.array(Image.open(io.BytesIO(png)).convert("L")) for png in row["images"]]
+    pictures = [torch.tensor(images.grey(png)) for png in row["images"]]
     return {
         **{name: row[name] for name in ("piece_id", "split", "font", "tempo_ratio", "fps")},
         "spectrogram": torch.tensor(row["spectrogram"], dtype=torch.float32).reshape(shape),
-        "images": [torch.from_numpy(image) for image in images],
+        "images": pictures,
         **{name: torch.from_numpy(np.array(row[name])[known]) for name in PER_ONSET},
     }

@@ -14,12 +14,13 @@ import pipeline
 ROOT = Path(pipeline.__file__).resolve().parents[1]
 
 
+CONFIG = Parameter(name=["--config", "--configfile"])  # the second is Snakemake's name for it
 ELSEWHERE = ("--workflow-profile", "--executor", "--jobs", "-j", "-e")  # bring their own number
 
 
 def run(
     *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    config: list[str] | None = None,
+    config: Annotated[list[str] | None, CONFIG] = None,
     cores: str | None = None,
     dry_run: Annotated[bool, Parameter(name=["--dry-run", "-n"])] = False,
 ) -> None:
@@ -67,7 +68,7 @@ def settings(config: list[str]) -> list[str]:
     return [*options, "--config", *values] if values else options
 
 
-def verify(*, config: list[Path] | None = None, repair: bool = False) -> None:
+def verify(*, config: Annotated[list[Path] | None, CONFIG] = None, repair: bool = False) -> None:
     """Look for corrupt, truncated and incomplete files among results and downloads.
 
     Args:

@@ -157,13 +157,25 @@ def engrave(
     parts: list | str = "all",
     seed: int = 0,
 ) -> None:
-    """Engrave the kept pieces of one chunk.
+    """Engrave the kept pieces of a chunk.
 
-    Reads a table of pieces; writes the tables of images, systems, noteheads and notes, and one that
-    says of every piece how much was engraved or why nothing was. `layout` makes an image of each
-    staff of a tune, or of each page. `repeats` plays what a foreign score unfolds once or in full.
-    `looks` are those that the pieces name; what degrades pages is drawn by `seed`. `parts` are
-    `all`, the `piano`, or names and numbers; LilyPond's scores keep all.
+    Args:
+        pieces: Parquet table of PIECES.
+        layout: Make an image of each staff of a tune, or of each page.
+        repeats: Play the repeats of a foreign score out, or all of it once.
+        unconfined: What to do if this machine cannot confine the programs that read scores.
+        images: Parquet table of IMAGES to write.
+        systems: Parquet table of SYSTEMS to write.
+        noteheads: Parquet table of NOTEHEADS to write.
+        notes: Parquet table of NOTES to write.
+        engraved: Parquet table of ENGRAVED to write: how much of each piece was engraved, or why
+            nothing was.
+        looks: Looks that the pieces name: engraver, music font, page width, spacing.
+        parts: `all`, the `piano`, or names and numbers of parts; LilyPond's scores keep all.
+        seed: Of the draws that degrade pages.
+
+    Raises:
+        OSError: If programs cannot be confined and `unconfined` is `refuse`, or the disk is full.
     """
     known_looks = from_settings(looks)
     lilypond.confine(unconfined == "refuse")

@@ -37,7 +37,7 @@ rule card:
         max_failures=config["max_failures"],
         beside=lambda wildcards, input: option("beside", next(iter(input.beside), None)),
     shell:
-        "python -m pipeline card --pieces {input.pieces:q} --engraved {input.engraved:q}"
+        "python -m partimento card --pieces {input.pieces:q} --engraved {input.engraved:q}"
         " --notes {input.notes:q} --performances {input.performances:q} --shards {input.shards:q}"
         " --layout {params.layout:q} --max_failures {params.max_failures:q}"
         " --name {wildcards.collection:q} {params.beside:q} --out {output.card:q}"
@@ -64,6 +64,6 @@ rule msmd_counts:
     params:
         stem=stem,
     shell:
-        "python -m pipeline msmd_counts --pieces {input.pieces:q} --engraved {input.engraved:q}"
+        "python -m partimento msmd_counts --pieces {input.pieces:q} --engraved {input.engraved:q}"
         " --notes {input.notes:q} --name {wildcards.collection:q} --counts {input.counts:q}"
         " --out_stem {params.stem:q} 2> {log:q}"

@@ -11,7 +11,7 @@ import pipeline
 from pipeline import tempo
 from pipeline.describing import verify
 from pipeline.planning import messages, settings
-from pipeline.planning.arguments import flags, folder, option, stem, text
+from pipeline.planning.arguments import folder, option, stem, text
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes
 from pipeline.reading import catalogue
@@ -62,6 +62,7 @@ wildcard_constraints:
     font=PLAN.font_pattern(),
     tempo_ratio=TEMPO_RATIO,
     split="|".join(SPLITS),
+    network="|".join(FOLLOWING["networks"]) if FOLLOWING else "none",
     model="|".join(map(re.escape, RETRIEVAL["models"])) if RETRIEVAL else "none",
 
 

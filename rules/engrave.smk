@@ -27,7 +27,7 @@ rule engrave:
         seed=config["seed"],
         unconfined=config["unconfined"],
     shell:
-        "python -m pipeline engrave --pieces {input:q} --layout {params.layout:q}"
+        "python -m partimento engrave --pieces {input:q} --layout {params.layout:q}"
         " --repeats {params.repeats:q} {params.looks:q} {params.parts:q} --seed {params.seed:q}"
         " --unconfined {params.unconfined:q} --images {output.images:q}"
         " --systems {output.systems:q} --noteheads {output.noteheads:q} --notes {output.notes:q}"

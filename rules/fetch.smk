@@ -23,4 +23,4 @@ rule fetch:
     params:
         name=lambda wildcards: FETCHED[wildcards.file],
     shell:
-        "python -m pipeline fetch --name {params.name:q} --path {output:q} 2> {log:q}"
+        "python -m partimento fetch --name {params.name:q} --path {output:q} 2> {log:q}"

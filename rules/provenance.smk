@@ -25,7 +25,7 @@ rule data_provenance:
         settings=lambda wildcards: SETTINGS,  # a function: braces are text in what it gives
         folders=["data"],
     shell:
-        "python -m pipeline provenance --settings {params.settings:q} --folders {params.folders:q}"
+        "python -m partimento provenance --settings {params.settings:q} --folders {params.folders:q}"
         " --out {output:q} 2> {log:q}"
 
 
@@ -44,5 +44,5 @@ rule provenance:
         settings=lambda wildcards: SETTINGS,  # a function: braces are text in what it gives
         folders=["models", "predictions", "tables", "figures"],
     shell:
-        "python -m pipeline provenance --settings {params.settings:q} --folders {params.folders:q}"
+        "python -m partimento provenance --settings {params.settings:q} --folders {params.folders:q}"
         " --beside {input.data:q} --out {output:q} 2> {log:q}"

@@ -28,6 +28,6 @@ rule shard:
         layout=of_collection("layout"),
         out=lambda wildcards, output: text(dict(zip(SPLITS, output))),
     shell:
-        "python -m pipeline shard --pieces {input.pieces:q} --images {input.images:q}"
+        "python -m partimento shard --pieces {input.pieces:q} --images {input.images:q}"
         " --systems {input.systems:q} --noteheads {input.noteheads:q} --notes {input.notes:q}"
         " --features {input.features:q} --layout {params.layout:q} --out {params.out:q} 2> {log:q}"

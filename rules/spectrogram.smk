@@ -19,5 +19,5 @@ rule spectrogram:
     params:
         settings=of_collection("spectrogram"),
     shell:
-        "python -m pipeline spectrogram --performances {input.performances:q}"
+        "python -m partimento spectrogram --performances {input.performances:q}"
         " --audio {input.audio:q} --settings {params.settings:q} --out {output:q} 2> {log:q}"

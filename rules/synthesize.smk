@@ -30,7 +30,7 @@ rule synthesize:
         loudness_db=option("loudness_db", config["performances"]["loudness_db"]),
         state=lambda wildcards: PLAN.font_state(wildcards.font),
     shell:
-        "python -m pipeline synthesize --pieces {input.pieces:q} --notes {input.notes:q}"
+        "python -m partimento synthesize --pieces {input.pieces:q} --notes {input.notes:q}"
         " --splits {params.splits:q} --font {wildcards.font:q} --font_file={params.font_file:q}"
         " --bank {params.bank:q} --preset {params.preset:q} --tempo_ratio {wildcards.tempo_ratio:q}"
         " {params.instruments:q} --seed {params.seed:q} {params.loudness_db:q} --audio {output.audio:q}"

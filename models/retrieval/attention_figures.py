@@ -319,7 +319,7 @@ def entropy(
         line = {"color": ORANGE, "linewidth": width, "label": label}
         axes.plot(quartiles.index, quartiles[quantile], **line)
     even = {"color": GREY, "linewidth": 0.8, "linestyle": "--"}
-    axes.axhline(np.log(context), label="even attention", **even)
+    axes.axhline(np.log(context), label="uniform attention", **even)
     low, high = spearman_interval(onsets, entropies, pieces, seed)
     correlation = f"{spearmanr(onsets, entropies).statistic:.2f} [{low:.2f}, {high:.2f}]"
     correlation = correlation.replace("-", "−")

@@ -204,8 +204,9 @@ def _read(sound: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
         ) from None
     if len(samples) < stop - start:
         raise ValueError(
-            f"{sound.name}: truncated: the sound ends after {(start + len(samples)) / sound.samplerate:.1f} s "
-            f"although the file declares {sound.frames / sound.samplerate:.1f} s; copy it again"
+            f"{sound.name}: truncated: the sound ends after "
+            f"{(start + len(samples)) / sound.samplerate:.1f} s although the file declares "
+            f"{sound.frames / sound.samplerate:.1f} s; copy it again"
         )
     mono = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
     if not np.isfinite(mono).all():

@@ -230,7 +230,8 @@ def _find(data: Examples, pairs: pd.DataFrame, tempo_ratio: np.float32) -> np.nd
     if len(missing):
         first = missing.iloc[0]
         raise LookupError(
-            f"the shards lack {len(missing)} of {len(matched)} pairs, first note {first['note_id']} of "
+            f"the shards lack {len(missing)} of {len(matched)} pairs, first note "
+            f"{first['note_id']} of "
             f"'{first['piece_id']}', font '{first['font']}', in frame {first['frame']}; choose the "
             "pairs again from these shards"
         )

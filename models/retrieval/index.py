@@ -154,7 +154,9 @@ def read_index(path: Path, weights: Path = DEFAULT_WEIGHTS) -> Index:
         ValueError: if the index is corrupt or was built with other weights.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such index; make one with `python -m models index`")
+        raise FileNotFoundError(
+            f"{path}: no such index; make one with `python -m partimento index`"
+        )
     if not weights.is_file():
         raise FileNotFoundError(f"{weights}: no such weights; name them with --weights")
     with _named(path):
@@ -164,8 +166,9 @@ def read_index(path: Path, weights: Path = DEFAULT_WEIGHTS) -> Index:
     }
     if metadata.get("weights") != digest(weights):
         raise ValueError(
-            f"{path}: built with other weights ({metadata.get('model', 'unknown')}) than {weights}; "
-            f"name those with --weights, or build it again: python -m models index --shards ... "
+            f"{path}: built with other weights ({metadata.get('model', 'unknown')}) than "
+            f"{weights}; name those with --weights, or build it again: "
+            "partimento index SHARDS... "
             f"--weights {weights} --out {path}"
         )
     counts = table["x"].combine_chunks().value_lengths().to_numpy()

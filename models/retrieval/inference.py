@@ -319,7 +319,8 @@ def run_batches(
             parts.append(vectors.float().cpu().numpy())
             if not np.isfinite(parts[-1]).all():
                 raise FloatingPointError(
-                    "the network's vectors are not finite; train it again with a lower learning rate"
+                    "the network's vectors are not finite; train it again with a lower learning "
+                    "rate"
                 )
             progress.update(len(batch))
     return np.concatenate(parts) if parts else np.empty((0, EMBEDDING), np.float32)

@@ -71,7 +71,7 @@ def identical_first(
     better: np.ndarray,
     equal: np.ndarray,
 ) -> np.ndarray:
-    """Probability (n,) that the first result belongs to a pair with the same snippet as the query's.
+    """Probability (n,) that the first result is of a pair with the same snippet as the query's.
 
     Of the pairs in a query's group, the one with the best candidate replaces the match: none may be
     better, and of those that tie with it the fraction from the group counts.

@@ -80,9 +80,9 @@ def query(
         fabric, network, in_batches(lambda part: excerpts[part], np.arange(len(excerpts)))
     )
     scores = piece_scores(vectors, frames, collection.vectors, collection.piece)
-    found = best_matches(vectors, collection, top)
-    _print(collection, scores, found, frames, top)
-    _draw(index, collection, found, frames, excerpts, _attention(fabric, network, excerpts), out)
+    matches = best_matches(vectors, collection, top)
+    _print(collection, scores, matches, frames, top)
+    _draw(index, collection, matches, frames, excerpts, _attention(fabric, network, excerpts), out)
     print(f"\npicture: {out}")
 
 
@@ -167,7 +167,7 @@ def _seconds(frame: int) -> float:
 def _print(
     collection: Index,
     scores: np.ndarray,
-    found: list[Match],
+    matches: list[Match],
     frames: np.ndarray,
     top: int,
 ) -> None:
@@ -180,7 +180,7 @@ def _print(
     for piece in np.argsort(-scores, kind="stable")[:top]:
         print(f"{scores[piece]:6.3f}  {collection.pieces[piece]}")
     print("\ncosine  heard at    printed at             piece")
-    for match in found:
+    for match in matches:
         width = collection.widths[match.piece]
         printed = f"{match.x:,.0f} px ({match.x / width:.0%} of it)"
         heard = f"{_seconds(frames[match.window]):,.1f} s"
@@ -199,18 +199,18 @@ def _attention(fabric: Fabric, network: Network, excerpts: np.ndarray) -> np.nda
 def _draw(
     index: Path,
     collection: Index,
-    found: list[Match],
+    matches: list[Match],
     frames: np.ndarray,
     excerpts: np.ndarray,
     attention: np.ndarray | None,
     out: Path,
 ) -> None:
     """Draw a row for each match: the excerpt, with its attention, beside the snippet."""
-    strips = read_strips(index, {collection.pieces[match.piece] for match in found})
+    strips = read_strips(index, {collection.pieces[match.piece] for match in matches})
     with mpl.rc_context(plotting.STYLE):
-        figure = plotting.new(WIDTH_IN, ROW_IN * len(found) + 0.3)
-        rows = figure.subplots(len(found), 2, squeeze=False, width_ratios=[1.4, 1])
-        for (sound, sheet), match in zip(rows, found, strict=True):
+        figure = plotting.new(WIDTH_IN, ROW_IN * len(matches) + 0.3)
+        rows = figure.subplots(len(matches), 2, squeeze=False, width_ratios=[1.4, 1])
+        for (sound, sheet), match in zip(rows, matches, strict=True):
             name, at = collection.pieces[match.piece], _seconds(frames[match.window])
             _draw_sound(sound, excerpts[match.window, 0], at)
             if attention is not None:
@@ -242,7 +242,7 @@ def _draw_sound(axes, excerpt: np.ndarray, at: float) -> None:
 
 
 def _draw_attention(axes, weights: np.ndarray) -> None:
-    """Weights (T,) of the frames as steps over their excerpt; the dashed line is uniform attention."""
+    """Draw weights (T,) as steps over their excerpt; the dashed line is uniform attention."""
     left, right = axes.images[0].get_extent()[:2]
     edges = np.linspace(left, right, len(weights) + 1)
     twin = axes.twinx()

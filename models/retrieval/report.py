@@ -125,13 +125,13 @@ def _join(paper: pd.DataFrame, ours: pd.DataFrame, keys: list[str]) -> pd.DataFr
         "metric": METRICS,
     }
 
-    def place(column: pd.Series) -> pd.Series:
+    def rank(column: pd.Series) -> pd.Series:
         if column.name not in orders:
             return column
-        places = {value: place for place, value in enumerate(orders[column.name])}
-        return column.map(places).fillna(len(places))
+        ranks = {value: rank for rank, value in enumerate(orders[column.name])}
+        return column.map(ranks).fillna(len(ranks))
 
-    table = table.sort_values(keys, key=place, kind="stable", ignore_index=True)
+    table = table.sort_values(keys, key=rank, kind="stable", ignore_index=True)
     return table.astype({"n_pairs": "Int64", "n_pieces": "Int64"})
 
 

@@ -12,9 +12,11 @@ import torch
 from models import plotting
 from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
 from models.score_following.metrics import buckets_of
-from models.score_following.network import load, soft_targets
+from models.score_following.network import soft_targets
 from models.score_following.reading import read_examples
+from models.score_following.report import NETWORKS
 from models.score_following.sampling import Examples
+from models.score_following.weights import load
 from pipeline import tables
 from pipeline.constants import (
     BUCKET_PX,
@@ -27,6 +29,7 @@ from pipeline.constants import (
 from pipeline.images import grey
 
 TEST = "test"
+NETWORK_COLOURS = {"paper": BLUE, "PT": ORANGE}
 
 
 def _of_test(predictions: Path, columns: list[str]) -> pd.DataFrame:
@@ -215,37 +218,34 @@ def _draw_chances(axes, note: pd.Series) -> None:
 
 
 # --- training --------------------------------------------------------------------------------
-def history(table: Path, out_stem: Path) -> None:
-    """Draw the course of a training: loss and hit rates after each epoch.
+def history(histories: dict[str, Path], out_stem: Path) -> None:
+    """Draw the course of each network's training: loss and hit rates after each epoch.
 
     Args:
-        table: Parquet table of epochs that `train` wrote.
+        histories: Parquet table of epochs that `train` or `train_matching` wrote, by network.
         out_stem: path of the figure without its suffix; a PNG and a PDF file are written.
     """
-    epochs = pd.read_parquet(table)
     with mpl.rc_context(STYLE):
         figure = plotting.new(7.0, 2.6)
         left, right = figure.subplots(1, 2)
-        mark = "o" if len(epochs) < 40 else None
-        for axes, name, label, colour, line in (
-            (left, "train_loss", "train", GREY, "-"),
-            (left, "valid_loss", "valid", BLUE, "-"),
-            (right, "train_top1", "train, top-1 (with dropout)", GREY, "-"),
-            (right, "valid_top1", "valid, top-1", BLUE, "-"),
-            (right, "valid_top2", "valid, top-2", BLUE, "--"),
-        ):
-            scale = 1 if name.endswith("loss") else 100
-            style = {"color": colour, "linestyle": line, "marker": mark, "markersize": 3}
-            axes.plot(epochs.epoch, scale * epochs[name], label=label, **style)
-        slower = epochs.epoch[epochs.learning_rate < epochs.learning_rate.shift()]
+        for network, path in histories.items():
+            epochs, colour = pd.read_parquet(path), NETWORK_COLOURS[network]
+            mark = "o" if len(epochs) < 40 else None
+            for axes, name, label, line in (
+                (left, "train_loss", "train", ":"),
+                (left, "valid_loss", "valid", "-"),
+                (right, "valid_top1", "top-1", "-"),
+                (right, "valid_top2", "top-2", "--"),
+            ):
+                scale = 1 if axes is left else 100
+                style = {"color": colour, "linestyle": line, "marker": mark, "markersize": 3}
+                label = f"{NETWORKS[network]}, {label}"
+                axes.plot(epochs.samples / 1000, scale * epochs[name], label=label, **style)
         for axes in (left, right):
-            for epoch in slower:
-                axes.axvline(epoch - 0.5, color=GREY, linewidth=0.6, linestyle=":", zorder=0)
-            axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.legend()
-        left.set_ylabel("cross-entropy")
-        right.set(ylabel="notes (%)", ylim=(0, 100))
+            axes.set_xlabel("notes seen (thousands)")
+            axes.legend(**TIGHT)
+        left.set(ylabel="cross-entropy", ylim=(0, None))
+        right.set(ylabel="validation notes (%)", ylim=(0, 100))
         plotting.save(figure, out_stem)
 
 

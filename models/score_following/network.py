@@ -4,14 +4,10 @@ It takes a staff image and a spectrogram excerpt and gives a score for each of 4
 image's width (2.2, Table 1).
 """
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.fast_layers import Dropout, normalised_convolution
-from models.weights import load_into, read_weights, write_weights
 from pipeline.constants import (
     BUCKET_PX,
     BUCKETS,
@@ -30,11 +26,7 @@ DENSE_DROPOUT = 0.3
 
 
 class Convolution(nn.Sequential):
-    """Convolution, batch normalisation, ReLU and, if `pool`, 2x2 pooling and dropout.
-
-    The paper pools after the ReLU. Both are monotone, so they commute exactly, and pooling first
-    leaves the ReLU a quarter of the values.
-    """
+    """Convolution, batch normalisation, ReLU and, if `pool`, 2x2 pooling and dropout."""
 
     def __init__(self, inputs: int, outputs: int, *, size: int = 3, stride=1, pool: bool = False):
         super().__init__()
@@ -42,18 +34,10 @@ class Convolution(nn.Sequential):
             inputs, outputs, size, stride=stride, padding=size // 2, bias=False
         )
         self.normalisation = nn.BatchNorm2d(outputs)
-        if pool:
-            self.pool = nn.MaxPool2d(2)
         self.activation = nn.ReLU(inplace=True)
         if pool:
-            self.dropout = Dropout(CONVOLUTION_DROPOUT)
-
-
-class FirstConvolution(Convolution):
-    """Convolution, batch normalisation and ReLU of the input."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return self.activation(normalised_convolution(values, self.convolution, self.normalisation))
+            self.pool = nn.MaxPool2d(2)
+            self.dropout = nn.Dropout(CONVOLUTION_DROPOUT)
 
 
 class Dense(nn.Sequential):
@@ -64,7 +48,7 @@ class Dense(nn.Sequential):
         self.dense = nn.Linear(inputs, outputs, bias=False)
         self.normalisation = nn.BatchNorm1d(outputs)
         self.activation = nn.ReLU(inplace=True)
-        self.dropout = Dropout(DENSE_DROPOUT)
+        self.dropout = nn.Dropout(DENSE_DROPOUT)
 
 
 class Network(nn.Module):
@@ -89,12 +73,16 @@ class Network(nn.Module):
             dense_units: of the dense layers. Narrower widths make a small network for tests.
         """
         super().__init__()
-        self.widths = (tuple(sheet_channels), tuple(audio_channels), dense_units)
+        self.widths = {
+            "sheet_channels": sheet_channels,
+            "audio_channels": audio_channels,
+            "dense_units": dense_units,
+        }
         a, b, c, d = sheet_channels
         # 40 x 390 -> 40 x 195 -> 20 x 97 -> 10 x 48, rows x columns
         sheet_values = d * (STAFF_HEIGHT_PX // 4) * (STAFF_WIDTH_PX // 8)
         self.sheet = nn.Sequential(
-            FirstConvolution(1, a, size=5, stride=(1, 2)),
+            Convolution(1, a, size=5, stride=(1, 2)),
             Convolution(a, b, pool=True),
             Convolution(b, c),
             Convolution(c, d, pool=True),
@@ -105,7 +93,7 @@ class Network(nn.Module):
         # 136 x 40 -> 68 x 20 -> 34 x 10 -> 17 x 5, bins x frames
         audio_values = d * (SCORE_FOLLOWING.bins // 8) * (EXCERPT_FRAMES // 8)
         self.audio = nn.Sequential(
-            FirstConvolution(1, a),
+            Convolution(1, a),
             Convolution(a, b, pool=True),
             Convolution(b, c, pool=True),
             Convolution(c, d, pool=True),
@@ -141,53 +129,6 @@ class Network(nn.Module):
         """The part of `forward` after the pass of the images, which gave `sheet` (staves, 1024)."""
         sheet = sheet.index_select(0, image_index)
         return self.joint(torch.cat([sheet, self.audio(excerpts)], dim=1))
-
-
-# --- files ---------------------------------------------------------------------------------
-def save(network: Network, path: Path | str, **metadata: str) -> None:
-    """Write weights and statistics as safetensors; the metadata name widths and spectrogram."""
-    write_weights(network, path, _identity(network) | metadata)
-
-
-def load(path: Path | str) -> Network:
-    """Load a trained network, in evaluation mode.
-
-    Args:
-        path: what `save` wrote.
-
-    Raises:
-        ValueError: if the file is of another kind, network or spectrogram.
-        OSError: if it cannot be read.
-    """
-    tensors, metadata = read_weights(path, _described)
-    network = _described(metadata)
-    load_into(network, path, tensors, metadata, _identity(network))
-    return network.eval()
-
-
-def _described(metadata: dict[str, str]) -> Network:
-    """Build the network that the metadata of a weights file name."""
-    try:
-        sheet, audio, (dense,) = (
-            tuple(map(int, metadata[name].split()))
-            for name in ("sheet_channels", "audio_channels", "dense_units")
-        )
-        return Network(sheet, audio, dense)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"no widths of a network of score following ({error})") from error
-
-
-def _identity(network: Network) -> dict[str, str]:
-    """Metadata that a file of this network must have."""
-    sheet, audio, dense = network.widths
-    return {
-        "model": "score_following",
-        "sheet_channels": " ".join(map(str, sheet)),
-        "audio_channels": " ".join(map(str, audio)),
-        "dense_units": str(dense),
-        "fps": f"{SCORE_FOLLOWING.fps:g}",
-        "bins": str(SCORE_FOLLOWING.bins),
-    }
 
 
 # --- buckets -------------------------------------------------------------------------------

@@ -17,9 +17,11 @@ from models import dataset
 from models.dataset import evenly_spaced, onset_positions
 from models.device import inference_device
 from models.score_following.baselines import linear, most_frequent, timed
-from models.score_following.network import Network, load, predict_interpolated, predict_max
+from models.score_following.matching import PT
+from models.score_following.network import Network, predict_interpolated, predict_max
 from models.score_following.reading import read_examples
 from models.score_following.sampling import Examples
+from models.score_following.weights import load
 from models.training import PROGRESS_S
 from pipeline import tables
 from pipeline.constants import BUCKETS
@@ -103,7 +105,7 @@ def _chosen(
 
 @torch.inference_mode()
 def predict_buckets(
-    fabric: Fabric, network: Network, data: Examples, chosen: np.ndarray
+    fabric: Fabric, network: Network | PT, data: Examples, chosen: np.ndarray
 ) -> torch.Tensor:
     """Probabilities of the 40 buckets for some notes.
 

@@ -1,6 +1,5 @@
-"""Table 2 of Dorfer et al. 2016: our numbers beside the paper's."""
+"""Table 2 of Dorfer et al. 2016: the paper's numbers beside those of the networks trained here."""
 
-from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -10,64 +9,69 @@ from models.table_output import Grid
 
 PAPER = Path(__file__).parents[1] / "paper" / "score_following.csv"
 SPLITS = ("train", "valid", "test")
-NETWORK = "network"
+PREDICTOR = "network"  # in the tables of metrics
+NETWORKS = {"paper": "paper's network", "PT": "PT, our network"}
 BASELINES = {
     "chance": "chance",
     "frequent": "most frequent bucket",
     "linear": "linear position",
     "timed": "linear, given true staff boundaries (oracle)",
 }
-# metric: (name in Markdown, name in LaTeX, is a rate)
+# metric: (name, is a rate)
 METRICS = {
-    "top1": ("top-1 bucket hit rate", "Top-1 bucket hit rate", True),
-    "top2": ("top-2 bucket hit rate", "Top-2 bucket hit rate", True),
-    "mean_npd_max": ("mean NPD, max", r"mean$(|NPD_{max}|)$", False),
-    "mean_npd_int": ("mean NPD, int", r"mean$(|NPD_{int}|)$", False),
-    "median_npd_max": ("median NPD, max", r"median$(|NPD_{max}|)$", False),
-    "median_npd_int": ("median NPD, int", r"median$(|NPD_{int}|)$", False),
-    "within_max": ("NPD < one bucket, max", r"$|NPD_{max}| < w_b$", True),
-    "within_int": ("NPD < one bucket, int", r"$|NPD_{int}| < w_b$", True),
+    "top1": ("top-1 bucket hit rate", True),
+    "top2": ("top-2 bucket hit rate", True),
+    "mean_npd_max": ("mean NPD, max", False),
+    "mean_npd_int": ("mean NPD, int", False),
+    "median_npd_max": ("median NPD, max", False),
+    "median_npd_int": ("median NPD, int", False),
+    "within_max": ("NPD < one bucket, max", True),
+    "within_int": ("NPD < one bucket, int", True),
 }
 
 
-def table(metrics: Path, out_stem: Path) -> None:
-    """Write the table of score following: the paper's numbers, ours and the baselines'.
+def table(metrics: dict[str, Path], out_stem: Path) -> None:
+    """Write the table of score following: the paper's numbers, our networks' and the baselines'.
 
     Args:
-        metrics: Parquet table that `evaluate` wrote.
+        metrics: Parquet table that `evaluate` wrote, by network: `paper` or `PT`.
         out_stem: path of the table without its suffix; .md, .html, .csv and .tex are written.
     """
-    compared = compare(pd.read_parquet(metrics))
+    compared = compare({name: pd.read_parquet(path) for name, path in metrics.items()})
     note = sizes(compared)
     forms = {
         ".md": table_output.markdown(grids(compared), note),
         ".html": table_output.page("Score following", grids(compared), note),
         ".csv": compared.to_csv(index=False),
-        ".tex": latex(compared),
+        ".tex": table_output.latex(grids(compared), note),
     }
     table_output.write(out_stem, forms)
 
 
-def compare(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Join the paper's numbers, ours and the baselines' of each split and metric.
+def compare(metrics: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Join the paper's numbers, a network's and the baselines' of each split and metric.
 
     Args:
-        metrics: rows of `evaluate.METRICS`.
+        metrics: rows of `evaluate.METRICS`, by network.
 
     Returns:
-        Columns split, metric, paper, micro (over notes), low and high (95 % interval of micro),
-        macro (over pieces), a column for each baseline's micro, n_notes, n_pieces; NaN if absent.
+        A row for each network, split and metric, in columns network, split, metric, paper (as
+        published), micro (over notes), low and high (95 % interval of micro), macro (over pieces),
+        a column for each baseline's micro, n_notes, n_pieces; NaN if absent.
     """
+    return pd.concat([_compare(name, rows) for name, rows in metrics.items()], ignore_index=True)
+
+
+def _compare(network: str, metrics: pd.DataFrame) -> pd.DataFrame:
     paper = pd.read_csv(PAPER, comment="#").rename(columns={"value": "paper"})
     keys = ["split", "metric"]
-    network = metrics[metrics.predictor == NETWORK].drop(columns="predictor")
-    table = paper.merge(network, on=keys, how="left")
+    own = metrics[metrics.predictor == PREDICTOR].drop(columns="predictor")
+    table = paper.merge(own, on=keys, how="left").assign(network=network)
     for baseline in BASELINES:
         micro = metrics[metrics.predictor == baseline][[*keys, "micro"]]
         table = table.merge(micro.rename(columns={"micro": baseline}), on=keys, how="left")
     columns = ["paper", "micro", "low", "high", "macro", *BASELINES, "n_notes", "n_pieces"]
-    table = table[[*keys, *columns]]
-    return table.astype({"n_notes": "Int64", "n_pieces": "Int64"})
+    return table[["network", *keys, *columns]].astype({"n_notes": "Int64", "n_pieces": "Int64"})
 
 
 def number(value: float, rate: bool) -> str:
@@ -86,29 +90,30 @@ def interval(row: pd.Series, rate: bool) -> str:
 
 
 def grids(table: pd.DataFrame) -> list[Grid]:
-    """Three small tables: beside the paper, beside the baselines, by piece."""
-    rows = table.set_index(["metric", "split"])
+    """Small tables: for each split beside the paper, then beside the baselines, and by piece."""
+    rows = table.set_index(["network", "metric", "split"])
     splits = [split for split in SPLITS if rows.micro.xs(split, level="split").notna().any()]
+    networks = [name for name in NETWORKS if name in rows.index]
+    names = [NETWORKS[name] for name in networks]
     last = splits[-1] if splits else SPLITS[-1]
-    predictors = ["micro", *BASELINES]
-    beside_paper, beside_baselines, by_piece = [], [], []
-    for metric, (name, _, rate) in METRICS.items():
-        pairs = [_pair(rows.loc[metric, split], rate) for split in splits]
-        beside_paper.append([name, *chain.from_iterable(pairs)])
-        here = rows.loc[metric, last]
-        beside_baselines.append([name, *(number(here[column], rate) for column in predictors)])
-        macro = [number(rows.loc[metric, split].macro, rate) for split in splits]
-        by_piece.append([name, *macro])
-    both = [f"{split}, {who}" for split in splits for who in ("paper", "ours [95 %]")]
-    return [
-        Grid(["", *both], beside_paper),
-        Grid([last, "ours", *BASELINES.values()], beside_baselines),
-        Grid(["ours, mean over pieces", *splits], by_piece),
+    beside_paper = [
+        Grid([split, "published", *(f"{name} [95 %]" for name in names)], []) for split in splits
     ]
-
-
-def _pair(row: pd.Series, rate: bool) -> tuple[str, str]:
-    return number(row.paper, rate), number(row.micro, rate) + interval(row, rate)
+    beside_baselines = Grid([last, *names, *BASELINES.values()], [])
+    by_piece = Grid(
+        ["mean over pieces", *(f"{split}, {name}" for split in splits for name in names)], []
+    )
+    for metric, (label, rate) in METRICS.items():
+        for grid, split in zip(beside_paper, splits, strict=True):
+            here = [rows.loc[name, metric, split] for name in networks]
+            cells = [number(row.micro, rate) + interval(row, rate) for row in here]
+            grid.rows.append([label, number(here[0].paper, rate), *cells])
+        here = [rows.loc[name, metric, last] for name in networks]
+        values = [*(row.micro for row in here), *(here[0][baseline] for baseline in BASELINES)]
+        beside_baselines.rows.append([label, *(number(value, rate) for value in values)])
+        macro = [rows.loc[name, metric, split].macro for split in splits for name in networks]
+        by_piece.rows.append([label, *(number(value, rate) for value in macro)])
+    return [*beside_paper, beside_baselines, by_piece]
 
 
 def sizes(table: pd.DataFrame) -> str:
@@ -124,26 +129,3 @@ def sizes(table: pd.DataFrame) -> str:
         "pixel distance divided by the width of the staff image. The paper measured on the "
         "Nottingham set."
     )
-
-
-def latex(table: pd.DataFrame) -> str:
-    """Render one `tabular`: paper, ours, by piece for each split, then the baselines."""
-    known = table.set_index(["metric", "split"])
-    rows = []
-    for metric, (_, name, rate) in METRICS.items():
-        cells = []
-        for split in SPLITS:
-            row = known.loc[metric, split]
-            cells += [*_pair(row, rate), number(row.macro, rate)]
-        last = known.loc[metric, SPLITS[-1]]
-        cells += [number(last[baseline], rate) for baseline in BASELINES]
-        rows.append([name, *map(table_output.escape, cells)])
-    columns = "l" + "rrr" * len(SPLITS) + "r" * len(BASELINES)
-    return table_output.tabular(columns, _latex_heads(), rows, sizes(table))
-
-
-def _latex_heads() -> list[list[str]]:
-    groups = [rf"\multicolumn{{3}}{{c}}{{{split.capitalize()}}}" for split in SPLITS]
-    groups.append(rf"\multicolumn{{{len(BASELINES)}}}{{c}}{{Baselines, {SPLITS[-1]}}}")
-    names = ["paper", r"ours [95\,\%]", "by piece"] * len(SPLITS) + list(BASELINES)
-    return [["", *groups], ["", *names]]

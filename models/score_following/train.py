@@ -1,8 +1,9 @@
-"""Train the network of Dorfer et al. 2016 (3.4)."""
+"""Train the network of Dorfer et al. 2016 as the paper does (3.4)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +14,17 @@ from torch.nn import functional
 from models import training
 from models.dataset import evenly_spaced
 from models.device import training_devices
-from models.score_following.batches import batch_tensors, training_batches
-from models.score_following.network import Network, bucket, save, soft_targets
+from models.score_following.batches import Batches, batch_tensors, training_batches
+from models.score_following.network import Network, bucket, soft_targets
 from models.score_following.reading import read_examples
+from models.score_following.sampling import Examples
+from models.score_following.weights import save
 from pipeline import tables
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+    from models.score_following.train_matching import MatchingSettings
 
 VALIDATION_BATCH = 200  # notes in one forward pass
 
@@ -115,6 +123,29 @@ def _train(
     make_network: Callable[[], Network] = Network,
 ) -> None:
     """`train`, of any network."""
+    fabric, batches, valid = start(shards_train, shards_valid, settings, seed, memory_mb)
+    network = make_network()
+    optimiser = torch.optim.SGD(
+        network.parameters(),
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        nesterov=True,
+        fused=True,
+    )
+    Training(fabric, network, optimiser, batches, valid, settings, seed, weights, history).run(
+        checkpoint_minutes
+    )
+
+
+def start(
+    shards_train: list[Path],
+    shards_valid: list[Path],
+    settings: "Settings | MatchingSettings",
+    seed: int,
+    memory_mb: int | None,
+) -> tuple["Fabric", Batches, Examples]:
+    """Set up what every training needs: devices, training batches, validation examples, seed."""
     fabric = training_devices(settings.precision, settings.batch_size)
     batches = training_batches(
         shards_train,
@@ -126,31 +157,22 @@ def _train(
     )
     valid = read_examples(shards_valid)
     torch.manual_seed(seed)
-    network = make_network()
-    Training(fabric, network, batches, valid, settings, seed, weights, history).run(
-        checkpoint_minutes
-    )
+    return fabric, batches, valid
 
 
 class Training(training.Training):
-    """Stochastic gradient descent on the cross-entropy of soft targets."""
+    """Cross-entropy of soft targets (2.2.2) with a learning rate that falls in steps (3.4)."""
 
     history = HISTORY
     unit = "notes"
 
-    def __init__(self, fabric, network, batches, valid, settings, seed, weights, history):
+    def __init__(
+        self, fabric, network, optimiser, batches, valid, settings, seed, weights, history, **fixed
+    ):
         chosen = evenly_spaced(len(valid), settings.valid_samples)
         self.valid = valid
         self.valid_examples = chosen[np.argsort(valid.staff[chosen], kind="stable")]
         network = network.to(memory_format=torch.channels_last)
-        optimiser = torch.optim.SGD(
-            network.parameters(),
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            nesterov=True,
-            fused=True,
-        )
         super().__init__(
             fabric,
             network=network,
@@ -162,6 +184,7 @@ class Training(training.Training):
             identity={
                 "training data": batches.fingerprint(),
                 "validation data": valid.fingerprint(),
+                **fixed,
             },
             state={"best_top1": -1.0},
             weights=weights,

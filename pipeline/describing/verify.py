@@ -68,6 +68,12 @@ def _made(plan: Plan) -> Made:
     )
 
 
+def made(plan: Plan) -> list[Path]:
+    """The files and folders of recordings that are looked at, whether they are there or not."""
+    found = _made(plan)
+    return [*found.files, *found.audio]
+
+
 def _performances(root: Path, folder: Path) -> Path:
     """The table of PERFORMANCES that lists the recordings of a folder."""
     data, collection, _, *rest = folder.relative_to(root).parts
@@ -184,14 +190,14 @@ def faults(plan: Plan, digests: bool = True) -> list[Fault]:
         digests: compare contents with the record of provenance, too, which reads every file; what
             it does not list, or what is newer, is judged by its form alone.
     """
-    made = _made(plan)
-    root, known, found = made.root, _recorded(made.root), []
-    for path in tqdm(made.files, desc="verify", unit="file", disable=None, delay=2):
+    ours = _made(plan)
+    root, known, found = ours.root, _recorded(ours.root), []
+    for path in tqdm(ours.files, desc="verify", unit="file", disable=None, delay=2):
         if _is_file(root, path):
             entry = known.get(path.relative_to(root).as_posix())
             if reason := _reason(path, entry, digests):
                 found.append(Fault(path, reason))
-    for folder, table in made.audio.items():
+    for folder, table in ours.audio.items():
         if _is_folder(root, folder) and (
             reason := _audio_reason(root, folder, table, known, digests)
         ):
@@ -217,10 +223,10 @@ def set_aside(plan: Plan, found: list[Fault]) -> Iterator[tuple[Path, Path]]:
     """
     for fault in found:
         yield fault.path, aside(fault.path)
-    made = _made(plan)
-    if found or any(map(_lacks, [*made.files, *made.audio])):
-        for record in (made.root / name for name in records.NAMES):
-            if _is_file(made.root, record):
+    root = Path(plan.results)
+    if found or any(map(_lacks, made(plan))):
+        for record in (root / name for name in records.NAMES):
+            if _is_file(root, record):
                 yield record, aside(record)
 
 

@@ -27,7 +27,7 @@ def files(folder: Path, stem: str) -> list[Path]:
     numbered = [
         (int(match[1] or 0), int(match[2] or 0), path)
         for path in folder.glob("*.svg")
-        if (match := name.fullmatch(path.name))
+        if (match := name.fullmatch(path.name)) and path.is_file()
     ]
     return [path for *_, path in sorted(numbered)]
 

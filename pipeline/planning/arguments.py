@@ -2,9 +2,6 @@
 
 import json
 import os
-import shlex
-
-from pipeline import cli
 
 
 def text(value: object) -> str:
@@ -25,12 +22,3 @@ def stem(wildcards, output) -> str:
 def folder(wildcards, output) -> str:
     """Params function: the folder that a rule's outputs share."""
     return os.path.dirname(output[0])  # noqa: PTH120 - text, as Snakemake has it
-
-
-def flags(**values: object) -> str:
-    """Settings as `--name value`, quoted; None is left to the command's default."""
-    return " ".join(
-        f"--{name} {shlex.quote(text(cli.short(value)))}"
-        for name, value in values.items()
-        if value is not None
-    )

@@ -5,13 +5,16 @@ A training leaves its checkpoint beside the weights, named `.state`, until it ha
 
 TABLES = (".md", ".csv", ".tex", ".html")
 FIGURES = (".png", ".pdf")
+NETWORK_FIGURES = ("errors", "example")  # of each network of score following
 
 
 def of(settings: dict) -> list[str]:
     """All files of score following and retrieval that a run with these settings keeps."""
-    following = _score_following() if settings["score_following"] else []
-    retrieval = settings["retrieval"]
-    return following + (_retrieval(retrieval["models"]) if retrieval else [])
+    following, retrieval = settings["score_following"], settings["retrieval"]
+    return [
+        *(_score_following(following["networks"]) if following else []),
+        *(_retrieval(retrieval["models"]) if retrieval else []),
+    ]
 
 
 def suffixed(folder: str, names: list[str], suffixes: tuple[str, ...]) -> list[str]:
@@ -19,22 +22,20 @@ def suffixed(folder: str, names: list[str], suffixes: tuple[str, ...]) -> list[s
     return [f"{folder}/{name}{suffix}" for name in names for suffix in suffixes]
 
 
-def _score_following() -> list[str]:
-    figures = ["staves", *(f"score_following_{name}" for name in ("history", "errors", "example"))]
+def _score_following(networks: list[str]) -> list[str]:
+    weights = (".safetensors", ".safetensors.state", "_history.parquet")
+    figures = [f"score_following_{name}_{kind}" for name in networks for kind in NETWORK_FIGURES]
     return [
-        "models/score_following.pt",
-        "models/score_following.pt.state",
-        "models/score_following_history.parquet",
-        "predictions/score_following.parquet",
-        "predictions/score_following_measures.parquet",
+        *suffixed("models/score_following", networks, weights),
+        *suffixed("predictions/score_following", networks, (".parquet", "_metrics.parquet")),
         *suffixed("tables", ["score_following"], TABLES),
-        *suffixed("figures", figures, FIGURES),
+        *suffixed("figures", ["staves", "score_following_history", *figures], FIGURES),
     ]
 
 
 def _retrieval(models: list[str]) -> list[str]:
     weights = (".safetensors", ".safetensors.state", "-refined.safetensors", "_history.parquet")
-    predictions = [*models, "pairs", "measures", "identified", "aligned"]
+    predictions = [*models, "pairs", "metrics", "identified", "aligned"]
     tables = ["retrieval", "tempo_robustness", "identification", "alignment"]
     figures = ["retrieval_history", "retrieval_tempo", "retrieval_example"]
     if any(model.endswith("AT") for model in models):

@@ -175,7 +175,7 @@ def complete(
     own = plain(given)
     files = list(files)
     said = rename(own, files)
-    merged = merge(read(default), own)
+    merged = merge(own, read(default), own)  # names in the order that the user gives them
     known = list(merged["collections"] or [])  # fonts may name one that is taken away
     for section in ("collections", "fonts"):
         if isinstance(entries := merged[section], dict):

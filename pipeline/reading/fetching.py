@@ -46,11 +46,15 @@ def _bring(location: str, entry: dict, target: Path) -> None:
 
 
 def fetch(name: str, path: Path | str) -> None:
-    """Download a file of the table to `path`, from the mirror or its URL, and check its digest.
+    """Download a file of the catalogue, from the mirror or its URL, and check its contents.
+
+    Args:
+        name: Its name in `catalogue.yaml`.
+        path: Where to write it.
 
     Raises:
-        ValueError: if the table has no such file, or if no location serves; it names each location
-            that was tried and why it failed.
+        ValueError: If the catalogue has no such file, or with each place that was tried and why it
+            failed.
     """
     entry = catalogue.catalogue().get(name, {})
     if "file" not in entry:

@@ -30,7 +30,7 @@ def pieces_of(source: str, downloads: Path | str, layout: str) -> list[Piece]:
         needed = catalogue.needed(source, downloads)
         for path in needed.values():
             if not path.exists():
-                raise ValueError(f"{path}: not there; 'python -m pipeline fetch' brings it")
+                raise ValueError(f"{path}: not there; 'python -m partimento fetch' brings it")
         if "works" in entry:
             found = melody_sources.pieces_of_corpus(entry["works"])
         elif "piano" in entry:

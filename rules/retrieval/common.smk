@@ -7,27 +7,8 @@ from pipeline import constants
 
 MODELS = RETRIEVAL["models"]
 RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
-# Frames of the excerpts that they hear, from the names: BL2-LC+AT hears LC.
+# Frames of the networks' excerpts, from their names: those of BL2-LC+AT are LC.
 RETRIEVAL_CONTEXTS = sorted({constants.CONTEXTS[model[4:6]] for model in MODELS})
-RETRIEVAL_TRAINING = [
-    "epochs",
-    "epoch_samples",
-    "batch",
-    "rate",
-    "anneal",
-    "l2",
-    "margin",
-    "symmetric",
-    "patience",
-    "refinements",
-    "refinement_patience",
-    "rate_factor",
-    "precision",
-    "valid_samples",
-    "augmentation",
-    "workers",
-]
-
 
 RETRIEVAL_TABLES = [
     "retrieval",
@@ -66,7 +47,7 @@ RETRIEVAL_FILES += [
     ),
     *expand(
         f"{RESULTS}/predictions/retrieval/{{name}}.parquet",
-        name=[*MODELS, "pairs", "measures", "identified", "aligned"],
+        name=[*MODELS, "pairs", "metrics", "identified", "aligned"],
     ),
     *written(RETRIEVAL_TABLES),
     *figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE),
@@ -88,20 +69,20 @@ def retrieval_shards(split):
 
 
 check_name("retrieval.test_font", RETRIEVAL["test_font"], config["fonts"])
-TEMPI = [
+TEST_TEMPI = [
     tempo_ratio
     for font, tempo_ratio in performances(RETRIEVAL["collection"], "test")
     if font == RETRIEVAL["test_font"]
 ]
-if not TEMPI:
+if not TEST_TEMPI:
     raise WorkflowError(
         f"retrieval.test_font: '{RETRIEVAL['test_font']}' does not play the test split "
         f"of {RETRIEVAL['collection']}"
     )
-# Figures, and what is measured by piece: the last network listed, the tempo nearest to the score's.
+# For figures and for metrics by piece: the last network listed, the tempo nearest to the score's.
 BEST = MODELS[-1]
 AT_WRITTEN_TEMPO = min(
-    TEMPI, key=lambda tempo_ratio: abs(math.log(tempo.span(tempo_ratio)[0]))
+    TEST_TEMPI, key=lambda tempo_ratio: abs(math.log(tempo.span(tempo_ratio)[0]))
 )
 
 
@@ -114,3 +95,8 @@ def tested_shards(tempo_ratio):
         tempo_ratio=tempo_ratio,
         chunk=chunks(RETRIEVAL["collection"]),
     )
+
+
+def all_tested_shards():
+    """The shards of the test split that the font of the test plays, at all tempo ratios."""
+    return [path for tempo_ratio in TEST_TEMPI for path in tested_shards(tempo_ratio)]

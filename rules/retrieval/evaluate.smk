@@ -1,9 +1,9 @@
-# Choose audio-sheet pairs, embed them with every network, and measure how well one finds the other.
+# Choose audio-sheet pairs, embed them with every network, and compute the metrics of retrieval.
 
 
 rule retrieval_pairs:
     input:
-        [file for tempo_ratio in TEMPI for file in tested_shards(tempo_ratio)],
+        all_tested_shards(),
     output:
         f"{RESULTS}/predictions/retrieval/pairs.parquet",
     log:
@@ -14,21 +14,19 @@ rule retrieval_pairs:
         mem_mb=memory(1000),  # the onsets of the test split
         runtime=minutes(20),
     params:
-        flags=flags(
-            shards={tempo_ratio: tested_shards(tempo_ratio) for tempo_ratio in TEMPI},
-            count=RETRIEVAL["pairs"],
-            protocols=RETRIEVAL["protocols"],
-            contexts=RETRIEVAL_CONTEXTS,
-        ),
+        pairs=RETRIEVAL["evaluation"]["pairs"],
+        protocols=RETRIEVAL["evaluation"]["protocols"],
+        contexts=RETRIEVAL_CONTEXTS,
     shell:
-        "python -m models retrieval choose {params.flags} --out {output} 2> {log}"
+        "python -m partimento retrieval choose --shards {input:q} --contexts {params.contexts:q}"
+        " --count {params.pairs:q} --protocols {params.protocols:q} --out {output:q} 2> {log:q}"
 
 
 rule retrieval_embed:
     input:
         weights=f"{RETRIEVAL_MODELS}/{{model}}.safetensors",
         pairs=f"{RESULTS}/predictions/retrieval/pairs.parquet",
-        shards=[file for tempo_ratio in TEMPI for file in tested_shards(tempo_ratio)],
+        shards=all_tested_shards(),
     output:
         f"{RESULTS}/predictions/retrieval/{{model}}.parquet",
     log:
@@ -39,17 +37,14 @@ rule retrieval_embed:
         "../../envs/learning.yaml"
     threads: 64
     resources:
-        # one chunk of activations; the test split at one tempo
+        # one batch of activations; the test split at one tempo
         mem_mb=memory(3000, 3),
         runtime=minutes(120),
     params:
-        flags=flags(
-            shards={tempo_ratio: tested_shards(tempo_ratio) for tempo_ratio in TEMPI},
-            precision=RETRIEVAL["precision"],
-        ),
+        precision=RETRIEVAL["training"]["precision"],
     shell:
-        "python -m models retrieval embed --weights {input.weights} {params.flags}"
-        " --pairs {input.pairs} --out {output} 2> {log}"
+        "python -m partimento retrieval embed --weights {input.weights:q} --shards {input.shards:q}"
+        " --pairs {input.pairs:q} --precision {params.precision:q} --out {output:q} 2> {log:q}"
 
 
 rule retrieval_evaluate:
@@ -62,7 +57,7 @@ rule retrieval_evaluate:
             f"{RETRIEVAL_MODELS}/{{model}}-refined.safetensors", model=MODELS
         ),
     output:
-        f"{RESULTS}/predictions/retrieval/measures.parquet",
+        f"{RESULTS}/predictions/retrieval/metrics.parquet",
     log:
         f"{RESULTS}/logs/retrieval/evaluate.log",
     benchmark:
@@ -74,15 +69,11 @@ rule retrieval_evaluate:
         mem_mb=memory(3000, 2),  # the vectors of one network
         runtime=minutes(60),
     params:
-        flags=lambda wildcards, input: flags(
-            seed=config["seed"],
-            **{
-                name: dict(zip(MODELS, input[name]))
-                for name in ("embeddings", "weights", "refined")
-            },
-        ),
+        seed=config["seed"],
     shell:
-        "python -m models retrieval evaluate {params.flags} --out {output} 2> {log}"
+        "python -m partimento retrieval evaluate --embeddings {input.embeddings:q}"
+        " --weights {input.weights:q} --refined {input.refined:q} --seed {params.seed:q}"
+        " --out {output:q} 2> {log:q}"
 
 
 rule retrieval_pieces:
@@ -103,11 +94,10 @@ rule retrieval_pieces:
         mem_mb=memory(4000, 3),  # the test split, its vectors, the distances of one piece
         runtime=minutes(120),
     params:
-        flags=lambda wildcards, input: flags(
-            shards=list(input.shards), precision=RETRIEVAL["precision"]
-        ),
+        precision=RETRIEVAL["training"]["precision"],
     shell:
-        "{{ python -m models retrieval identify --weights {input.weights} {params.flags}"
-        " --out {output.identified} &&"
-        " python -m models retrieval align --weights {input.weights} {params.flags}"
-        " --out {output.aligned}; }} 2> {log}"
+        "{{ python -m partimento retrieval identify --weights {input.weights:q}"
+        " --shards {input.shards:q} --precision {params.precision:q} --out {output.identified:q} &&"
+        " python -m partimento retrieval align --weights {input.weights:q}"
+        " --shards {input.shards:q} --precision {params.precision:q} --out {output.aligned:q}; }}"
+        " 2> {log:q}"

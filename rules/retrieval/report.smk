@@ -3,7 +3,7 @@
 
 rule retrieval_tables:
     input:
-        measures=f"{RESULTS}/predictions/retrieval/measures.parquet",
+        metrics=f"{RESULTS}/predictions/retrieval/metrics.parquet",
         identified=f"{RESULTS}/predictions/retrieval/identified.parquet",
         aligned=f"{RESULTS}/predictions/retrieval/aligned.parquet",
     output:
@@ -27,13 +27,13 @@ rule retrieval_tables:
     params:
         out=folder,
     shell:
-        "python -m models retrieval tables --measures {input.measures}"
-        " --identified {input.identified} --aligned {input.aligned} --out {params.out} 2> {log}"
+        "python -m partimento retrieval tables --metrics {input.metrics:q}"
+        " --identified {input.identified:q} --aligned {input.aligned:q} --out {params.out:q} 2> {log:q}"
 
 
 rule retrieval_curves:
     input:
-        measures=f"{RESULTS}/predictions/retrieval/measures.parquet",
+        metrics=f"{RESULTS}/predictions/retrieval/metrics.parquet",
         histories=expand(f"{RETRIEVAL_MODELS}/{{model}}_history.parquet", model=MODELS),
     output:
         *in_report(RETRIEVAL_CURVES),
@@ -43,12 +43,10 @@ rule retrieval_curves:
         "../../envs/learning.yaml"
     params:
         out=folder,
-        flags=lambda wildcards, input: flags(
-            histories=dict(zip(MODELS, input.histories))
-        ),
+        models=MODELS,
     shell:
-        "python -m models retrieval curves --measures {input.measures} {params.flags}"
-        " --out {params.out} 2> {log}"
+        "python -m partimento retrieval curves --metrics {input.metrics:q} --models {params.models:q}"
+        " --histories {input.histories:q} --out {params.out:q} 2> {log:q}"
 
 
 rule retrieval_example:
@@ -66,10 +64,9 @@ rule retrieval_example:
         mem_mb=memory(2000, 3),  # the test split at one tempo
     params:
         out=folder,
-        flags=flags(shards=tested_shards(AT_WRITTEN_TEMPO)),
     shell:
-        "python -m models retrieval example --weights {input.weights} {params.flags}"
-        " --embeddings {input.embeddings} --out {params.out} 2> {log}"
+        "python -m partimento retrieval example --weights {input.weights:q} --shards {input.shards:q}"
+        " --embeddings {input.embeddings:q} --out {params.out:q} 2> {log:q}"
 
 
 if ATTENDING:
@@ -89,7 +86,7 @@ if ATTENDING:
             mem_mb=memory(2000, 3),  # the test split at one tempo
         params:
             out=folder,
-            flags=flags(shards=tested_shards(AT_WRITTEN_TEMPO), seed=config["seed"]),
+            seed=config["seed"],
         shell:
-            "python -m models retrieval attention --weights {input.weights} {params.flags}"
-            " --embeddings {input.embeddings} --out {params.out} 2> {log}"
+            "python -m partimento retrieval attention --weights {input.weights:q} --shards {input.shards:q}"
+            " --embeddings {input.embeddings:q} --seed {params.seed:q} --out {params.out:q} 2> {log:q}"

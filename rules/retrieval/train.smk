@@ -1,5 +1,6 @@
-# Train the networks of Balke et al. 2019 on the shards, then refine their projection. A training that
-# is killed goes on where it was.
+# Train the networks of Balke et al. 2019, then refine their projection. A training that is killed
+# continues from its checkpoint.
+import json
 
 
 rule retrieval_train:
@@ -17,21 +18,18 @@ rule retrieval_train:
         "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
-        # activations of a chunk; the strips and spectrograms of the split, decoded
+        # activations of a batch; the strips and spectrograms of the split, decoded
         mem_mb=memory(3000, 3, config["memory_mb"]),
-        runtime=minutes(720),  # goes on from its checkpoint where that is not enough
+        runtime=minutes(720),  # continues from its checkpoint if that is not enough
     params:
-        flags=flags(
-            seed=config["seed"],
-            memory_mb=config["memory_mb"],
-            **{name: RETRIEVAL[name] for name in RETRIEVAL_TRAINING},
-        ),
-        shards=lambda wildcards, input: flags(
-            shards_train=list(input.train), shards_valid=list(input.valid)
-        ),
+        settings=lambda wildcards: json.dumps(RETRIEVAL["training"]),
+        seed=config["seed"],
+        memory_mb=option("memory_mb", config["memory_mb"]),
     shell:
-        "python -m models retrieval train {params.shards} --model {wildcards.model} {params.flags}"
-        " --weights {output.weights} --history {output.history} 2>&1 | tee {log}"
+        "python -m partimento retrieval train --shards_train {input.train:q}"
+        " --shards_valid {input.valid:q} --model {wildcards.model:q} --settings {params.settings:q}"
+        " --seed {params.seed:q} {params.memory_mb:q} --weights {output.weights:q}"
+        " --history {output.history:q} 2>&1 | tee {log:q}"
 
 
 rule retrieval_refine:
@@ -51,14 +49,12 @@ rule retrieval_refine:
         mem_mb=memory(3000, 3, config["memory_mb"]),  # as in training
         runtime=minutes(120),
     params:
-        flags=flags(
-            seed=config["seed"],
-            memory_mb=config["memory_mb"],
-            samples=RETRIEVAL["refine_samples"],
-            precision=RETRIEVAL["precision"],
-            augmentation=RETRIEVAL["augmentation"],
-        ),
-        shards=lambda wildcards, input: flags(shards_train=list(input.train)),
+        samples=text(RETRIEVAL["refinement"]["samples"]),
+        seed=config["seed"],
+        precision=RETRIEVAL["training"]["precision"],
+        augmentation=lambda wildcards: json.dumps(RETRIEVAL["training"]["augmentation"]),
+        memory_mb=option("memory_mb", config["memory_mb"]),
     shell:
-        "python -m models retrieval refine --weights {input.weights} {params.shards} {params.flags}"
-        " --out {output} 2> {log}"
+        "python -m partimento retrieval refine --weights {input.weights:q} --shards_train {input.train:q}"
+        " --samples {params.samples:q} --seed {params.seed:q} --precision {params.precision:q}"
+        " --augmentation {params.augmentation:q} {params.memory_mb:q} --out {output:q} 2> {log:q}"

@@ -1,32 +1,28 @@
-# Settings and names that the rules of score following share.
+# Names that the rules of score following share.
+WEIGHTS = f"{RESULTS}/models/score_following/{{network}}.safetensors"
+HISTORY = f"{RESULTS}/models/score_following/{{network}}_history.parquet"
+PREDICTIONS = f"{RESULTS}/predictions/score_following/{{network}}.parquet"
+METRICS = f"{RESULTS}/predictions/score_following/{{network}}_metrics.parquet"
+NETWORKS = FOLLOWING["networks"]
 FOLLOWING_FILES += [
-    f"{RESULTS}/models/score_following.pt",
-    f"{RESULTS}/models/score_following_history.parquet",
-    f"{RESULTS}/predictions/score_following.parquet",
-    f"{RESULTS}/predictions/score_following_measures.parquet",
+    *expand([WEIGHTS, HISTORY, PREDICTIONS, METRICS], network=NETWORKS),
     *written(["score_following"]),
     *figures(
         [
             "staves",
             "score_following_history",
-            "score_following_errors",
-            "score_following_example",
+            *expand("score_following_{network}_errors", network=NETWORKS),
+            *expand("score_following_{network}_example", network=NETWORKS),
         ]
     ),
 ]
-TRAINING = [
-    "epochs",
-    "epoch_samples",
-    "notes_per_staff",
-    "batch",
-    "rate",
-    "rate_decay",
-    "rate_epochs",
-    "momentum",
-    "weight_decay",
-    "precision",
-    "valid_samples",
-]
+
+
+def by_network(pattern):
+    """Params function: a file of each network as one argument, by the network's name."""
+    return lambda wildcards: text(
+        {name: expand(pattern, network=name)[0] for name in NETWORKS}
+    )
 
 
 def following_shards(split):

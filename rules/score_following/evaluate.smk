@@ -1,47 +1,46 @@
-# Predictions of the trained network and of the baselines, and the measures of the paper's 3.3.
+# Predict with each trained network and the baselines, and compute the metrics of the paper's 3.3.
 
 
-rule evaluate:
+rule predict:
     input:
-        weights=f"{RESULTS}/models/score_following.pt",
+        weights=WEIGHTS,
         train=following_shards("train"),
         valid=following_shards("valid"),
         test=following_shards("test"),
     output:
-        f"{RESULTS}/predictions/score_following.parquet",
+        PREDICTIONS,
     log:
-        f"{RESULTS}/logs/evaluate.log",
+        f"{RESULTS}/logs/predict-{{network}}.log",
     benchmark:
-        f"{RESULTS}/logs/evaluate.tsv"
+        f"{RESULTS}/logs/predict-{{network}}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
-        mem_mb=memory(4000),  # the weights, one shard, one chunk of activations
+        mem_mb=memory(4000),  # the weights, one shard, one batch of activations
         runtime=minutes(120),
     params:
-        flags=flags(
-            precision=FOLLOWING["precision"],
-            train_samples=FOLLOWING["evaluate_train_samples"],
-        ),
-        shards=lambda wildcards, input: flags(
-            shards={split: list(input[split]) for split in catalogue.DRAWN}
-        ),
+        precision=lambda wildcards: FOLLOWING["training"][wildcards.network][
+            "precision"
+        ],
+        train_samples=option("train_samples", FOLLOWING["evaluation"]["train_samples"]),
     shell:
-        "python -m models score_following evaluate --weights {input.weights} {params.shards} {params.flags}"
-        " --out {output} 2> {log}"
+        "python -m partimento score_following predict --weights {input.weights:q}"
+        " --shards_train {input.train:q} --shards_valid {input.valid:q} --shards_test {input.test:q}"
+        " --precision {params.precision:q} {params.train_samples:q} --out {output:q} 2> {log:q}"
 
 
-rule measure:
+rule evaluate:
     input:
-        f"{RESULTS}/predictions/score_following.parquet",
+        PREDICTIONS,
     output:
-        f"{RESULTS}/predictions/score_following_measures.parquet",
+        METRICS,
     log:
-        f"{RESULTS}/logs/measure.log",
+        f"{RESULTS}/logs/evaluate-{{network}}.log",
     conda:
         "../../envs/learning.yaml"
     params:
-        flags=flags(seed=config["seed"]),
+        seed=config["seed"],
     shell:
-        "python -m models score_following measure --predictions {input} {params.flags} --out {output} 2> {log}"
+        "python -m partimento score_following evaluate --predictions {input:q} --seed {params.seed:q}"
+        " --out {output:q} 2> {log:q}"

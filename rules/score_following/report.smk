@@ -3,7 +3,7 @@
 
 rule table:
     input:
-        f"{RESULTS}/predictions/score_following_measures.parquet",
+        expand(METRICS, network=NETWORKS),
     output:
         report(
             f"{RESULTS}/tables/score_following.html",
@@ -16,60 +16,62 @@ rule table:
     conda:
         "../../envs/learning.yaml"
     params:
+        metrics=by_network(METRICS),
         stem=stem,
     shell:
-        "python -m models score_following table --measures {input} --out_stem {params.stem} 2> {log}"
+        "python -m partimento score_following table --metrics {params.metrics:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule errors:
     input:
-        f"{RESULTS}/predictions/score_following.parquet",
+        PREDICTIONS,
     output:
         report(
-            f"{RESULTS}/figures/score_following_errors.png",
+            f"{RESULTS}/figures/score_following_{{network}}_errors.png",
             caption="../captions/score_following_errors.rst",
             category="Score following",
+            labels={"figure": "errors", "network": "{network}"},
         ),
-        f"{RESULTS}/figures/score_following_errors.pdf",
+        f"{RESULTS}/figures/score_following_{{network}}_errors.pdf",
     log:
-        f"{RESULTS}/logs/errors.log",
+        f"{RESULTS}/logs/errors-{{network}}.log",
     conda:
         "../../envs/learning.yaml"
     params:
         stem=stem,
     shell:
-        "python -m models score_following errors --predictions {input} --out_stem {params.stem} 2> {log}"
+        "python -m partimento score_following errors --predictions {input:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule example:
     input:
-        predictions=f"{RESULTS}/predictions/score_following.parquet",
-        weights=f"{RESULTS}/models/score_following.pt",
+        predictions=PREDICTIONS,
+        weights=WEIGHTS,
         test=following_shards("test"),
     output:
         report(
-            f"{RESULTS}/figures/score_following_example.png",
+            f"{RESULTS}/figures/score_following_{{network}}_example.png",
             caption="../captions/score_following_example.rst",
             category="Score following",
+            labels={"figure": "example", "network": "{network}"},
         ),
-        f"{RESULTS}/figures/score_following_example.pdf",
+        f"{RESULTS}/figures/score_following_{{network}}_example.pdf",
     log:
-        f"{RESULTS}/logs/example.log",
+        f"{RESULTS}/logs/example-{{network}}.log",
     conda:
         "../../envs/learning.yaml"
     resources:
         mem_mb=memory(3000),  # the weights and one excerpt
     params:
         stem=stem,
-        shards=lambda wildcards, input: flags(shards=list(input.test)),
     shell:
-        "python -m models score_following example --predictions {input.predictions} {params.shards}"
-        " --weights {input.weights} --out_stem {params.stem} 2> {log}"
+        "python -m partimento score_following example --predictions {input.predictions:q}"
+        " --shards {input.test:q} --weights {input.weights:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule history:
     input:
-        f"{RESULTS}/models/score_following_history.parquet",
+        expand(HISTORY, network=NETWORKS),
     output:
         report(
             f"{RESULTS}/figures/score_following_history.png",
@@ -82,9 +84,10 @@ rule history:
     conda:
         "../../envs/learning.yaml"
     params:
+        histories=by_network(HISTORY),
         stem=stem,
     shell:
-        "python -m models score_following history --table {input} --out_stem {params.stem} 2> {log}"
+        "python -m partimento score_following history --histories {params.histories:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
 rule staves:
@@ -112,8 +115,6 @@ rule staves:
         "../../envs/learning.yaml"
     params:
         stem=stem,
-        flags=lambda wildcards, input: flags(
-            images=list(input.images), noteheads=list(input.noteheads)
-        ),
     shell:
-        "python -m models score_following staves {params.flags} --out_stem {params.stem} 2> {log}"
+        "python -m partimento score_following staves --images {input.images:q}"
+        " --noteheads {input.noteheads:q} --out_stem {params.stem:q} 2> {log:q}"

@@ -1,4 +1,5 @@
-# Train the network of Dorfer et al. 2016 on the shards. A run that is killed goes on where it was.
+# Train the network of Dorfer et al. 2016, and ours for the same task. A run that is killed continues from its checkpoint.
+TRAIN = {"paper": "train", "PT": "train_matching"}  # commands by network
 
 
 rule train:
@@ -6,28 +7,26 @@ rule train:
         train=following_shards("train"),
         valid=following_shards("valid"),
     output:
-        weights=f"{RESULTS}/models/score_following.pt",
-        history=f"{RESULTS}/models/score_following_history.parquet",
+        weights=WEIGHTS,
+        history=HISTORY,
     log:
-        f"{RESULTS}/logs/train.log",
+        f"{RESULTS}/logs/train-{{network}}.log",
     benchmark:
-        f"{RESULTS}/logs/train.tsv"
+        f"{RESULTS}/logs/train-{{network}}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 64  # as many as there are, Snakemake sees to that
     resources:
-        # 75 million weights with gradient and momentum, activations; the shards decoded
+        # 75 million weights (the paper's) with gradient and momentum, activations; the shards decoded
         mem_mb=memory(4000, 4, config["memory_mb"]),
-        runtime=minutes(720),  # goes on from its checkpoint where that is not enough
+        runtime=minutes(720),  # continues from its checkpoint if that is not enough
     params:
-        flags=flags(
-            seed=config["seed"],
-            memory_mb=config["memory_mb"],
-            **{name: FOLLOWING[name] for name in TRAINING},
-        ),
-        shards=lambda wildcards, input: flags(
-            shards_train=list(input.train), shards_valid=list(input.valid)
-        ),
+        command=lambda wildcards: TRAIN[wildcards.network],
+        settings=lambda wildcards: text(FOLLOWING["training"][wildcards.network]),
+        seed=config["seed"],
+        memory_mb=option("memory_mb", config["memory_mb"]),
     shell:
-        "python -m models score_following train {params.shards} {params.flags} --weights {output.weights}"
-        " --history {output.history} 2>&1 | tee {log}"
+        "python -m partimento score_following {params.command:q} --shards_train {input.train:q}"
+        " --shards_valid {input.valid:q} --settings {params.settings:q} --seed {params.seed:q}"
+        " {params.memory_mb:q} --weights {output.weights:q} --history {output.history:q}"
+        " 2>&1 | tee {log:q}"

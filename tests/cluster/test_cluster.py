@@ -102,11 +102,12 @@ MOMENTS = [
     "data/tunes/shards/train/TimGM6mb-1.0-0.parquet",
     "data/piano/README.md",
     "predictions/retrieval/pairs.parquet",
-    "models/score_following.pt",
+    "models/score_following/paper.safetensors",
+    "models/score_following/PT.safetensors",
     "models/retrieval/BL2-SC.safetensors",
     "models/retrieval/BL2-SC-refined.safetensors",
     "predictions/retrieval/BL2-SC.parquet",
-    "predictions/retrieval/measures.parquet",
+    "predictions/retrieval/metrics.parquet",
     "tables/retrieval.md",
 ]
 

@@ -27,7 +27,7 @@ from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, write_confi
 INJECTED = Path(__file__).parent / "injected"
 STAGES = {
     "select", "engrave", "synthesize", "spectrogram", "shard", "card", "provenance",
-    "score_following-train", "score_following-evaluate", "score_following-measure",
+    "score_following-train", "score_following-predict", "score_following-evaluate",
     "score_following-table", "score_following-errors", "score_following-example",
     "score_following-history", "score_following-staves",
     "retrieval-train", "retrieval-refine", "retrieval-choose", "retrieval-embed",
@@ -47,7 +47,9 @@ def prepare(folder: Path, **changes) -> Path:
         shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), font)
     settings = {
         "collections__piano__split": "source",
-        "retrieval": TRAINING | SETTINGS | {"models": ["BL2-SC+AT"], "protocols": ["fixed"]},
+        "retrieval": TRAINING
+        | SETTINGS
+        | {"models": ["BL2-SC+AT"], "evaluation": {"protocols": ["fixed"]}},
         "fonts": {
             "TimGM6mb": {"file": "grand.sf2"},
             "electric": None,
@@ -70,7 +72,7 @@ def repair(folder: Path, **environment: str) -> str:
     """Set aside what is corrupt, as `make run` does before Snakemake; returns what it said."""
     path = os.pathsep.join([environment.pop("PYTHONPATH", ""), str(ROOT)]).lstrip(os.pathsep)
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "verify", "--repair"], cwd=folder, text=True,
+        [sys.executable, "-m", "partimento", "verify", "--repair"], cwd=folder, text=True,
         env=ENVIRONMENT | environment | {"PYTHONPATH": path}, timeout=120,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

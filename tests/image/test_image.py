@@ -140,4 +140,4 @@ def test_jobs_in_the_image_make_the_same_bytes(image, without, tmp_path):
     assert done.returncode == 0, done.stdout
     assert differing(folder, without) == []
     said = calls.read_text()
-    assert all(f"python -m pipeline {stage}" in said for stage in STAGES)
+    assert all(f"python -m partimento {stage}" in said for stage in STAGES)

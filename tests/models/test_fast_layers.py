@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.fast_layers import BatchNorm, Dropout, _Normalise
+from models.fast_layers import BatchNorm, _Normalise
 
 SETTINGS = {"eps": 1e-4, "momentum": 0.1}
 CHANNELS_LAST = torch.channels_last
@@ -98,23 +98,3 @@ def test_outputs_may_be_changed_in_place():
         for module in (ours, theirs)
     ]
     torch.testing.assert_close(*gradients)
-
-
-# --- dropout ---------------------------------------------------------------------------------
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_dropout_drops_its_share_and_keeps_the_mean(layout):
-    torch.manual_seed(0)
-    values = torch.ones(40, 8, 25, 25).to(memory_format=layout)
-    dropped = Dropout(0.15)(values)
-    kept = dropped != 0
-    share = 1 - kept.float().mean(dim=(0, 2, 3))  # a value for each channel
-    assert share == pytest.approx([0.15] * 8, abs=0.01)  # 4 standard deviations
-    assert dropped[kept].unique().tolist() == pytest.approx([1 / 0.85], rel=1e-4)
-    assert Dropout(0.15).eval()(values) is values
-
-
-def test_dropout_has_a_gradient_where_it_keeps():
-    values = torch.ones(7, 3, requires_grad=True)
-    dropped = Dropout(0.3)(values)
-    dropped.sum().backward()
-    torch.testing.assert_close(values.grad, dropped.detach())

@@ -50,6 +50,12 @@ def test_settings_come_from_files_and_single_values(asked):
     assert options[-3:] == ["--cores", "2", "data"]
 
 
+def test_files_of_settings_may_have_the_name_of_snakemake(asked):
+    cli.run(["run", "--configfile", "mine.yaml"])
+    assert asked[0][0][:2] == ["--configfile", "mine.yaml"]
+    assert asked[1] == [[{"seed": 3}]]
+
+
 def test_results_are_verified_with_the_same_settings(asked):
     cli.run(["run", "--config", "mine.yaml", "results=results/mine", "unconfined=refuse"])
     assert asked[1] == [[{"seed": 3}, {"results": "results/mine", "unconfined": "refuse"}]]

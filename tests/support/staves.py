@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from models.score_following.matching import PT
 from models.score_following.network import Network
 from pipeline import tables
 from pipeline.constants import (
@@ -97,6 +98,11 @@ NARROW = {"sheet_channels": (2, 2, 2, 2), "audio_channels": (2, 2, 2, 2), "dense
 def narrow() -> Network:
     """A network of few weights."""
     return Network(**NARROW)
+
+
+def narrow_matching() -> PT:
+    """Our matching network, of few weights."""
+    return PT(channels=(2, 2, 2, 4, 4), width=8)
 
 
 def inputs(staves: int, notes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

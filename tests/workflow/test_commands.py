@@ -28,7 +28,7 @@ def commands(tmp_path_factory) -> dict[str, list[str]]:
 
 
 def test_the_command_line_understands_every_command_of_the_rules(commands):
-    assert {"select", "shard", "retrieval train", "score_following measure"} <= commands.keys()
+    assert {"select", "shard", "retrieval train", "score_following train"} <= commands.keys()
     for name, words in commands.items():
         app, words = cli.prepared(words)
         _, bound, *_ = app.parse_args(words)

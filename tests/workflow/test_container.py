@@ -36,7 +36,7 @@ def test_every_job_runs_in_the_image(folder):
     stages = ("select", "engrave", "synthesize", "spectrogram", "shard", "card", "provenance")
     for stage in stages:
         assert any(
-            "--nv" in line and "partimento.sif" in line and f"python -m pipeline {stage}" in line
+            "--nv" in line and "partimento.sif" in line and f"python -m partimento {stage}" in line
             for line in calls
         )
 

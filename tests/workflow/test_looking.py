@@ -5,8 +5,18 @@ import subprocess
 
 import pytest
 
+from pipeline.describing import verify
+from pipeline.planning import settings
+from pipeline.planning.plan import Plan
 from tests.support import planted
-from tests.workflow.test_workflow import ENVIRONMENT, command, write_tune
+from tests.workflow.test_workflow import (
+    ENVIRONMENT,
+    command,
+    write_config,
+    write_scores,
+    write_tune,
+    write_tunes,
+)
 
 LOOKS = [
     ["--lint"],
@@ -67,7 +77,7 @@ def test_a_look_changes_nothing(folder, arguments):
 def test_verify_finds_what_was_cut_short_and_changes_nothing(folder):
     before = planted.snapshot(folder)
     done = subprocess.run(
-        [command()[0], "-m", "pipeline", "verify"], cwd=folder / "run", env=ENVIRONMENT,
+        [command()[0], "-m", "partimento", "verify"], cwd=folder / "run", env=ENVIRONMENT,
         text=True, timeout=120, capture_output=True,
     )  # fmt: skip
     assert done.returncode == 1
@@ -76,3 +86,20 @@ def test_verify_finds_what_was_cut_short_and_changes_nothing(folder):
         "results/data/tunes/pieces/0.parquet: empty",
     ]
     assert planted.snapshot(folder) == before
+
+
+def test_verify_knows_every_file_that_the_rules_make(tmp_path, monkeypatch):
+    """With both networks; but for downloads, which it knows by the catalogue."""
+    write_config(tmp_path, fonts={}, retrieval={}, score_following={})
+    write_tunes(tmp_path)
+    write_scores(tmp_path)
+    done = subprocess.run(
+        command("--summary"), cwd=tmp_path, env=ENVIRONMENT, text=True, timeout=120,
+        capture_output=True,
+    )  # fmt: skip
+    rows = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
+    outputs = {row[0] for row in rows[1:]}
+    monkeypatch.chdir(tmp_path)
+    known = set(map(str, verify.made(Plan(settings.load()))))
+    assert len(outputs) > 80
+    assert outputs - known == set()

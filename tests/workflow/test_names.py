@@ -109,7 +109,7 @@ def test_arguments_of_a_job_reach_it_whole(tmp_path):
              "--splits", "train", "test", "--durations=[0.5, 1, 2]", "--tempo=80",
              f"--out={out.name}"]  # fmt: skip
     subprocess.run(
-        [command()[0], "-m", "pipeline", "select", *words], cwd=tmp_path, check=True,
+        [command()[0], "-m", "partimento", "select", *words], cwd=tmp_path, check=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert set(pd.read_parquet(out).split) == {"train"}

@@ -11,8 +11,8 @@ from tests.support import piano
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, jobs, snakemake, write_config
 
 SPLITS = {"train": 3, "valid": 1, "test": 2}  # scores in each
-TRAINING = {"epochs": 2, "epoch_samples": 80, "batch": 40, "valid_samples": 40}
-SETTINGS = {"refine_samples": 80, "protocols": ["fixed", "2019"]}
+TRAINING = {"training": {"epochs": 2, "epoch_samples": 80, "batch_size": 40, "valid_samples": 40}}
+SETTINGS = {"refinement": {"samples": 80}, "evaluation": {"protocols": ["fixed", "2019"]}}
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def test_scores_become_the_papers_tables_and_figures(finished):
             assert (figures / f"{name}.{kind}").stat().st_size > 1_000
 
 
-def test_every_model_is_measured_at_every_tempo_both_ways(finished):
-    measures = pd.read_parquet(finished / "results/predictions/retrieval/measures.parquet")
+def test_every_model_is_evaluated_at_every_tempo_both_ways(finished):
+    metrics = pd.read_parquet(finished / "results/predictions/retrieval/metrics.parquet")
     keys = ["model", "projection", "protocol", "tempo_ratio", "direction"]
-    assert len(measures[keys].drop_duplicates()) == 2 * 2 * 2 * 5 * 2
-    assert (measures.n_pieces <= SPLITS["test"]).all() and (measures.n_pairs > 10).all()
+    assert len(metrics[keys].drop_duplicates()) == 2 * 2 * 2 * 5 * 2
+    assert (metrics.n_pieces <= SPLITS["test"]).all() and (metrics.n_pairs > 10).all()
 
 
 def test_a_second_run_has_nothing_to_do(finished):
@@ -77,7 +77,7 @@ def test_another_model_trains_that_one_alone(finished):
 def models(*arguments: str, folder) -> subprocess.CompletedProcess:
     """Run a command of the learning half."""
     return subprocess.run(
-        [sys.executable, "-m", "models", *arguments],
+        [sys.executable, "-m", "partimento", *arguments],
         cwd=folder,
         env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -112,7 +112,7 @@ def test_a_recording_finds_snippets_in_an_index_of_the_shards(finished):
         ({"test_font": "electric"}, "'electric' does not play the test split of piano"),
         ({"collection": "songs"}, "retrieval.collection: 'songs' is not one of piano"),
         ({"models": ["BL3"]}, "'BL3' is not one of"),
-        ({"chunk": 32}, "32 is less than the minimum of 34"),
+        ({"training": {"batch_size": 32}}, "32 is less than the minimum of 34"),
     ],
 )
 def test_a_bad_setting_is_told_before_anything_runs(finished, changes, sentence):

@@ -21,6 +21,7 @@ from tests.support import piano, scores
 
 ROOT = Path(__file__).parents[2]
 TUNES = 9
+LITTLE_TRAINING = {"epochs": 1, "epoch_samples": 60, "batch_size": 20, "valid_samples": 20}
 BATCHES = 2
 # the jobs call `python`: the one that runs the tests
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -36,8 +37,8 @@ def write_config(folder: Path, **changes) -> None:
         },
         "max_failures": 0.4,  # one of the three scores cannot be engraved
         "score_following": {
-            "epochs": 1, "epoch_samples": 60, "batch": 20, "valid_samples": 20,
-            "evaluate_train_samples": 40,
+            "training": {"paper": LITTLE_TRAINING, "PT": LITTLE_TRAINING},
+            "evaluation": {"train_samples": 40},
         },
         "retrieval": None,  # has a test file of its own
         "fonts": {"electric": None, "bright": None},
@@ -127,12 +128,13 @@ def pieces(folder: Path) -> pd.DataFrame:
 def test_tunes_become_tables_and_figures(finished):
     for name in ("score_following.md", "score_following.csv", "score_following.tex"):
         assert (finished / "results/tables" / name).stat().st_size > 100
-    for name in ("errors", "example", "history"):
+    for name in ("history", "paper_errors", "paper_example", "PT_errors", "PT_example"):
         for kind in ("png", "pdf"):
             path = finished / f"results/figures/score_following_{name}.{kind}"
             assert path.stat().st_size > 1_000
     table = pd.read_csv(finished / "results/tables/score_following.csv")
     assert set(table.split) == {"train", "valid", "test"}
+    assert set(table.network) == {"paper", "PT"}
 
 
 def test_every_file_that_is_no_melody_has_its_reason(finished):
@@ -226,7 +228,7 @@ def test_a_run_that_is_killed_ends_like_one_that_was_not(finished, tmp_path):
 def test_a_full_disk_is_told_and_leaves_no_half_file(finished, tmp_path):
     """A limit on the size of files fails a write just as a full disk does."""
     run = subprocess.run(
-        [sys.executable, "-m", "pipeline", "engrave",
+        [sys.executable, "-m", "partimento", "engrave",
          "--pieces", str(finished / "results/data/tunes/pieces/0.parquet"),
          "--layout", "staves", "--repeats", "unfold", "--unconfined", "warn",
          *(word for name in ("images", "systems", "noteheads", "notes", "engraved")

@@ -15,7 +15,7 @@ from pathlib import Path
 def stage() -> str | None:
     """What this process does, from its command line; None where it is no job."""
     words = sys.orig_argv
-    if "-m" not in words or words[words.index("-m") + 1] not in ("pipeline", "models"):
+    if "-m" not in words or words[words.index("-m") + 1] != "partimento":
         return None
     command = words[words.index("-m") + 2 :]
     return "-".join([command[0], *(word for word in command[1:2] if not word.startswith("-"))])

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from models.retrieval import align, network
-from models.retrieval.align import ALIGNED, forgiven, inside, measured, missed, path, window_places
+from models.retrieval.align import (
+    ALIGNED,
+    alignment_path,
+    complete,
+    error_metrics,
+    position_errors,
+    published_metrics,
+    window_positions,
+)
 from pipeline import tables
 from pipeline.constants import PAGE_WIDTH_PX
 from tests.models.retrieval.test_identify import Knowing, falling, level, piece, rising
@@ -19,21 +27,21 @@ NARROW = (2, 2, 2, 2)
 # --- windows ---------------------------------------------------------------------------------
 @pytest.mark.parametrize(("length", "step"), [(231, 10), (1_234, 10), (5_000, 2)])
 def test_windows_go_from_end_to_end_evenly(length, step):
-    places = window_places(length, step)
+    places = window_positions(length, step)
     assert places[0] == 0 and places[-1] == length - 1
     gaps = np.diff(places)
     assert gaps.max() - gaps.min() <= 1 and gaps.mean() == pytest.approx(step, rel=0.05)
 
 
 def test_a_single_pixel_is_one_window():
-    assert window_places(1, 10).tolist() == [0]
+    assert window_positions(1, 10).tolist() == [0]
 
 
 def test_windows_inside_reach_beyond_neither_end():
     """42 frames about frame 21 of 42 are all of them."""
-    assert inside(np.arange(42), 42, 21, 21).tolist() == [21]
-    assert inside(np.arange(44), 44, 21, 21).tolist() == [21, 22, 23]
-    assert not len(inside(np.arange(41), 41, 21, 21))
+    assert complete(np.arange(42), 42, 21, 21).tolist() == [21]
+    assert complete(np.arange(44), 44, 21, 21).tolist() == [21, 22, 23]
+    assert not len(complete(np.arange(41), 41, 21, 21))
 
 
 # --- the path --------------------------------------------------------------------------------
@@ -54,13 +62,15 @@ def test_follows_a_path_that_is_known():
     known = [(0, 0), (1, 1), (1, 2), (1, 3), (2, 4), (3, 4), (4, 4), (5, 5), (6, 6), (6, 7)]
     distances = np.ones((7, 8))
     distances[tuple(np.transpose(known))] = 0
-    np.testing.assert_array_equal(path(distances), [0, 1, 1, 1, 2, 5, 6, 6])  # first in column 4
+    np.testing.assert_array_equal(
+        alignment_path(distances), [0, 1, 1, 1, 2, 5, 6, 6]
+    )  # first in column 4
 
 
 def test_the_path_is_the_cheapest():
     for seed in range(5):
         distances = np.random.default_rng(seed).uniform(0.1, 1, (9, 12))
-        first = path(distances)
+        first = alignment_path(distances)
         assert first[0] == 0 and (np.diff(first) >= 0).all()
         # A path through these first windows: along each row, then up to where the next begins.
         last = [*first[1:], len(distances) - 1]
@@ -84,9 +94,9 @@ def test_the_path_is_the_cheapest():
 def test_errors_are_distances_in_the_strip():
     frames, places = np.array([10, 20, 30]), np.array([100.0, 200.0, 400.0])
     frame, x = np.array([10, 15, 25, 30]), np.array([100.0, 160.0, 270.0, 500.0])
-    distance, outside = missed(frame, x, frames, places)
+    distance, outside = position_errors(frame, x, frames, places)
     assert distance.tolist() == [0, 10, 30, 100]  # 150 for 160, 300 for 270, 400 for 500
-    assert measured(distance, outside) == {
+    assert error_metrics(distance, outside) == {
         "onsets": 4,
         "outside": 0,
         "mean_px": 35,
@@ -102,7 +112,10 @@ def test_the_published_count_forgives_what_lies_outside():
     frames, places = np.array([100, 200]), np.array([400.0, 800.0])
     frame = np.array([0, 10, 150, 290, 300, 180])
     x = np.array([100.0, 100.0, 600.0, 1_100.0, 1_100.0, 730.0])
-    ours, theirs = (count(*missed(frame, x, frames, places)) for count in (measured, forgiven))
+    ours, theirs = (
+        count(*position_errors(frame, x, frames, places))
+        for count in (error_metrics, published_metrics)
+    )
     assert ours["median_px"] == 300 and theirs["median_px"] == 0
     assert ours["mean_px"] == pytest.approx((4 * 300 + 10) / 6)
     assert theirs["mean_px"] == pytest.approx(10 / 6)
@@ -114,7 +127,7 @@ def test_the_published_count_forgives_what_lies_outside():
 def aligned(tmp_path, rows) -> pd.DataFrame:
     shard = write_shard(tmp_path / "shard.parquet", rows)
     out = tmp_path / "aligned.parquet"
-    align.align("weights", [shard], out, precision="32-true", accelerator="cpu")
+    align.align("weights", [shard], out, precision="32-true")
     return tables.read(out, ALIGNED).to_pandas().set_index(["piece_id", "method"])
 
 
@@ -187,7 +200,7 @@ def test_runs_with_a_real_network(tmp_path):
     network.save(network.Network("BL2-LC+AT", NARROW), weights)
     shard = write_shard(tmp_path / "shard.parquet", [performance("tune")])
     out = tmp_path / "aligned.parquet"
-    align.align(weights, [shard], out, precision="32-true", accelerator="cpu")
+    align.align(weights, [shard], out, precision="32-true")
     found = tables.read(out, ALIGNED).to_pandas()
     assert found.method.tolist() == list(align.METHODS)
     assert (found.model == "BL2-LC+AT").all()

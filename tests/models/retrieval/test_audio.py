@@ -68,15 +68,15 @@ def test_equals_the_pipelines_spectrogram(tmp_path, suffix, rate):
 @pytest.mark.parametrize("first", [0, 100, 153])
 def test_a_stretch_is_cut_from_the_whole(tmp_path, suffix, rate, first):
     path = recording(tmp_path / f"sound{suffix}", rate)
-    with audio.opened(path) as sound:
-        found = audio.stretch(sound, first, 84)
+    with audio.open_recording(path) as sound:
+        found = audio.read_frames(sound, first, 84)
     np.testing.assert_allclose(found, whole(path)[first : first + 84], rtol=0, atol=ROUNDING)
 
 
 def test_resampling_knows_what_lies_around(tmp_path):
     """The window of the spectrogram would hide it: samples at the very ends of a stretch."""
     path = recording(tmp_path / "sound.wav", 48_000)
-    with audio.opened(path) as sound:
+    with audio.open_recording(path) as sound:
         found = audio._resampled(sound, 50_001, 50_100)
     expected = pipeline.spectrogram.load(path)[50_001:50_100]
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
@@ -85,11 +85,14 @@ def test_resampling_knows_what_lies_around(tmp_path):
 def test_beyond_the_ends_there_is_nothing(tmp_path):
     path = recording(tmp_path / "sound.wav", 22_050)
     expected = whole(path)
-    with audio.opened(path) as sound:
-        assert audio.count(sound) == len(expected)
-        early, late = audio.stretch(sound, -50, 84), audio.stretch(sound, len(expected) - 34, 84)
-        assert not audio.stretch(sound, len(expected), 10).any()
-        assert not audio.stretch(sound, -10, 10).any()
+    with audio.open_recording(path) as sound:
+        assert audio.count_frames(sound) == len(expected)
+        early, late = (
+            audio.read_frames(sound, -50, 84),
+            audio.read_frames(sound, len(expected) - 34, 84),
+        )
+        assert not audio.read_frames(sound, len(expected), 10).any()
+        assert not audio.read_frames(sound, -10, 10).any()
     np.testing.assert_array_equal(early[:50], 0)
     np.testing.assert_allclose(early[50:], expected[:34], rtol=0, atol=ROUNDING)
     np.testing.assert_allclose(late[:34], expected[-34:], rtol=0, atol=ROUNDING)
@@ -127,10 +130,10 @@ def test_hours_take_no_more_memory_than_seconds(tmp_path, monkeypatch):
         "read",
         lambda self, frames, **how: read.append(frames) or original(self, frames, **how),
     )
-    with audio.opened(path) as sound:
-        assert audio.count(sound) == hours * 3600 * 20
-        audio.stretch(sound, 5 * 3600 * 20, 168)
-        audio.stretch(sound, 9 * 3600 * 20, 1_000)
+    with audio.open_recording(path) as sound:
+        assert audio.count_frames(sound) == hours * 3600 * 20
+        audio.read_frames(sound, 5 * 3600 * 20, 168)
+        audio.read_frames(sound, 9 * 3600 * 20, 1_000)
     assert max(read) < 20 * rate
     assert sum(read) < 100 * rate
 
@@ -179,17 +182,17 @@ def test_a_file_that_was_cut_off_is_named(tmp_path, suffix):
     if suffix == ".wav":  # libsndfile believes the file's size more than its header
         assert len(audio.spectrogram(path)) == pytest.approx(SECONDS * 10, abs=2)
         return
-    with pytest.raises(ValueError, match=rf"cut{suffix}: .*copy it anew"):
+    with pytest.raises(ValueError, match=rf"cut{suffix}: .*copy it again"):
         audio.spectrogram(path)
 
 
 def test_a_file_that_shrinks_is_named(tmp_path):
     """As when a copy is still under way, and starts anew."""
     path = recording(tmp_path / "shrinks.wav", 22_050)
-    with audio.opened(path) as sound:
+    with audio.open_recording(path) as sound:
         os.truncate(path, path.stat().st_size // 2)
-        with pytest.raises(ValueError, match=r"ends after [56].\d s .* promises 11.9 s"):
-            audio.stretch(sound, 0, audio.count(sound))
+        with pytest.raises(ValueError, match=r"ends after [56].\d s .* declares 11.9 s"):
+            audio.read_frames(sound, 0, audio.count_frames(sound))
 
 
 # --- what libsndfile does not read -----------------------------------------------------------
@@ -228,7 +231,7 @@ def test_what_ffmpeg_cannot_decode_is_named(tmp_path, monkeypatch):
     text.write_text("no sound")
     complaint = "sys.stderr.write('Stream map matches no streams\\nError opening\\n'); sys.exit(1)"
     tool(tmp_path / "bin", monkeypatch, complaint)
-    with pytest.raises(ValueError, match=r"text.txt: holds no sound .*matches no streams"):
+    with pytest.raises(ValueError, match=r"text.txt: has no sound .*matches no streams"):
         audio.spectrogram(text)
 
 

@@ -6,7 +6,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from models.retrieval import sampling
-from models.retrieval.batches import Batches, StreamedBatches, training_batches
+from models.retrieval.batches import Batches, training_batches
+from models.retrieval.reading import read_examples, read_parts
 from models.retrieval.sampling import NO_AUGMENTATION, Augmentation
 from models.streaming import Stream
 from tests.support.performances import performance
@@ -21,7 +22,7 @@ def music(tmp_path_factory):
     """Three pieces, two of them performed twice."""
     rows = [performance(f"tune{n}", seed=n, notes=25 + 5 * n) for n in range(3)]
     rows += [performance(f"tune{n}", seed=n, notes=25 + 5 * n, tempo_ratio=1.1) for n in (2, 0)]
-    return sampling.read([write_shard(tmp_path_factory.mktemp("music") / "shard.parquet", rows)])
+    return read_examples([write_shard(tmp_path_factory.mktemp("music") / "shard.parquet", rows)])
 
 
 def batches(data, seed=0, size=7, context=42, augmentation=NO_AUGMENTATION, **arguments) -> Batches:
@@ -32,7 +33,7 @@ def batches(data, seed=0, size=7, context=42, augmentation=NO_AUGMENTATION, **ar
 def test_each_pass_visits_every_inside_example_once(music, context):
     pool = np.flatnonzero(music.inside(context))
     order = batches(music, context=context)
-    seen = np.concatenate([order.order(number) for number in range(2 * len(pool) // 7 + 1)])
+    seen = np.concatenate([order.chosen(number)[1] for number in range(2 * len(pool) // 7 + 1)])
     first, second = seen[: len(pool)], seen[len(pool) : 2 * len(pool)]
     assert (np.sort(first) == pool).all()
     assert (np.sort(second) == pool).all()
@@ -42,7 +43,7 @@ def test_each_pass_visits_every_inside_example_once(music, context):
 
 def test_a_batch_may_be_larger_than_the_pool(music):
     pool = np.flatnonzero(music.inside(168))
-    seen = batches(music, context=168, size=2 * len(pool) + 5).order(0)
+    seen = batches(music, context=168, size=2 * len(pool) + 5).chosen(0)[1]
     values, counts = np.unique(seen, return_counts=True)
     assert values.tolist() == pool.tolist()
     assert np.bincount(counts).tolist() == [0, 0, len(pool) - 5, 5]
@@ -50,7 +51,7 @@ def test_a_batch_may_be_larger_than_the_pool(music):
 
 def test_a_batch_holds_the_snippets_and_excerpts_of_its_examples(music):
     images, excerpts = batches(music)[2]
-    chosen = batches(music).order(2)
+    chosen = batches(music).chosen(2)[1]
     assert (images.shape, excerpts.shape) == ((7, 1, 80, 100), (7, 1, BINS, 42))
     np.testing.assert_array_equal(images, music.snippet_batch(chosen))
     np.testing.assert_array_equal(excerpts, music.excerpt_batch(chosen, 42))
@@ -64,7 +65,7 @@ def test_a_batch_follows_from_its_number_and_the_seed(music):
     for n in (39, 7, 20, 7):
         assert all(torch.equal(*pair) for pair in zip(again[n], there[n], strict=True))
     other = batches(music, seed=4, augmentation=Augmentation())
-    assert other.order(0).tolist() != again.order(0).tolist()
+    assert other.chosen(0)[1].tolist() != again.chosen(0)[1].tolist()
     assert not torch.equal(other[0][0], there[0][0])
     assert not torch.equal(other[0][1], there[0][1])
 
@@ -104,7 +105,7 @@ def test_augmentation_draws_its_whole_range_evenly(music, monkeypatch):
 
 
 def test_without_an_inside_example_there_is_no_batch(tmp_path):
-    data = sampling.read([write_shard(tmp_path / "short.parquet", [performance("short", notes=6)])])
+    data = read_examples([write_shard(tmp_path / "short.parquet", [performance("short", notes=6)])])
     with pytest.raises(ValueError, match=r"none of the 6 onsets of split train .* of 168 frames"):
         batches(data, context=168)
 
@@ -120,22 +121,22 @@ def paths(tmp_path_factory):
     ]
 
 
-def streamed(paths, seed=0, size=7, augmentation=NO_AUGMENTATION) -> StreamedBatches:
+def streamed(paths, seed=0, size=7, augmentation=NO_AUGMENTATION) -> Batches:
     """About four pieces fit in a window."""
     windows = Stream(
-        paths, sampling.read_parts, lambda found: int(found.inside(42).sum()),
-        size=size, limit=LIMIT, seed=seed,
+        paths, read_parts, lambda found: int(found.inside(42).sum()),
+        batch_size=size, memory_limit=LIMIT, seed=seed,
     )  # fmt: skip
-    return StreamedBatches(windows, 42, size, seed, augmentation)
+    return Batches(windows, 42, size, seed, augmentation)
 
 
 def test_what_fits_in_memory_is_not_streamed(paths):
-    assert type(training_batches(paths, 42, 7, 0, NO_AUGMENTATION, 1)) is StreamedBatches
-    assert type(training_batches(paths, 42, 7, 0, NO_AUGMENTATION, 1_000)) is Batches
-    assert type(training_batches(paths, 42, 7, 0, NO_AUGMENTATION, None)) is Batches
+    for memory_mb, streams in ((1, True), (1_000, False), (None, False)):
+        made = training_batches(paths, 42, 7, 0, NO_AUGMENTATION, memory_mb)
+        assert isinstance(made.source, Stream) == streams
 
 
-def examples_of(data: StreamedBatches, number: int) -> list[tuple[str, int]]:
+def examples_of(data: Batches, number: int) -> list[tuple[str, int]]:
     """Piece and note of a batch's examples."""
     window, chosen = data.chosen(number)
     notes = zip(window.piece[chosen], window.note_id[chosen], strict=True)
@@ -144,12 +145,12 @@ def examples_of(data: StreamedBatches, number: int) -> list[tuple[str, int]]:
 
 def test_a_streamed_pass_visits_every_example(paths):
     data = streamed(paths)
-    everything = sampling.read(paths)
+    everything = read_examples(paths)
     inside = everything.inside(42)
     assert data.usable() == inside.sum()
-    windows = data.windows.windows(0)
+    windows = data.source.windows(0)
     assert 2 < len(windows) < 12
-    number = sum(map(data.windows.batches, windows))
+    number = sum(map(data.source.batches, windows))
     seen = {one for n in range(number) for one in examples_of(data, n)}
     left = inside.sum() - len(seen)
     assert left < len(windows) * 7 / 2  # the rest of a division by the size of a batch
@@ -157,11 +158,11 @@ def test_a_streamed_pass_visits_every_example(paths):
 
 def test_a_streamed_batch_mixes_pieces_and_passes_differ(paths):
     data = streamed(paths)
-    batches = sum(map(data.windows.batches, data.windows.windows(0)))
+    batches = sum(map(data.source.batches, data.source.windows(0)))
     mixed = [len({piece for piece, _ in examples_of(data, n)}) for n in range(batches)]
     assert np.mean(mixed) > 2
-    first = [unit.part for unit in data.windows.windows(0)[0]]
-    second = [unit.part for unit in data.windows.windows(1)[0]]
+    first = [unit.part for unit in data.source.windows(0)[0]]
+    second = [unit.part for unit in data.source.windows(1)[0]]
     assert first != second
 
 
@@ -183,5 +184,5 @@ def test_a_streamed_batch_follows_from_its_number_and_the_seed(paths):
 
 def test_no_window_exceeds_the_limit(paths):
     data = streamed(paths)
-    batches = sum(map(data.windows.batches, data.windows.windows(0)))
+    batches = sum(map(data.source.batches, data.source.windows(0)))
     assert all(data.chosen(number)[0].memory() <= LIMIT for number in range(batches))

@@ -38,7 +38,7 @@ def test_training_of_one_kind_has_no_empty_panel():
     assert len(curves.training({"BL1-SC": history(0.1, 0.2)}).axes) == 2
 
 
-def measures() -> pd.DataFrame:
+def metrics() -> pd.DataFrame:
     rows = [(0.5, 0.4), (1.0, 0.6)]
     return pd.DataFrame(
         {
@@ -47,7 +47,7 @@ def measures() -> pd.DataFrame:
             "protocol": "fixed",
             "tempo_ratio": np.float32(tempo_ratio),
             "direction": "A2S",
-            "measure": "mrr",
+            "metric": "mrr",
             "micro": micro,
         }
         | dict.fromkeys(("macro", "low", "high"), 0.5)
@@ -57,7 +57,7 @@ def measures() -> pd.DataFrame:
 
 
 def test_tempo_has_ours_solid_and_the_paper_dashed():
-    figure = curves.tempo(report.compare_tempi(measures()))
+    figure = curves.tempo(report.compare_tempi(metrics()))
     without, with_attention = figure.axes
     solid = [line for line in without.lines if line.get_linestyle() == "-"]
     dashed = [line for line in without.lines if line.get_linestyle() == "--"]
@@ -81,9 +81,11 @@ def test_each_model_has_its_own_colour_in_its_panel():
 
 def test_curves_are_drawn(tmp_path):
     history(0.1, 0.2).to_parquet(tmp_path / "history.parquet")
-    measures().to_parquet(tmp_path / "measures.parquet")
+    metrics().to_parquet(tmp_path / "metrics.parquet")
     histories = {"BL2-MC": tmp_path / "history.parquet"}
-    curves.curves(histories, tmp_path / "measures.parquet", tmp_path / "out")
+    curves.curves(
+        list(histories), list(histories.values()), tmp_path / "metrics.parquet", tmp_path / "out"
+    )
     assert_drawn(tmp_path / "out", "retrieval_history", "retrieval_tempo")
 
 

@@ -12,9 +12,11 @@ from lightning.fabric import Fabric
 from PIL import Image
 from scipy.stats import entropy
 
-from models.retrieval import embed, network, sampling
+from models.retrieval import embed, network
+from models.retrieval.inference import run_batches
 from models.retrieval.network import MODELS, Network
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS
+from models.retrieval.reading import read_examples
 from pipeline import tables
 from pipeline.constants import EMBEDDING
 from pipeline.strips import snippet
@@ -81,13 +83,14 @@ def choose(files, path, notes=(12, 20, 21), **changes):
 
 def run(weights, files, pairs, tmp_path):
     out = tmp_path / "embeddings.parquet"
-    embed.embed(weights, files, pairs, out, precision="32-true", accelerator="cpu")
+    shards = [path for paths in files.values() for path in paths]
+    embed.embed(weights, shards, pairs, out, precision="32-true")
     return tables.read(out, embed.EMBEDDINGS).to_pandas()
 
 
 @pytest.mark.parametrize("model", ["BL1-SC", "BL2-MC", "BL2-LC+AT"])
 def test_every_pair_is_embedded_as_one_by_one(model, weights, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(embed, "AT_ONCE", 4)
+    monkeypatch.setattr(embed, "BATCH", 4)
     notes = {"0.5": (12, 20, 21), "1.0": (11, 20, 25)}  # one snippet in three is known already
     found = run(weights(model), files, choose(files, tmp_path / "pairs", notes), tmp_path)
     module, context = network.load(weights(model)), MODELS[model].context
@@ -135,12 +138,12 @@ def test_equal_snippets_are_embedded_once_and_get_the_very_same_vector(
     """tune2 looks like tune0, and both look the same at every tempo; precision is the default."""
     passed = []
     sheet = Network.sheet
-    monkeypatch.setattr(embed, "AT_ONCE", 4)
+    monkeypatch.setattr(embed, "BATCH", 4)
     monkeypatch.setattr(
         Network, "sheet", lambda self, images: passed.append(len(images)) or sheet(self, images)
     )
     out, pairs = tmp_path / "embeddings", choose(files, tmp_path / "pairs")
-    embed.embed(weights(), files, pairs, out, accelerator="cpu")
+    embed.embed(weights(), [path for paths in files.values() for path in paths], pairs, out)
     found = pq.read_table(out).to_pandas()
     assert sum(passed) == 2 * 3
     for _, same in found.groupby("snippet"):
@@ -197,21 +200,21 @@ def test_the_table_says_which_weights_it_is_of(weights, files, tmp_path):
 
 
 def test_one_tempo_is_in_memory_at_a_time(weights, files, tmp_path, monkeypatch):
-    held, read = [], sampling.read
+    held = []
 
     def watched(paths):
-        assert all(one() is None for one in held), "the tempo before is still in memory"
-        data = read(paths)
+        assert all(data() is None for data in held), "the tempo before is still in memory"
+        data = read_examples(paths)
         held.append(weakref.ref(data))
         return data
 
-    monkeypatch.setattr(sampling, "read", watched)
+    monkeypatch.setattr(embed, "read_examples", watched)
     run(weights(), files, choose(files, tmp_path / "pairs"), tmp_path)
     assert len(held) == 2
 
 
 def test_vectors_without_batches_are_none():
-    assert embed.vectors(torch.nn.Identity(), [], Fabric(accelerator="cpu")).shape == (0, EMBEDDING)
+    assert run_batches(torch.nn.Identity(), [], Fabric(accelerator="cpu")).shape == (0, EMBEDDING)
 
 
 # --- what does not fit --------------------------------------------------------------------------
@@ -229,12 +232,10 @@ def test_tempi_that_do_not_fit_are_refused(weights, files, tmp_path):
     pairs = choose(files, tmp_path / "pairs")
     with pytest.raises(ValueError, match=r"pairs of tempo 1, and shards are given for 0.5"):
         run(weights(), {"0.5": files["0.5"]}, pairs, tmp_path)
-    with pytest.raises(ValueError, match=r"tempo 0.5: the shards lack"):
-        run(weights(), {"0.5": files["1.0"], "1.0": files["0.5"]}, pairs, tmp_path)
     (path,) = files["1.0"]
     rows = [row | {"tempo_ratio": 2.0} for row in pq.ParquetFile(path).read().to_pylist()]
     write_shard(path, rows)  # the same frames under another tempo
-    with pytest.raises(ValueError, match=r"tempo 1.0: the shards lack 9 of 9"):
+    with pytest.raises(ValueError, match=r"pairs of tempo 1, and shards are given for 0.5, 2"):
         run(weights(), files, pairs, tmp_path)
 
 

@@ -11,8 +11,9 @@ from matplotlib.patches import Rectangle
 from scipy.stats import rankdata, spearmanr
 
 from models import plotting
-from models.retrieval import figures, network, sampling
+from models.retrieval import attention_figures, example_figure, figure_parts, network
 from models.retrieval.embed import EMBEDDINGS
+from models.retrieval.reading import read_examples
 from pipeline.constants import RETRIEVAL
 from tests.support.performances import assert_drawn, curve, performance, titled
 from tests.support.staves import write_shard
@@ -38,24 +39,24 @@ def test_places_are_dense_sparse_and_between():
     onsets = np.array([9, 9, 4, 4, 1, 1, 20, 20])
     x = np.array([0, 100, 300, 400, 600, 700, 1000, 1100])
     # ends of the distribution: 20 and 1; halfway by ratio: 4.5
-    assert figures.apart(onsets, x) == [6, 4, 2]
+    assert attention_figures.apart(onsets, x) == [6, 4, 2]
 
 
 def test_places_do_not_overlap():
     onsets, x = np.array([20, 5, 1, 5, 1]), np.array([500, 650, 699, 300, 700])
-    assert figures.apart(onsets, x) == [0, 4, 3]
-    assert figures.apart(onsets, x / 2) is None
+    assert attention_figures.apart(onsets, x) == [0, 4, 3]
+    assert attention_figures.apart(onsets, x / 2) is None
 
 
 def test_rows_show_places_together_where_they_fit():
-    whole = figures.ROW_PX
+    whole = attention_figures.ROW_PX
     x = np.array([500.0, 500.0 + whole - 200, 500.0 + whole])
-    (begin, end, first), (_, _, second) = figures.rows_of(x, 10_000)
+    (begin, end, first), (_, _, second) = attention_figures.strip_rows(x, 10_000)
     assert (first, second) == ([0, 1], [2])
     assert (begin, end) == (400, 400 + whole)  # the snippets about both just fit
-    assert figures.rows_of(x[:1], 10_000)[0][0] == 0  # no row begins before the strip
-    assert figures.rows_of(np.array([9_900.0]), 10_000)[0][1] == 10_000
-    assert figures.rows_of(np.array([50.0, 350.0]), 400) == [(0, 400, [0, 1])]
+    assert attention_figures.strip_rows(x[:1], 10_000)[0][0] == 0  # no row begins before the strip
+    assert attention_figures.strip_rows(np.array([9_900.0]), 10_000)[0][1] == 10_000
+    assert attention_figures.strip_rows(np.array([50.0, 350.0]), 400) == [(0, 400, [0, 1])]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,9 @@ def within():
     x = np.array([700.0, 1_200.0, 3_000.0])
     excerpts = random.random((3, 92, CONTEXT), np.float32)
     weights = attention_of([12, 6, 2])
-    figure = figures.within_piece(strip, x, excerpts, weights, np.array([3, 9, 27]), "a piece")
+    figure = attention_figures.within_piece(
+        strip, x, excerpts, weights, np.array([3, 9, 27]), "a piece"
+    )
     return figure, strip, x, excerpts, weights
 
 
@@ -77,7 +80,7 @@ def test_boxes_mark_the_snippets(within):
         for box in axes.patches
         if isinstance(box, Rectangle)
     ]
-    assert [to_hex(box.get_edgecolor()) for box, _ in boxes] == list(figures.COLOURS)
+    assert [to_hex(box.get_edgecolor()) for box, _ in boxes] == list(attention_figures.COLOURS)
     for (box, row), place in zip(boxes, x, strict=True):
         assert (box.get_y(), box.get_width(), box.get_height()) == (20, 200, 160)
         shown = row[20:180, round(box.get_x()) : round(box.get_x()) + 200]
@@ -87,7 +90,7 @@ def test_boxes_mark_the_snippets(within):
 def test_attention_and_sound_stand_below_in_the_same_colours(within):
     figure, _, _, excerpts, weights = within
     panels = titled(figure, "3 onsets") + titled(figure, "9 onsets") + titled(figure, "27 onsets")
-    for axes, own, colour in zip(panels, weights, figures.COLOURS, strict=True):
+    for axes, own, colour in zip(panels, weights, attention_figures.COLOURS, strict=True):
         seconds, values = curve(axes)
         assert np.array_equal(values, own)
         assert to_hex(axes.lines[0].get_color()) == colour
@@ -116,7 +119,7 @@ def pairs_of(onsets, **columns) -> pd.DataFrame:
 
 
 def test_examples_are_spread_over_the_densities():
-    chosen = figures.spread(pairs_of(np.arange(101)))
+    chosen = attention_figures.spread(pairs_of(np.arange(101)))
     assert chosen == [95, 75, 50, 25, 5]
 
 
@@ -124,19 +127,19 @@ def test_examples_are_of_different_pieces_and_typical_for_their_density():
     pieces = [*("one" for _ in range(7)), "two", "three"]
     entropy = [1.0, 9.0, 2.0, 8.0, 4.0, 7.0, 3.0, 1.0, 1.0]
     pairs = pairs_of([5] * 7 + [4, 1], piece_id=pieces, entropy=entropy)
-    assert figures.spread(pairs) == [4, 7, 8]  # 4.0 is the median of the seven
+    assert attention_figures.spread(pairs) == [4, 7, 8]  # 4.0 is the median of the seven
 
 
 def test_examples_want_a_model_with_attention():
     with pytest.raises(ValueError, match="with a model that has attention"):
-        figures.spread(pairs_of([1, 2], entropy=[1.0, None]))
+        attention_figures.spread(pairs_of([1, 2], entropy=[1.0, None]))
 
 
 def test_examples_show_snippet_attention_and_sound():
     snippets = random.random((3, 80, 100), np.float32)
     excerpts = random.random((3, 92, CONTEXT), np.float32)
     weights = attention_of([2, 6, 12])
-    figure = figures.examples(snippets, excerpts, weights, pairs_of([30, 10, 2]))
+    figure = attention_figures.examples(snippets, excerpts, weights, pairs_of([30, 10, 2]))
     top, middle, bottom = np.array(figure.axes).reshape(3, 3)
     for place in range(3):
         assert np.array_equal(image_of(top[place]), snippets[place])
@@ -147,10 +150,11 @@ def test_examples_show_snippet_attention_and_sound():
 
 def test_names_are_short_lines():
     assert (
-        figures._wrapped("BachJS__BWV779__bach-invention-08") == "BachJS BWV779 bach-\ninvention-08"
+        figure_parts.short_title("BachJS__BWV779__bach-invention-08")
+        == "BachJS BWV779 bach-\ninvention-08"
     )
-    assert figures._wrapped("Trad__a_tune__a_tune") == "Trad a tune"
-    assert figures._wrapped("word_" * 40).count("\n") == 3
+    assert figure_parts.short_title("Trad__a_tune__a_tune") == "Trad a tune"
+    assert figure_parts.short_title("word_" * 40).count("\n") == 3
 
 
 # --- Figure 4 --------------------------------------------------------------------------------
@@ -166,7 +170,7 @@ def many():
 
 def test_entropy_tells_the_rank_correlation(many):
     onsets, entropies, pieces = many
-    figure = figures.entropy(onsets, entropies, pieces, CONTEXT, seed=0)
+    figure = attention_figures.entropy(onsets, entropies, pieces, CONTEXT, seed=0)
     axes = figure.axes[0]
     expected = f"Spearman {spearmanr(onsets, entropies).statistic:.2f} [".replace("-", "−")
     assert axes.get_title().startswith(expected)
@@ -174,13 +178,13 @@ def test_entropy_tells_the_rank_correlation(many):
     known = {line.get_label(): line for line in axes.lines}
     medians = entropies.groupby(onsets).median()
     assert np.allclose(known["median"].get_ydata(), medians)
-    assert known["even attention"].get_ydata()[0] == pytest.approx(np.log(CONTEXT))
+    assert known["uniform attention"].get_ydata()[0] == pytest.approx(np.log(CONTEXT))
     assert axes.collections[0].get_array().sum() == 600  # every pair is in a cell
 
 
 def test_interval_is_that_of_redrawn_pieces(many):
     onsets, entropies, pieces = many
-    low, high = figures.spearman_interval(onsets, entropies, pieces, seed=0)
+    low, high = attention_figures.spearman_interval(onsets, entropies, pieces, seed=0)
     draw = np.random.default_rng(1)
     redrawn = []
     for _ in range(200):
@@ -195,19 +199,19 @@ def test_ranks_of_values_that_occur_several_times():
     values, times = np.array([3.0, 1.0, 3.0, 7.0, 5.0]), np.array([2, 0, 1, 3, 1])
     place = np.unique(values, return_inverse=True)[1]
     expected = rankdata(np.repeat(values, times))
-    assert np.repeat(figures._ranks(place, times), times).tolist() == expected.tolist()
+    assert np.repeat(attention_figures._ranks(place, times), times).tolist() == expected.tolist()
 
 
 # --- Figure 1 --------------------------------------------------------------------------------
 def test_typical_query_is_of_median_score_among_the_found():
     better, scores = np.array([0, 4, 5, 1, 0]), np.array([0.9, 0.5, 0.65, 0.7, 0.6])
-    assert figures.typical(better, scores) == 3
-    assert figures.typical(better + 5, scores) == 0
+    assert example_figure.typical(better, scores) == 3
+    assert example_figure.typical(better + 5, scores) == 0
 
 
 def test_plane_is_that_of_the_principal_components():
     vectors = random.normal(size=(200, 32)) * np.linspace(2, 0.1, 32)
-    sheet, audio, share = figures.plane(vectors[:100], vectors[100:])
+    sheet, audio, share = example_figure.plane(vectors[:100], vectors[100:])
     _, singular, axes = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
     expected = (vectors - vectors.mean(axis=0)) @ axes[:2].T
     assert np.allclose(abs(np.concatenate([sheet, audio])), abs(expected))
@@ -225,7 +229,7 @@ def test_retrieval_marks_the_right_snippet_and_its_double(weights):
     query = pd.Series({"piece_id": "two", "pair": 112, "snippet": 6}, name=12)
     found.loc[40, "snippet"] = 6
     excerpt = random.random((92, CONTEXT), np.float32)
-    figure = figures.retrieval(excerpt, weights, snippets, found, query, 2, sheet, audio)
+    figure = example_figure.retrieval(excerpt, weights, snippets, found, query, 2, sheet, audio)
     rows = [axes for axes in figure.axes if axes.images and image_of(axes).shape == (80, 100)]
     for axes, snippet in zip(rows, snippets, strict=True):
         assert np.array_equal(image_of(axes), snippet)
@@ -234,7 +238,7 @@ def test_retrieval_marks_the_right_snippet_and_its_double(weights):
     assert green == [False, True, True]
     assert [spine.get_linestyle() for spine in spines] == ["-", "-", "--"]
     assert [axes.texts[0].get_text() for axes in rows[:2]] == ["1   0.900\none", "2   0.800\ntwo"]
-    flat, flat_audio, _ = figures.plane(sheet, audio)
+    flat, flat_audio, _ = example_figure.plane(sheet, audio)
     (axes,) = titled(figure, "two principal components")
     dots = {dots.get_label(): dots.get_offsets() for dots in axes.collections}
     assert np.allclose(dots["nearest"], flat[[7, 12, 40]])
@@ -252,7 +256,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     rows = [performance(f"tune{n}", split="test", seed=n) for n in range(3)]
     shard = write_shard(folder / "shard.parquet", rows)
-    data = sampling.read([shard])
+    data = read_examples([shard])
     where = np.flatnonzero(data.inside(CONTEXT))
     torch.manual_seed(0)
     paths = {"shards": [shard]}
@@ -287,40 +291,40 @@ def files(tmp_path_factory):
 
 
 def test_attention_figures_are_drawn(files, tmp_path):
-    figures.attention(shards=files["shards"], out=tmp_path, **files["BL2-SC+AT"])
+    attention_figures.attention(shards=files["shards"], out=tmp_path, **files["BL2-SC+AT"])
     names = ("attention_within_piece", "attention_examples", "attention_entropy")
     assert_drawn(tmp_path, *names)
 
 
 def test_attention_figures_want_attention(files, tmp_path):
     with pytest.raises(ValueError, match="BL2-SC has no attention"):
-        figures.attention(shards=files["shards"], out=tmp_path, **files["BL2-SC"])
+        attention_figures.attention(shards=files["shards"], out=tmp_path, **files["BL2-SC"])
 
 
 @pytest.mark.parametrize("model", ["BL2-SC", "BL2-SC+AT"])
 def test_example_is_drawn(files, tmp_path, model):
-    figures.example(shards=files["shards"], out=tmp_path, **files[model])
+    example_figure.example(shards=files["shards"], out=tmp_path, **files[model])
     assert_drawn(tmp_path, "retrieval_example")
 
 
 def test_find_gives_the_examples_of_pairs(files):
-    data = sampling.read(files["shards"])
+    data = read_examples(files["shards"])
     pairs = pd.DataFrame({"piece_id": ["tune2", "tune0"], "note_id": [20, 3]})
-    where = figures.find(data, pairs)
+    where = figure_parts.find_examples(data, pairs)
     assert [data.pieces[piece] for piece in data.piece[where]] == ["tune2", "tune0"]
     assert data.note_id[where].tolist() == [20, 3]
     with pytest.raises(ValueError, match="note 20 of air is 0 times in the shards"):
-        figures.find(data, pairs.assign(piece_id="air"))
+        figure_parts.find_examples(data, pairs.assign(piece_id="air"))
 
 
 def test_find_wants_one_performance_a_piece(tmp_path):
     rows = [
         performance("tune", split="test", tempo_ratio=tempo_ratio) for tempo_ratio in (1.0, 2.0)
     ]
-    data = sampling.read([write_shard(tmp_path / "shard.parquet", rows)])
+    data = read_examples([write_shard(tmp_path / "shard.parquet", rows)])
     pairs = pd.DataFrame({"piece_id": ["tune"], "note_id": [3]})
     with pytest.raises(ValueError, match="is 2 times in the shards; give those of one"):
-        figures.find(data, pairs)
+        figure_parts.find_examples(data, pairs)
 
 
 def test_varied_piece_is_the_one_whose_density_varies_most(tmp_path):
@@ -328,8 +332,8 @@ def test_varied_piece_is_the_one_whose_density_varies_most(tmp_path):
     steps = np.repeat([40, 12, 4], 25)  # frames; of 42 there are 1, 3 and 11 onsets within
     varied = performance("varied", split="test", notes=75, frame=60 + np.cumsum(steps))
     varied["spectrogram"] = np.zeros((1_600, RETRIEVAL.bins), np.float32).ravel()
-    data = sampling.read([write_shard(tmp_path / "shard.parquet", [even, varied])])
-    places = figures.varied(data, CONTEXT)
+    data = read_examples([write_shard(tmp_path / "shard.parquet", [even, varied])])
+    places = attention_figures.varied(data, CONTEXT)
     assert {data.pieces[piece] for piece in data.piece[places]} == {"varied"}
     assert data.onsets_within(places, CONTEXT).tolist() == [1, 3, 11]
     assert np.diff(data.x[places]).min() >= 200
@@ -337,23 +341,23 @@ def test_varied_piece_is_the_one_whose_density_varies_most(tmp_path):
 
 def test_pieces_too_short_for_three_places_are_told(tmp_path):
     row = performance("short", split="test", notes=12)
-    data = sampling.read([write_shard(tmp_path / "shard.parquet", [row])])
-    with pytest.raises(ValueError, match="no piece has three places a snippet apart"):
-        figures.varied(data, CONTEXT)
+    data = read_examples([write_shard(tmp_path / "shard.parquet", [row])])
+    with pytest.raises(ValueError, match="no piece has three onsets a snippet apart"):
+        attention_figures.varied(data, CONTEXT)
 
 
 def test_pairs_of_another_table_or_of_none_are_told(files, tmp_path):
     path = tmp_path / "pairs.parquet"
     pq.write_table(EMBEDDINGS.empty_table(), path)
     with pytest.raises(ValueError, match=r"pairs\.parquet holds no pairs; choose and embed some"):
-        figures.read_pairs(path)
+        figure_parts.read_pairs(path)
     pd.DataFrame({"model": ["BL2-MC"]}).to_parquet(path)
     with pytest.raises(ValueError, match=r"pairs\.parquet"):
-        figures.read_pairs(path)
+        figure_parts.read_pairs(path)
 
 
 def test_pairs_are_fixed_ones_at_the_tempo_of_the_scores(files):
-    pairs = figures.read_pairs(files["BL2-SC"]["embeddings"])
+    pairs = figure_parts.read_pairs(files["BL2-SC"]["embeddings"])
     assert set(pairs.protocol) == {"fixed"}
     assert set(pairs.tempo_ratio) == {1.0}
     assert pairs.index.tolist() == pairs.pair.tolist()

@@ -180,7 +180,7 @@ def falling(share):
 
 def identified(tmp_path, rows, **arguments) -> pd.DataFrame:
     shard = write_shard(tmp_path / "shard.parquet", rows)
-    arguments = {"precision": "32-true", "accelerator": "cpu"} | arguments
+    arguments = {"precision": "32-true"} | arguments
     identify.identify("weights", [shard], tmp_path / "identified.parquet", **arguments)
     return tables.read(tmp_path / "identified.parquet", IDENTIFIED).to_pandas()
 
@@ -256,7 +256,7 @@ def test_runs_with_a_real_network(tmp_path):
         tmp_path / "shard.parquet", [performance(f"tune{n}", seed=n) for n in range(3)]
     )
     out = tmp_path / "identified.parquet"
-    identify.identify(weights, [shard], out, precision="32-true", accelerator="cpu")
+    identify.identify(weights, [shard], out, precision="32-true")
     found = tables.read(out, IDENTIFIED).to_pandas()
     assert (found.model == "BL2-MC+AT").all()
     assert found["rank"].between(1, 3).all()

@@ -11,6 +11,7 @@ from PIL import Image
 from models.retrieval import index as indexing
 from models.retrieval import network
 from models.retrieval.index import INDEX
+from models.weights import digest
 from pipeline import tables
 from pipeline.constants import WHITE
 from pipeline.strips import snippet
@@ -30,9 +31,7 @@ def test_every_place_has_the_vector_of_its_snippet(tmp_path):
     indexing.index([shard], out, weights=tmp_path / "weights.safetensors", precision="32-true")
     table = tables.read(out, INDEX)
     assert table.schema.metadata[b"model"] == b"BL2-MC+AT"
-    assert table.schema.metadata[b"weights"].decode() == network.digest(
-        tmp_path / "weights.safetensors"
-    )
+    assert table.schema.metadata[b"weights"].decode() == digest(tmp_path / "weights.safetensors")
     for row, found in zip(rows, table.to_pylist(), strict=True):
         assert found["piece_id"] == row["piece_id"] and found["strip"] == row["images"][0]
         assert found["width"] == row["right"][0]
@@ -78,8 +77,8 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, weights, monkeypatch):
             raise KeyboardInterrupt
         return np.zeros((6, 32), np.float32)
 
-    monkeypatch.setattr(indexing, "sheet_vectors", interrupted)
-    monkeypatch.setattr(indexing, "PIECES_AT_ONCE", 1)
+    monkeypatch.setattr(indexing, "embed_strip", interrupted)
+    monkeypatch.setattr(indexing, "PIECES_PER_ROW_GROUP", 1)
     with pytest.raises(KeyboardInterrupt):
         indexing.index([shard], tmp_path / "index.parquet", weights=weights)
     assert sorted(tmp_path.iterdir()) == before
@@ -89,7 +88,10 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, weights, monkeypatch):
     ("changes", "message"),
     [
         ({"images": [png(np.zeros((200, 90), np.uint8))] * 2}, "2 images instead of one strip"),
-        ({"images": [b"no picture"]}, "the image cannot be decoded"),
+        ({"images": [b"no picture"]}, "the strip: the image cannot be decoded"),
+        ({"images": [None]}, "'images' lacks values"),
+        ({"images": None}, "'images' lacks values"),
+        ({"x": [30.0, None]}, "'x' lacks values"),
         ({"images": [png(np.zeros((40, 390), np.uint8))]}, "40 px high, less than 200"),
         ({"x": np.array([30.0, 9_000.0])}, "x is 9000.0, outside a strip"),
     ],
@@ -112,29 +114,29 @@ def test_an_index_of_other_weights_is_refused(tmp_path, index, weights):
     other = tmp_path / "other.safetensors"
     other.write_bytes(b"other weights")
     with pytest.raises(
-        ValueError, match=r"index.parquet: made with other weights \(BL2-SC\).*make"
+        ValueError, match=r"index.parquet: built with other weights \(BL2-SC\).*build"
     ):
-        indexing.read(index, other)
+        indexing.read_index(index, other)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_cut_off_index_is_named(tmp_path, index, weights, share):
+def test_a_truncated_index_is_named(tmp_path, index, weights, share):
     content = index.read_bytes()
     index.write_bytes(content[: int(share * len(content))])
     with pytest.raises(ValueError, match=r"index.parquet: not a Parquet file"):
-        indexing.read(index, weights)
+        indexing.read_index(index, weights)
 
 
-def test_a_damaged_index_is_named(tmp_path, index, weights):
+def test_a_corrupt_index_is_named(tmp_path, index, weights):
     content = bytearray(index.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
     index.write_bytes(content)
-    with pytest.raises(ValueError, match=r"index.parquet: damaged .*make it again"):
-        indexing.read(index, weights)
+    with pytest.raises(ValueError, match=r"index.parquet: corrupt .*build it again"):
+        indexing.read_index(index, weights)
 
 
 def test_another_table_is_no_index(tmp_path, weights):
     other = tmp_path / "other.parquet"
     pd.DataFrame({"piece_id": ["tune"]}).to_parquet(other)
     with pytest.raises(ValueError, match=r"other.parquet: column 'piece_id' is"):
-        indexing.read(other, weights)
+        indexing.read_index(other, weights)

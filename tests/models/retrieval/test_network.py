@@ -8,7 +8,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from models.retrieval.network import MODELS, Network, digest, load, save
+from models.retrieval.network import MODELS, Network, load, save
+from models.weights import digest
 from pipeline.constants import CONTEXTS, EMBEDDING
 
 NARROW = (3, 4, 6, 5)
@@ -299,6 +300,9 @@ def test_equal_weights_are_equal_bytes_that_others_may_read(tmp_path):
         ({"channels": None}, "4 numbers of channels"),
         ({"channels": "3 4 x 5"}, "invalid literal"),
         ({"channels": "3 4 6 6"}, "does not fit BL2-SC"),
+        ({"channels": "9999999 9999999 9999999 9999999"}, "does not fit BL2-SC"),
+        ({"channels": "3 4 6 -6"}, "describes no network"),
+        ({"channels": "9" * 30 + " 4 6 6"}, "describes no network"),
         ({"model": "BL2-MC"}, "does not fit BL2-MC"),
     ],
 )

@@ -1,30 +1,31 @@
 """Seeking a recording in an index, with a network that knows the tones."""
 
 import itertools
-import sys
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from cyclopts import CycloptsError
 from PIL import Image
 
-from models.retrieval import audio, network, query
+from models.retrieval import audio, inference, network, query
 from models.retrieval.index import index as make_index
-from models.retrieval.query import centres, fits, matches
-from pipeline import cli
+from models.retrieval.inference import window_centres
+from models.retrieval.query import distinct_matches, piece_scores
+from partimento import cli
 from tests.support.performances import performance
 from tests.support.staves import write_shard
 from tests.support.tones import GAP_PX, NARROW, PIECES, played, printed
 
 
 def test_windows_spread_over_the_recording():
-    assert centres(600, 42).tolist() == np.rint(np.linspace(21, 579, 56)).tolist()
-    long = centres(100_000, 84)
-    assert len(long) == query.WINDOWS and long[0] == 42 and long[-1] == 100_000 - 42
+    assert window_centres(600, 42).tolist() == np.rint(np.linspace(21, 579, 56)).tolist()
+    long = window_centres(100_000, 84)
+    assert len(long) == inference.WINDOWS and long[0] == 42 and long[-1] == 100_000 - 42
     assert np.ptp(np.diff(long)) <= 1
     for count in (1, 41, 42, 43, 50):
-        assert centres(count, 42).tolist() == [count // 2]
+        assert window_centres(count, 42).tolist() == [count // 2]
 
 
 def test_matches_show_different_notes():
@@ -32,14 +33,14 @@ def test_matches_show_different_notes():
     piece, x = np.array([0, 0, 0, 1]), np.array([500.0, 560.0, 601.0, 500.0])
     places = np.array([[0, 1, 2, 3], [1, 0, 3, 2]])
     scores = np.array([[0.9, 0.8, 0.7, 0.1], [0.95, 0.5, 0.4, 0.2]])
-    found = matches(scores, places, piece, x, 3)
+    found = distinct_matches(scores, places, piece, x, 3)
     assert [(m.score, m.piece, m.x, m.window) for m in found] == [
         (0.95, 0, 560, 1),
         (0.4, 1, 500, 1),
     ]
-    found = matches(scores[:1], places[:1], piece, x, 3)
+    found = distinct_matches(scores[:1], places[:1], piece, x, 3)
     assert [(m.score, m.x) for m in found] == [(0.9, 500), (0.7, 601), (0.1, 500)]
-    assert len(matches(scores, places, piece, x, 1)) == 1
+    assert len(distinct_matches(scores, places, piece, x, 1)) == 1
 
 
 def heard(capsys) -> list[list[str]]:
@@ -62,7 +63,7 @@ def test_finds_piece_place_and_time(tmp_path, index, weights, capsys):
 
 def best_piece(capsys) -> str:
     lines = capsys.readouterr().out.splitlines()
-    return lines[lines.index("   fit  piece") + 1].split()[1]
+    return lines[lines.index(" score  piece") + 1].split()[1]
 
 
 @pytest.mark.parametrize("piece", PIECES)
@@ -84,8 +85,8 @@ def test_the_order_tells_pieces_apart(tmp_path, weights, capsys):
         assert best_piece(capsys) == name
 
 
-def test_fits_are_those_of_the_best_way_of_all():
-    """Beside a search through every way, on pieces of one to six places."""
+def test_scores_are_those_of_the_best_alignment_of_all():
+    """Beside a search through every alignment, on pieces of one to six entries."""
     draw = np.random.default_rng(0)
     lengths = [6, 1, 3]
     piece = np.repeat(np.arange(3), lengths)
@@ -103,16 +104,18 @@ def test_fits_are_those_of_the_best_way_of_all():
         )
         for own in range(3)
     ]
-    np.testing.assert_allclose(fits(windows, frames, entries, piece), best, atol=1e-6)
-    single = fits(windows[:1], frames[:1], entries, piece)
+    np.testing.assert_allclose(piece_scores(windows, frames, entries, piece), best, atol=1e-6)
+    single = piece_scores(windows[:1], frames[:1], entries, piece)
     np.testing.assert_allclose(single, np.maximum.reduceat(cosines[0], [0, 6, 7]), atol=1e-6)
 
 
 @pytest.mark.parametrize("volume", [0.001, 0.03, 0.9])
 def test_any_volume_sounds_the_same(tmp_path, volume):
-    _, reference = query.listen(played(tmp_path / "tune.wav", [3, 7], volume=0.3), 42, 1.0)
+    _, reference = inference.recording_windows(
+        played(tmp_path / "tune.wav", [3, 7], volume=0.3), 42, 1.0
+    )
     recording = played(tmp_path / "other.flac", [3, 7], volume=volume)
-    _, excerpts = query.listen(recording, 42, 1.0)
+    _, excerpts = inference.recording_windows(recording, 42, 1.0)
     assert np.abs(excerpts - reference).max() < 0.05
     assert np.sqrt(np.mean((10.0**excerpts - 1) ** 2)) == pytest.approx(audio.LEVEL, rel=1e-3)
 
@@ -124,7 +127,7 @@ def test_a_soft_passage_counts_as_a_loud_one(tmp_path):
         for volume in (0.5, 0.05, 0.002)
     )
     soundfile.write(tmp_path / "all.wav", np.concatenate([loud, soft, noise]), 22_050)
-    frames, excerpts = query.listen(tmp_path / "all.wav", 42, None)
+    frames, excerpts = inference.recording_windows(tmp_path / "all.wav", 42, None)
     assert 200 < frames.max() <= 200 + 21
     levels = np.sqrt(np.mean((10.0**excerpts - 1) ** 2, axis=(1, 2, 3)))
     np.testing.assert_allclose(levels, audio.LEVEL, rtol=1e-3)
@@ -136,13 +139,13 @@ def test_silent_windows_have_no_vote(tmp_path, index, weights, capsys):
     soundfile.write(recording, np.append(np.zeros(60 * rate), soundfile.read(tone)[0]), rate)
     query.query(recording, index=index, weights=weights)
     said = capsys.readouterr().out
-    assert f"listened at {7} places" in said  # 1.05 s from either end of 4 s, and half a window
-    frames, excerpts = query.listen(recording, 42, None)
+    assert f"listened to {7} windows" in said  # 1.05 s from either end of 4 s, and half a window
+    frames, excerpts = inference.recording_windows(recording, 42, None)
     assert (frames >= 60 * 20 - 21).all() and excerpts.shape == (len(frames), 1, 92, 42)
 
 
 def test_a_short_recording_is_one_window(tmp_path, weights):
-    frames, excerpts = query.listen(played(tmp_path / "tone.wav", [5]), 168, None)
+    frames, excerpts = inference.recording_windows(played(tmp_path / "tone.wav", [5]), 168, None)
     assert frames.tolist() == [10] and excerpts.shape == (1, 1, 92, 168)
     sounding = np.flatnonzero(excerpts[0, 0].max(axis=0) > 0.01)
     assert sounding[0] == 84 - 10 and sounding[-1] == 84 + 9
@@ -195,18 +198,14 @@ def test_silence_is_named(tmp_path, index, weights):
     recording = played(tmp_path / "quiet.wav", [0, 1, 2], volume=0.0)
     with pytest.raises(ValueError, match=r"quiet.wav: the recording is silent; there"):
         query.query(recording, index=index, weights=weights)
-    with pytest.raises(ValueError, match=r"quiet.wav: the recording is silent about 1 s"):
+    with pytest.raises(ValueError, match=r"quiet.wav: the recording is silent around 1 s"):
         query.query(recording, index=index, weights=weights, at=1.0)
 
 
-def test_the_command_takes_the_recording_by_hand(tmp_path, index, weights, capsys, monkeypatch):
+def test_the_command_takes_the_recording_without_a_flag(tmp_path, index, weights, capsys):
     played(tmp_path / "tune.wav", PIECES["up"])
-    commands = {"query": "models.retrieval.query:query"}
-    call = ["models", "query", "tune.wav", "--index", "index.parquet", "--at", "0.5", "--top", "1"]
-    monkeypatch.setattr(sys, "argv", [*call, "--weights", str(weights)])
-    cli.run(commands, by_hand=("query",))
+    words = ["query", "tune.wav", "--index", "index.parquet", "--at", "0.5", "--top", "1"]
+    cli.run([*words, "--weights", str(weights)])
     assert heard(capsys)[0][-1] == "up"
-    monkeypatch.setattr(sys, "argv", call[:3])
-    with pytest.raises(SystemExit):
-        cli.run(commands, by_hand=("query",))
-    assert "index" in capsys.readouterr().err
+    with pytest.raises(CycloptsError, match="--index requires an argument"):
+        cli.run(words[:2])

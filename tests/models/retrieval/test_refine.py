@@ -6,10 +6,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from models import training
+from models import device
 from models.retrieval import refine, sampling
 from models.retrieval.batches import Batches
 from models.retrieval.network import Network, load, save
+from models.retrieval.reading import read_examples
 from tests.support.performances import performance
 from tests.support.staves import write_shard
 
@@ -56,9 +57,9 @@ def canonical(sheet: np.ndarray, audio: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def embedded(weights, shards, numbers, samples, seed=0, augmentation=None):
     """Vectors of batches of the training sequence, in evaluation mode and before projection."""
-    network, data = load(weights), sampling.read(shards)
+    network, data = load(weights), read_examples(shards)
     augmentation = augmentation or sampling.Augmentation()
-    batches = Batches(data, network.context, refine.AT_ONCE, seed, augmentation)
+    batches = Batches(data, network.context, refine.BATCH, seed, augmentation)
     with torch.no_grad():
         parts = [
             torch.cat([network.sheet(images), network.audio(excerpts)], dim=1)
@@ -112,7 +113,7 @@ def test_only_the_projection_changes_and_the_file_says_so(weights, shards, tmp_p
 
 def test_without_a_number_each_example_counts_once(weights, shards, tmp_path):
     """Seen in the moments: the mean of excerpts of all examples, in whatever order."""
-    data = sampling.read(shards)
+    data = read_examples(shards)
     inside = np.flatnonzero(data.inside(42))
     out = tmp_path / "refined.safetensors"
     refine.refine(
@@ -135,9 +136,7 @@ def test_without_a_number_each_example_counts_once(weights, shards, tmp_path):
 
 
 def test_half_precision_changes_little(weights, shards, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        training, "computes_bf16", lambda: True
-    )  # slowly, where the processor cannot
+    monkeypatch.setattr(device, "computes_bf16", lambda: True)  # slow if it does not
     for precision in ("32-true", "bf16-mixed"):
         refine.refine(weights, shards, tmp_path / precision, samples=120, precision=precision)
     full, half = (

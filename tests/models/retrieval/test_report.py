@@ -12,15 +12,15 @@ from models.retrieval import report
 STEMS = ("retrieval", "tempo_robustness", "identification", "alignment")
 
 
-def row(measure, micro, **others):
-    """A row of MEASURES; low and high are 2 % to either side."""
+def row(metric, micro, **others):
+    """A row of METRICS; low and high are 2 % to either side."""
     return {
         "model": "BL2-SC",
         "projection": "refined",
         "protocol": "fixed",
         "tempo_ratio": np.float32(1.0),
         "direction": "A2S",
-        "measure": measure,
+        "metric": metric,
         "micro": micro,
         "macro": micro / 2,
         "low": micro - 0.02,
@@ -30,7 +30,7 @@ def row(measure, micro, **others):
     } | others
 
 
-MEASURES = [
+METRICS = [
     row("r1", 0.51239),
     row("r5", 0.7),
     row("r25", 0.8),
@@ -81,8 +81,8 @@ ALIGNED = [
 ]
 
 
-def write(folder, measures, identified=IDENTIFIED, aligned=ALIGNED):
-    named = {"measures": measures, "identified": identified, "aligned": aligned}
+def write(folder, metrics, identified=IDENTIFIED, aligned=ALIGNED):
+    named = {"metrics": metrics, "identified": identified, "aligned": aligned}
     files = {name: folder / f"{name}.parquet" for name, rows in named.items() if rows}
     for name, path in files.items():
         pd.DataFrame(named[name]).to_parquet(path)
@@ -92,15 +92,15 @@ def write(folder, measures, identified=IDENTIFIED, aligned=ALIGNED):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("fixed"), MEASURES)
+    return write(tmp_path_factory.mktemp("fixed"), METRICS)
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """The same under both protocols; of the second there are fewer pairs at one tempo."""
-    second = [measured | {"protocol": "2019", "n_pairs": 7000} for measured in MEASURES]
+    second = [measured | {"protocol": "2019", "n_pairs": 7000} for measured in METRICS]
     second[0] = second[0] | {"micro": 0.123, "n_pairs": 6500, "n_pieces": 90}
-    return write(tmp_path_factory.mktemp("both"), [*second, *MEASURES])
+    return write(tmp_path_factory.mktemp("both"), [*second, *METRICS])
 
 
 def cells(line: str) -> list[str]:
@@ -121,7 +121,7 @@ def test_all_files_are_there(folder):
 
 
 def test_tables_without_their_file_are_left_out(tmp_path):
-    folder = write(tmp_path, MEASURES, identified=None, aligned=None)
+    folder = write(tmp_path, METRICS, identified=None, aligned=None)
     assert {path.stem for path in folder.iterdir()} == {"retrieval", "tempo_robustness"}
 
 
@@ -199,12 +199,8 @@ def test_protocol_of_the_authors_is_a_second_block(both):
 
 
 def test_tempo_of_the_scores_is_the_one_nearest_to_1():
-    slower = [
-        measured | {"tempo_ratio": np.float32(0.9), "micro": 0.2} for measured in MEASURES[:1]
-    ]
-    faster = [
-        measured | {"tempo_ratio": np.float32(1.2), "micro": 0.1} for measured in MEASURES[:1]
-    ]
+    slower = [measured | {"tempo_ratio": np.float32(0.9), "micro": 0.2} for measured in METRICS[:1]]
+    faster = [measured | {"tempo_ratio": np.float32(1.2), "micro": 0.1} for measured in METRICS[:1]]
     table = report.compare(pd.DataFrame(faster + slower))
     assert table.micro.dropna().tolist() == [0.2]
     assert set(table.tempo_ratio) == {0.9}
@@ -269,7 +265,7 @@ def test_latex_is_balanced_and_escaped(both, stem):
 def test_csv_has_everything_and_comes_back(folder):
     with (folder / "retrieval.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    keys = ("projection", "direction", "model", "measure")
+    keys = ("projection", "direction", "model", "metric")
     by_key = {tuple(entry[key] for key in keys): entry for entry in rows}
     assert len(by_key) == len(rows) == 7 * 2 * 5 + 3 + 2
     ours = by_key["refined", "A2S", "BL2-SC", "r1"]
@@ -278,7 +274,7 @@ def test_csv_has_everything_and_comes_back(folder):
     assert by_key["refined", "A2S", "BL2-SC", "mean_rank"]["paper"] == ""
     read = pd.read_csv(folder / "retrieval.csv")
     pd.testing.assert_frame_equal(
-        read, report.compare(pd.DataFrame(MEASURES)), check_dtype=False, check_exact=True
+        read, report.compare(pd.DataFrame(METRICS)), check_dtype=False, check_exact=True
     )
 
 
@@ -290,21 +286,21 @@ def test_csv_of_tempi_has_the_papers_ratios(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "measures"),
-    [("retrieval", set(report.MEASURES)), ("tempo_robustness", None)],
+    ("name", "metrics"),
+    [("retrieval", set(report.METRICS)), ("tempo_robustness", None)],
 )
-def test_papers_tables_are_whole(name, measures):
+def test_papers_tables_are_whole(name, metrics):
     paper = pd.read_csv(report.PAPER / f"{name}.csv", comment="#")
-    assert len(paper) == (70 if measures else 35)
+    assert len(paper) == (70 if metrics else 35)
     assert not paper.duplicated(
-        ["model", "projection", "measure"] if measures else ["model", "tempo_ratio"]
+        ["model", "projection", "metric"] if metrics else ["model", "tempo_ratio"]
     ).any()
-    if measures:
-        assert set(paper.measure) == measures
+    if metrics:
+        assert set(paper.metric) == metrics
 
 
 @pytest.mark.parametrize(
-    ("value", "measure", "expected"),
+    ("value", "metric", "expected"),
     [
         (0.1367, "r1", "13.67"),
         (1.0, "r25", "100.00"),
@@ -315,5 +311,5 @@ def test_papers_tables_are_whole(name, measures):
         (None, "r1", "–"),
     ],
 )
-def test_number(value, measure, expected):
-    assert report.number(value, measure) == expected
+def test_number(value, metric, expected):
+    assert report.number(value, metric) == expected

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from models.retrieval import sampling
+from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Augmentation
 from pipeline import strips
 from tests.support.performances import performance
@@ -38,7 +39,7 @@ def shard(tmp_path):
     """Reads rows by way of a file."""
 
     def reads(*rows):
-        return sampling.read([write_shard(tmp_path / "shard.parquet", list(rows))])
+        return read_examples([write_shard(tmp_path / "shard.parquet", list(rows))])
 
     return reads
 
@@ -48,7 +49,7 @@ def music(tmp_path_factory):
     """Three pieces, two of them performed twice."""
     rows = [performance(f"tune{n}", seed=n, notes=25 + 5 * n) for n in range(3)]
     rows += [performance(f"tune{n}", seed=n, notes=25 + 5 * n, tempo_ratio=1.1) for n in (2, 0)]
-    return sampling.read([write_shard(tmp_path_factory.mktemp("music") / "shard.parquet", rows)])
+    return read_examples([write_shard(tmp_path_factory.mktemp("music") / "shard.parquet", rows)])
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -116,10 +117,10 @@ def test_recordings_lie_between_silences(shard):
 
 def test_shards_are_read_file_by_file(tmp_path):
     rows = [performance(f"tune{n}", seed=n, tempo_ratio=1 + n / 10) for n in range(4)]
-    whole = sampling.read([write_shard(tmp_path / "whole.parquet", rows)])
+    whole = read_examples([write_shard(tmp_path / "whole.parquet", rows)])
     parts = [write_shard(tmp_path / f"{n}.parquet", [row]) for n, row in enumerate(rows)]
     empty = write_shard(tmp_path / "empty.parquet", [])
-    split = sampling.read([*parts[:2], empty, *parts[2:]])
+    split = read_examples([*parts[:2], empty, *parts[2:]])
     assert whole.fingerprint() == split.fingerprint()
     np.testing.assert_array_equal(
         whole.excerpt_batch(np.arange(20), 84), split.excerpt_batch(np.arange(20), 84)
@@ -156,17 +157,17 @@ def test_the_fingerprint_tells_examples_apart(shard, changes):
         ({"images": [png(np.zeros((199, 1260), np.uint8))]}, "199 px high, less than 200"),
         ({"images": [b"no picture"]}, "cannot be decoded"),
         ({"images": [performance("odd")["images"][0][:900]]}, "cannot be decoded"),
-        ({"images": []}, "0 images where one strip"),
-        ({"images": [png(noise(1260))] * 2}, "2 images where one strip"),
+        ({"images": []}, "0 images instead of one strip"),
+        ({"images": [png(noise(1260))] * 2}, "2 images instead of one strip"),
         ({"right": [1259.0]}, "the strip has 1260 px"),
-        ({"piece_id": "good", "images": [png(noise(1260))]}, "another strip"),
+        ({"piece_id": "good", "images": [png(noise(1260))]}, "a different strip"),
     ],
 )
 def test_other_shards_are_refused_with_file_and_piece(tmp_path, changes, message):
     odd = performance("odd") | changes
     path = write_shard(tmp_path / "bad.parquet", [performance("good"), odd])
     with pytest.raises(ValueError, match=message) as error:
-        sampling.read([path])
+        read_examples([path])
     assert f"bad.parquet: {odd['piece_id']}: " in str(error.value)
 
 
@@ -175,16 +176,16 @@ def test_shards_without_examples_are_refused(tmp_path):
         tmp_path / "none.parquet", [performance("tune", reason=["not printed"] * 40)]
     )
     with pytest.raises(ValueError, match=r"no examples in the shards \(.*none.parquet\)"):
-        sampling.read([path])
+        read_examples([path])
     with pytest.raises(ValueError, match="no file given"):
-        sampling.read([])
+        read_examples([])
 
 
 def test_a_table_of_another_kind_is_refused(tmp_path):
     path = tmp_path / "other.parquet"
     pq.write_table(pa.table({"piece_id": ["tune"]}), path)
     with pytest.raises(ValueError, match=r"other.parquet: column 'split' is missing"):
-        sampling.read([path])
+        read_examples([path])
 
 
 # --- sheet -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Training learns, refines itself, and goes on where it was stopped as though nothing happened."""
+"""Training learns, restarts, and continues where it was stopped as though nothing happened."""
 
 import math
 import multiprocessing
@@ -20,13 +20,21 @@ from models.retrieval import sampling, train
 from models.retrieval.batches import Batches
 from models.retrieval.loss import ranking_loss
 from models.retrieval.network import Network, load
+from models.retrieval.reading import read_examples
+from models.retrieval.schedule import Settings
 from pipeline import tables
 from tests.support.performances import performance
 from tests.support.staves import write_shard
 
 ROOT = Path(__file__).parents[3]
-SETTINGS = {"batch": 34, "epoch_samples": 68, "precision": "32-true", "valid_samples": 30}
-MEASURED = {"valid_loss": 0.0, "valid_r1": 0.0}
+SETTINGS = {
+    "epochs": 3,
+    "batch_size": 34,
+    "epoch_samples": 68,
+    "precision": "32-true",
+    "valid_samples": 30,
+}
+METRICS = {"valid_loss": 0.0, "valid_r1": 0.0}
 
 
 @pytest.fixture(autouse=True)
@@ -75,11 +83,11 @@ def narrow(name: str) -> Network:
 def run(tmp_path, shards):
     """Trains into a folder; returns weights and history."""
 
-    def runs(name="run", **changes):
+    def runs(name="run", model="BL2-SC", network=Quick, checkpoint_minutes=10.0, seed=0, **changes):
         folder = tmp_path / name
         paths = folder / "weights.safetensors", folder / "history.parquet"
-        settings = {"model": "BL2-SC", "epochs": 3, "network": Quick, "accelerator": "cpu"}
-        train.train(*shards, *paths, **(settings | SETTINGS | changes))
+        settings = Settings(**(SETTINGS | changes))
+        train._train(*shards, *paths, model, settings, seed, None, checkpoint_minutes, network)
         return load_file(paths[0]), pq.read_table(paths[1])
 
     return runs
@@ -87,7 +95,7 @@ def run(tmp_path, shards):
 
 def interrupt_at(monkeypatch, step: int, how):
     """Call `how` before step number `step` of the run."""
-    usual, seen = train._Run.step, []
+    usual, seen = train.Training.step, []
 
     def counted(self):
         seen.append(None)
@@ -95,7 +103,7 @@ def interrupt_at(monkeypatch, step: int, how):
             how()
         usual(self)
 
-    monkeypatch.setattr(train._Run, "step", counted)
+    monkeypatch.setattr(train.Training, "step", counted)
 
 
 def score(monkeypatch, scores: list[float]) -> list[dict]:
@@ -105,9 +113,9 @@ def score(monkeypatch, scores: list[float]) -> list[dict]:
     def validate(self):
         held = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
         seen.append(frozen(held))
-        return MEASURED | {"valid_mrr": scores[self.state["epoch"]]}
+        return METRICS | {"valid_mrr": scores[self.state["epoch"]]}
 
-    monkeypatch.setattr(train._Run, "validate", validate)
+    monkeypatch.setattr(train.Training, "validate", validate)
     return seen
 
 
@@ -149,8 +157,8 @@ def test_a_killed_run_ends_with_the_same_weights(
     assert history.drop_columns(measured) == history_resumed.drop_columns(measured)
 
 
-def test_a_run_killed_in_a_refinement_ends_with_the_same_weights(run, monkeypatch):
-    changes = {"patience": 1, "refinements": 1, "epochs": 4}
+def test_a_run_killed_after_a_restart_ends_with_the_same_weights(run, monkeypatch):
+    changes = {"patience": 1, "restarts": 1, "epochs": 4}
     score(monkeypatch, [0.5, 0.4, 0.6, 0.7])
     whole, _ = run("whole", **changes)
     with monkeypatch.context() as patched:
@@ -159,7 +167,7 @@ def test_a_run_killed_in_a_refinement_ends_with_the_same_weights(run, monkeypatc
             run("killed", checkpoint_minutes=0, **changes)
     resumed, history = run("killed", **changes)
     assert same(whole, resumed)
-    assert history["round"].to_pylist() == [0, 0, 1, 1]
+    assert history["restarts"].to_pylist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -196,7 +204,7 @@ def test_a_signal_to_all_processes_leaves_it_to_the_first_to_stop(run, monkeypat
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rate": 0.2},
+        {"learning_rate": 0.2},
         {"seed": 1},
         {"augmentation": sampling.Augmentation(shift_px=0)},
         {"model": "BL1-SC"},
@@ -208,7 +216,7 @@ def test_a_state_of_other_settings_is_refused(run, monkeypatch, changes):
         with pytest.raises(RuntimeError, match="killed"):
             run()
     name = next(iter(changes))
-    with pytest.raises(ValueError, match=rf"state was written with another {name}; delete it"):
+    with pytest.raises(ValueError, match=rf"state was written with different {name}; delete it"):
         run(**changes)
 
 
@@ -218,7 +226,7 @@ def test_a_state_of_other_data_is_refused(run, monkeypatch, shards):
         with pytest.raises(RuntimeError, match="killed"):
             run()
     write_shard(shards[0][0], [performance("other")])
-    with pytest.raises(ValueError, match="another training data; delete it"):
+    with pytest.raises(ValueError, match="different training data; delete it"):
         run()
 
 
@@ -228,10 +236,10 @@ def test_an_annealed_run_cannot_be_prolonged(run, monkeypatch):
         interrupt_at(patched, 3, die)
         for name, anneal in (("annealed", True), ("plain", False)):
             with pytest.raises(RuntimeError, match="killed"):
-                run(name, anneal=anneal)
+                run(name, cosine_annealing=anneal)
             interrupt_at(patched, 3, die)
-    with pytest.raises(ValueError, match="another epochs; delete it"):
-        run("annealed", anneal=True, epochs=4)
+    with pytest.raises(ValueError, match="different epochs; delete it"):
+        run("annealed", cosine_annealing=True, epochs=4)
     assert len(run("plain", epochs=4)[1]) == 4
 
 
@@ -245,65 +253,23 @@ def test_what_is_no_checkpoint_is_refused(run, tmp_path):
         run()
 
 
-# --- rounds and rates --------------------------------------------------------------------------
-def courses(scores: list[float], **changes) -> list[train.Course]:
-    course, found = train.Course(), []
-    for value in scores:
-        course = train.after_epoch(course, value, train.Settings(**changes))
-        found.append(course)
-    return found
-
-
-def test_patience_then_refinements_then_the_end():
-    found = courses(
-        [0.1, 0.3, 0.2, 0.3, 0.2, 0.2, 0.2, 0.4, 0.1, 0.1, 0.1, 0.1],
-        patience=3,
-        refinements=2,
-        refinement_patience=2,
-    )
-    #         better      tie          patience gone  refined         again  the end
-    assert [c.waited for c in found] == [0, 0, 1, 0, 1, 2, 0, 0, 1, 0, 1, 2]
-    assert [c.round for c in found] == [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
-    assert [c.best for c in found] == [0.1, *[0.3] * 6, *[0.4] * 5]
-    assert [c.over for c in found] == [False] * 11 + [True]
-
-
-def test_without_refinements_patience_ends_the_training():
-    assert [c.over for c in courses([0.1, 0.0, 0.0], patience=2, refinements=0)] == [
-        False,
-        False,
-        True,
-    ]
-
-
-def test_an_annealed_training_has_no_patience():
-    last = courses([0.1, *[0.0] * 200], anneal=True)[-1]
-    assert (last.round, last.over) == (0, False)
-
-
-def test_rates():
-    plain, annealed = train.Settings(rate=0.002), train.Settings(rate=0.002, anneal=True)
-    assert [train.rate_at(plain, n, 0.7) for n in range(3)] == pytest.approx([2e-3, 1e-3, 5e-4])
-    rates = [train.rate_at(annealed, 0, done) for done in (0, 1 / 3, 1 / 2, 2 / 3, 1)]
-    assert rates == pytest.approx([2e-3, 1.5e-3, 1e-3, 0.5e-3, 0])
-
-
-def test_the_rate_falls_within_an_epoch(run, monkeypatch):
-    usual, used = train._Run.step, []
+# --- restarts and learning rates ---------------------------------------------------------------
+def test_the_learning_rate_falls_within_an_epoch(run, monkeypatch):
+    usual, used = train.Training.step, []
 
     def watched(self):
         usual(self)
         used.extend({group["lr"] for group in self.optimiser.param_groups})
 
-    monkeypatch.setattr(train._Run, "step", watched)
-    _, history = run(epochs=2, anneal=True, rate=1.0)
+    monkeypatch.setattr(train.Training, "step", watched)
+    _, history = run(epochs=2, cosine_annealing=True, learning_rate=1.0)
     assert used == pytest.approx([(1 + math.cos(math.pi * n / 4)) / 2 for n in range(4)])
-    assert history["rate"].to_pylist() == pytest.approx(used[::2])
+    assert history["learning_rate"].to_pylist() == pytest.approx(used[::2])
 
 
-def test_refinements_start_from_the_best_weights_and_their_momentum(run, monkeypatch):
+def test_restarts_start_from_the_best_weights_and_their_momentum(run, monkeypatch):
     at_end = score(monkeypatch, [0.1, 0.9, 0.5, 0.4, 0.3, 0.2])
-    usual, at_start, used = train._Run.step, [], []
+    usual, at_start, used = train.Training.step, [], []
 
     def watched(self):
         if self.state["step"] == 0:
@@ -312,11 +278,11 @@ def test_refinements_start_from_the_best_weights_and_their_momentum(run, monkeyp
         usual(self)
         used.append(self.optimiser.param_groups[0]["lr"])
 
-    monkeypatch.setattr(train._Run, "step", watched)
-    weights, history = run(epochs=9, patience=2, refinements=1, refinement_patience=2, rate=0.01)
+    monkeypatch.setattr(train.Training, "step", watched)
+    weights, history = run(epochs=9, patience=2, restarts=1, restart_patience=2, learning_rate=0.01)
     rows = history.to_pylist()
-    assert [row["round"] for row in rows] == [0, 0, 0, 0, 1, 1]  # then it was over
-    assert [row["rate"] for row in rows] == pytest.approx([*[0.01] * 4, *[0.005] * 2])
+    assert [row["restarts"] for row in rows] == [0, 0, 0, 0, 1, 1]  # then it was over
+    assert [row["learning_rate"] for row in rows] == pytest.approx([*[0.01] * 4, *[0.005] * 2])
     assert used == pytest.approx([*[0.01] * 8, *[0.005] * 4])
     assert [row["best"] for row in rows] == [True, True, False, False, False, False]
     best, refined = at_end[1], at_start[4]
@@ -325,17 +291,17 @@ def test_refinements_start_from_the_best_weights_and_their_momentum(run, monkeyp
     assert frozen(weights) == best["network"]
 
 
-def test_a_second_refinement_starts_where_the_first_did(run, monkeypatch):
+def test_a_second_restart_starts_where_the_first_did(run, monkeypatch):
     at_end = score(monkeypatch, [0.9, 0.5, 0.4, 0.3])
-    usual, at_start = train._Run.step, []
+    usual, at_start = train.Training.step, []
 
     def watched(self):
         held = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
         at_start.append(frozen(held))
         usual(self)
 
-    monkeypatch.setattr(train._Run, "step", watched)
-    run(epochs=4, epoch_samples=34, patience=1, refinements=2, refinement_patience=1)
+    monkeypatch.setattr(train.Training, "step", watched)
+    run(epochs=4, epoch_samples=34, patience=1, restarts=2, restart_patience=1)
     for start in (2, 3):
         assert at_start[start]["network"] == at_end[0]["network"]
         assert at_start[start]["optimiser"]["state"] == at_end[0]["optimiser"]["state"]
@@ -345,11 +311,17 @@ def test_a_second_refinement_starts_where_the_first_did(run, monkeypatch):
 def test_a_step_is_that_of_adam_on_loss_and_penalty(run, shards):
     """With autograd's gradient of the penalty, and Adam's first step written out."""
     rate, l2, margin = 0.01, 0.003, 0.9
-    changes = {"rate": rate, "l2": l2, "margin": margin, "symmetric": True, "seed": 3}
-    trained, history = run(epochs=1, batch=90, epoch_samples=90, **changes)
+    changes = {
+        "learning_rate": rate,
+        "l2_penalty": l2,
+        "margin": margin,
+        "symmetric": True,
+        "seed": 3,
+    }
+    trained, history = run(epochs=1, batch_size=90, epoch_samples=90, **changes)
     torch.manual_seed(3)
     network = Quick("BL2-SC")
-    data = sampling.read(shards[0])
+    data = read_examples(shards[0])
     images, excerpts = Batches(data, 42, 90, 3, sampling.Augmentation())[0]
     loss = ranking_loss(*network(images, excerpts), margin, symmetric=True)
     assert history["train_loss"][0].as_py() == pytest.approx(loss.item(), rel=1e-4)
@@ -369,7 +341,7 @@ def test_a_step_is_that_of_adam_on_loss_and_penalty(run, shards):
 def test_validation_ranks_all_excerpts_for_each_snippet(run, shards):
     weights, history = run(epochs=1, valid_samples=1000, seed=2)
     row = history.to_pylist()[0]
-    network, data = Quick("BL2-SC").eval(), sampling.read(shards[1])
+    network, data = Quick("BL2-SC").eval(), read_examples(shards[1])
     network.load_state_dict(weights)
     chosen = np.flatnonzero(data.inside(42))
     with torch.no_grad():
@@ -394,14 +366,18 @@ from pathlib import Path
 import torch
 
 from models.retrieval import train
+from models.retrieval.schedule import Settings
 from tests.models.retrieval.test_train import Frozen
 
 torch.set_num_threads(1)
 folder, out = Path(sys.argv[1]), Path(sys.argv[2])
-train.train(
+settings = Settings(
+    epochs=1, epoch_samples=180, batch_size=90, precision="32-true", valid_samples=30,
+    l2_penalty=0.01,
+)
+train._train(
     [folder / "train.parquet"], [folder / "valid.parquet"], out / "weights.safetensors",
-    out / "history.parquet", model="BL2-SC", epochs=1, epoch_samples=180, batch=90,
-    precision="32-true", valid_samples=30, l2=0.01, network=Frozen,
+    out / "history.parquet", "BL2-SC", settings, 0, None, 10.0, Frozen,
 )
 """
 
@@ -439,7 +415,9 @@ def test_two_processes_learn_what_one_does(run, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        one, history = run("one", epochs=1, epoch_samples=180, batch=90, l2=0.01, network=Frozen)
+        one, history = run(
+            "one", epochs=1, epoch_samples=180, batch_size=90, l2_penalty=0.01, network=Frozen
+        )
         try:
             _, said = process.communicate(timeout=300)  # importing takes long on a busy machine
         finally:
@@ -491,7 +469,9 @@ def test_weights_depend_on_the_seed_alone(run):
 
 
 def test_made_up_music_is_learnt(run):
-    _, history = run(epochs=6, batch=100, epoch_samples=1000, rate=0.03, anneal=True)
+    _, history = run(
+        epochs=6, batch_size=100, epoch_samples=1000, learning_rate=0.03, cosine_annealing=True
+    )
     first, last = history.to_pylist()[0], history.to_pylist()[-1]
     assert last["train_loss"] < 0.6 * first["train_loss"]
     assert last["valid_loss"] < 0.7 * first["valid_loss"]
@@ -520,12 +500,15 @@ def test_a_loss_that_is_no_number_is_named_and_the_checkpoint_kept(
 
 def test_a_batch_smaller_than_the_space_is_refused_before_any_work(tmp_path):
     with pytest.raises(ValueError, match=r"a batch of 32 .* take 33 or more"):
-        train.train(["no.file"], ["no.file"], "w", "h", model="BL2-SC", epochs=1, batch=32)
+        train.train(
+            ["no.file"], ["no.file"], "w", "h", model="BL2-SC",
+            settings=Settings(epochs=1, batch_size=32),
+        )  # fmt: skip
 
 
 def test_an_unknown_model_is_refused_before_any_work():
     with pytest.raises(ValueError, match="BL3"):
-        train.train(["no.file"], ["no.file"], "w", "h", model="BL3", epochs=1)
+        train.train(["no.file"], ["no.file"], "w", "h", model="BL3", settings=Settings(epochs=1))
 
 
 def test_recordings_too_short_to_validate_are_named(run, shards):

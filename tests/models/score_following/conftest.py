@@ -5,8 +5,17 @@ import pytest
 import torch
 
 from models.score_following import predict
-from models.score_following.network import save
+from models.score_following.weights import save
 from tests.support.staves import narrow, performance, write_shard
+
+
+@pytest.fixture
+def few_threads():
+    """Networks this small gain nothing from more, and wait for each other on a busy machine."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from models.score_following import figures
-from models.score_following.network import save
 from models.score_following.reading import read_examples
+from models.score_following.weights import save
 from pipeline import tables
 from pipeline.constants import BUCKET_PX, BUCKETS, STAFF_HEIGHT_PX, STAFF_WIDTH_PX
 from tests.support.staves import narrow, performance, png, write_shard
@@ -126,12 +126,13 @@ def test_example_is_drawn(predictions, tmp_path):
     assert_drawn(tmp_path / "example")
 
 
-def test_history_is_drawn(tmp_path):
-    epochs = pd.DataFrame({"epoch": [1, 2, 3], "learning_rate": [0.1, 0.1, 0.01]})
-    for name in ("train_loss", "valid_loss", "train_top1", "valid_top1", "valid_top2"):
-        epochs[name] = [0.3, 0.5, 0.6]
-    epochs.to_parquet(tmp_path / "history.parquet")
-    figures.history(tmp_path / "history.parquet", tmp_path / "history")
+def test_histories_of_both_networks_are_drawn(tmp_path):
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("paper", "PT")}
+    for epochs, path in enumerate(paths.values(), 2):
+        names = ("train_loss", "valid_loss", "valid_top1", "valid_top2")
+        values = dict.fromkeys(names, [0.5] * epochs)
+        pd.DataFrame({"samples": range(epochs), **values}).to_parquet(path)
+    figures.history(paths, tmp_path / "history")
     assert_drawn(tmp_path / "history")
 
 

@@ -1,23 +1,17 @@
-"""The network: its size, its shapes, its shortcuts against the plain way, and its buckets."""
+"""The network: its size, its shapes, its files and its buckets."""
 
 import pytest
 import torch
-from torch import nn
 
 from models.score_following.network import (
-    Convolution,
-    FirstConvolution,
     Network,
     bucket,
-    load,
     predict_interpolated,
     predict_max,
-    save,
     soft_targets,
 )
-from models.weights import write_weights
 from pipeline.constants import BUCKET_PX, BUCKETS
-from tests.support.staves import NARROW, inputs, narrow
+from tests.support.staves import NARROW, inputs
 
 PARAMETERS = 74_902_056  # of Table 1, bias where no batch normalisation follows
 
@@ -43,40 +37,6 @@ def test_one_pass_of_an_image_serves_all_its_notes():
     shared = network(images, excerpts, index)
     single = network(images[index], excerpts, torch.arange(5))
     torch.testing.assert_close(shared, single)
-
-
-@pytest.mark.parametrize("scale", [1.0, -1.0])
-def test_pooling_before_relu_is_what_the_paper_has_after_it(scale):
-    block = Convolution(1, 4, pool=True)
-    block.dropout = nn.Identity()
-    nn.init.constant_(block.normalisation.weight, scale)
-    values = torch.randn(3, 1, 12, 10, requires_grad=True)
-    paper = nn.Sequential(block.convolution, block.normalisation, nn.ReLU(), nn.MaxPool2d(2))
-    gradients = []
-    for layers in (block, paper):
-        outputs = layers(values)
-        gradients.append(torch.autograd.grad((outputs**2).sum(), [values, *layers.parameters()]))
-    torch.testing.assert_close(block(values), paper(values))
-    torch.testing.assert_close(*gradients)
-
-
-@pytest.mark.parametrize("shape", [{"size": 5, "stride": (1, 2)}, {}])
-def test_normalised_convolution_equals_convolution_and_normalisation(shape):
-    folded, plain = FirstConvolution(1, 4, **shape).double(), Convolution(1, 4, **shape).double()
-    plain.load_state_dict(folded.state_dict())
-    values = torch.rand(5, 1, 14, 20, dtype=torch.float64) ** 3
-    upstream = torch.randn_like(plain(values))
-    plain.load_state_dict(folded.state_dict())
-    for block in (folded, plain):
-        outputs = block(values)
-        (outputs * upstream).sum().backward()
-        block.kept = outputs.detach()
-    torch.testing.assert_close(folded.kept, plain.kept)
-    for mine, theirs in zip(folded.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(mine.grad, theirs.grad)
-    for mine, theirs in zip(folded.buffers(), plain.buffers(), strict=True):
-        torch.testing.assert_close(mine, theirs)
-    torch.testing.assert_close(folded.eval()(values), plain.eval()(values))
 
 
 def test_soft_targets_interpolate_between_the_nearest_centres():
@@ -113,24 +73,3 @@ def test_interpolation_sees_three_buckets_and_at_the_borders_two():
     expected = [tenth * BUCKET_PX, 0.75 * BUCKET_PX, 390 - 0.75 * BUCKET_PX]
     assert predict_interpolated(chances).tolist() == pytest.approx(expected)
     assert predict_max(chances).tolist() == pytest.approx([102.375, 4.875, 385.125])
-
-
-# --- files -----------------------------------------------------------------------------------
-def test_a_saved_network_is_loaded_in_evaluation_mode(tmp_path):
-    network = narrow()
-    save(network, tmp_path / "weights.safetensors", epoch="3")
-    loaded = load(tmp_path / "weights.safetensors")
-    assert not loaded.training
-    assert loaded.widths == network.widths
-    for name, tensor in network.state_dict().items():
-        assert torch.equal(loaded.state_dict()[name], tensor)
-
-
-def test_weights_of_another_kind_are_refused(tmp_path):
-    path = tmp_path / "weights.safetensors"
-    path.write_bytes(b"PK\x03\x04 a pickle")
-    with pytest.raises(ValueError, match=r"weights\.safetensors is not a safetensors file"):
-        load(path)
-    write_weights(narrow(), path, {"model": "BL2-SC"})
-    with pytest.raises(ValueError, match=r"weights\.safetensors: no widths"):
-        load(path)

@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from models.score_following import predict
-from models.score_following.network import load
 from models.score_following.reading import read_examples
+from models.score_following.weights import load, save
 from pipeline.constants import BUCKET_PX
+from tests.support.staves import narrow, narrow_matching
 
 
-def test_every_example_is_predicted_as_one_by_one(predicted, shards, weights, monkeypatch):
+@pytest.mark.parametrize("make", [narrow, narrow_matching])
+def test_every_example_is_predicted_as_one_by_one(predicted, shards, weights, monkeypatch, make):
+    save(make(), weights)
     monkeypatch.setattr(predict, "STAVES_PER_BATCH", 2)
     monkeypatch.setattr(predict, "NOTES_PER_BATCH", 7)
     found = predicted()

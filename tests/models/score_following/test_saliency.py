@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models.score_following.saliency import guided_backpropagation
-from tests.support.staves import inputs, narrow
+from tests.support.staves import inputs, narrow, narrow_matching
 
 
 class OneEye(nn.Module):
@@ -30,9 +30,10 @@ def test_only_what_raises_the_predicted_bucket_is_kept():
     assert (saliency == 0).all()  # a plain gradient would have -3 at the other pixel
 
 
-def test_the_network_is_left_as_it_was():
+@pytest.mark.parametrize("make", [narrow, narrow_matching])
+def test_the_network_is_left_as_it_was(make):
     torch.manual_seed(1)
-    network = narrow().train()
+    network = make().train()
     image, excerpt, _ = inputs(staves=1, notes=1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     saliency = guided_backpropagation(network, image, excerpt)

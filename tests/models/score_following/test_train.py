@@ -9,10 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from models.score_following import train
-from models.score_following.network import Network, load
+from models.score_following.network import Network
 from models.score_following.reading import read_examples
+from models.score_following.weights import load
+from pipeline import tables
 from pipeline.constants import BUCKETS
 from tests.support.staves import narrow, performance, write_shard
 
@@ -25,13 +28,7 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small gain nothing from more, and wait for each other on a busy machine."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
+pytestmark = pytest.mark.usefixtures("few_threads")
 
 
 @pytest.fixture
@@ -97,7 +94,7 @@ def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, tmp_path, ste
 
 
 def test_the_history_grows_and_half_a_checkpoint_is_swept_away(run, monkeypatch, tmp_path):
-    left = tmp_path / "run" / ".weights.safetensors.state.killed"
+    left = tmp_path / "run" / f".weights.safetensors.state.{tables.UNFINISHED}killed"
     left.mkdir(parents=True)
     (left / "weights.safetensors.state").write_bytes(b"half")
     with monkeypatch.context() as patched:
@@ -209,8 +206,8 @@ def test_notes_of_a_staff_do_not_change_what_a_step_computes(shards):
         torch.manual_seed(0)
         network = narrow().double()
         for module in network.modules():
-            if hasattr(module, "dropped"):
-                module.dropped = 0
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
         logits = network(
             torch.from_numpy(data.image_batch(images)).double(),
             torch.from_numpy(data.excerpt_batch(examples)).double(),

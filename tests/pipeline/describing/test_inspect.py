@@ -157,7 +157,7 @@ def html(tmp_path_factory):
     """The page, made on the command line from among all results."""
     folder = tmp_path_factory.mktemp("inspect")
     write_data(folder / "results/piano/data/piano")
-    command = [sys.executable, "-m", "pipeline", "inspect", PIECE, "--out", "page.html"]
+    command = [sys.executable, "-m", "partimento", "inspect", PIECE, "--out", "page.html"]
     subprocess.run(command, cwd=folder, check=True)
     return folder / "page.html"
 

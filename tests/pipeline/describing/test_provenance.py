@@ -37,6 +37,7 @@ def settings(tmp_path):
     return {
         "results": str(results),
         "downloads": "downloads",
+        "performances": {"tempo_ratios": [1.0]},
         "collections": {"tunes": {"source": str(tmp_path / "tunes"), "layout": "staves"}},
         "fonts": {"piano": {"file": "pretty_midi:TimGM6mb.sf2"}},
     }

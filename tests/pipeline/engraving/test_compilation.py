@@ -336,6 +336,17 @@ def test_without_bubblewrap_a_loud_warning_is_given(without_walls, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("unconfined", "rules", "lines"),
+    [("warn", ["engrave", "shard"], 1), ("warn", ["shard"], 0), ("refuse", ["engrave"], 0)],
+)
+def test_the_console_is_warned_once_if_scores_will_run(
+    without_walls, capsys, unconfined, rules, lines
+):
+    lilypond.tell_unconfined(unconfined, rules)
+    assert capsys.readouterr().err.count("UNCONFINED") == lines
+
+
 def test_without_bubblewrap_a_run_can_be_refused(without_walls):
     with pytest.raises(OSError, match=r"cannot be confined.*apt-get install bubblewrap"):
         lilypond.confine(require=True)

@@ -69,10 +69,10 @@ def test_an_include_may_have_any_name_too(extractor):
     ("text", "reason"),
     [
         (written("x.log", "score\t0\t0\nnote\t1e400000000\t0\t1\t1/4\t60\tx.ly:1:1\t\t\n"),
-         "'1e400000000' stands in what LilyPond wrote instead of a number"),
+         "'1e400000000', which is no number"),
         (written("x.log", "score\t0\t0\nnote\t0\t0\t1\t-1/4\t60\tx.ly:1:1\t\t\n"),
-         "a note of -1 quarters"),
-        (written("x.log", "score\t0\t0\ntempo\t0\t0\t0\n"), "a tempo of 0 quarters a minute"),
+         "a note of -1 quarter notes"),
+        (written("x.log", "score\t0\t0\ntempo\t0\t0\t0\n"), "a tempo of 0 quarter notes a minute"),
         (written("x.log", "note"), "what it wrote cannot be read"),
         (written("x-7.svg", "<svg xmlns='http://www.w3.org/2000/svg' width='1mm' height='1mm' "
                  "viewBox='0 0 1 1'><image href='/etc/passwd'/></svg>"), "<image>"),

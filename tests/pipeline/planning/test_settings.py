@@ -173,7 +173,7 @@ def test_one_setting_is_printed_as_it_is(tmp_path):
     (tmp_path / "config.yaml").write_text('results: "it\'s $(x)"')
 
     def printed(key: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "pipeline", "settings", key]
+        command = [sys.executable, "-m", "partimento", "settings", key]
         return subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True,
             env={"PYTHONPATH": str(settings.PROJECT), "PATH": ""},

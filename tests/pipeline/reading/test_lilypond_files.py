@@ -1,8 +1,11 @@
 """LilyPond files with their includes: found, refused, converted."""
 
+import os
+import time
+
 import pytest
 
-from pipeline.reading import lilypond_files
+from pipeline.reading import lilypond_files, lilypond_header
 from pipeline.sandbox import lilypond
 
 OWN = {"english.ly"}
@@ -160,3 +163,66 @@ def test_a_file_on_which_convert_ly_breaks_off_leaves_the_others_alone(monkeypat
     texts = {f"{n}.ly": SCORE + TRIPLET + ("% BREAK" if n == 1 else f"% {n}") for n in range(3)}
     (found,) = lilypond_files.convert([texts])
     assert ["\\tuplet" in text for text in found.values()] == [True, False, True]
+
+
+# --- hostile texts ---------------------------------------------------------------------------
+
+LONG = 10_000_000  # characters; each takes some seconds, and by a quadratic expression hours
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' + '\\"' * (LONG // 2),
+        'title="\\' * (LONG // 8),
+        '="\\' * (LONG // 3),
+        "\\include" + " " * LONG,
+        "\\version   " * (LONG // 11),
+        "a" * LONG,
+        "= " * (LONG // 2),
+        "{" * LONG,
+        "}" * LONG,
+        "a={b}" * (LONG // 5),
+        '\\new A="' * (LONG // 8),
+        "%{ " * (LONG // 3),
+        '\\version "' + "1" * LONG,
+        'title=\\markup "' + '\\"' * (LONG // 2),
+    ],
+    ids=lambda text: text[:14],
+)
+def test_a_long_text_takes_time_in_proportion(text):
+    begin = time.process_time()
+    lilypond_files.includes(text)
+    lilypond_files.has_music(text)
+    lilypond_files.version(text)
+    lilypond_header.header_fields([text])
+    lilypond_files._SETTING_ALONE.sub("", text)
+    lilypond_files._stops("Processing `1.ly' " + text)
+    assert time.process_time() - begin < 60
+
+
+def test_a_string_that_is_never_closed_hides_nothing_before_it():
+    text = '\\include "a.ly" % no\n\\score { c } % "\n#(display #\\") \\include \'b.ly\' % no'
+    assert lilypond_files.includes(text) == ["a.ly"]
+    assert lilypond_files.has_music(text)
+    assert "no" not in lilypond_files.code(text)
+
+
+def test_a_pipe_a_loop_and_a_device_are_no_includes(tmp_path):
+    os.mkfifo(tmp_path / "pipe.ly")
+    (tmp_path / "loop.ly").symlink_to("loop.ly")
+    (tmp_path / "device.ly").symlink_to("/dev/zero")
+    (tmp_path / "outside.ly").symlink_to("/etc/passwd")
+    folder = lilypond_files.Folder(tmp_path)
+    for name in ("pipe", "loop", "device", "outside"):
+        (tmp_path / "main.ly").write_text(f'\\include "{name}.ly"\n' + SCORE)
+        with pytest.raises(ValueError, match=rf"main.ly includes {name}.ly, which is not there"):
+            lilypond_files.texts_of("main.ly", folder, OWN)
+
+
+def test_a_file_with_very_many_includes_is_read_in_seconds():
+    files = {f"{number}.ly": b"" for number in range(30_000)}
+    names = "".join(f'\\include "{name}"\n' for name in files)
+    begin = time.process_time()
+    lilypond_files.texts_of("main.ly", files | {"main.ly": (SCORE + names).encode()}, OWN)
+    assert time.process_time() - begin < 30
