@@ -9,6 +9,7 @@ from fractions import Fraction
 from pipeline.reading.written import Note, Score
 
 DEFAULT_TEMPO = 120.0  # quarters a minute of a score that names none, as MusicXML programs play it
+GRACE_REACH = Fraction(1)  # quarters between the end of a grace note and the note it is tied to
 GRACE = Fraction(9, 40)  # of its written length is what a grace note takes, as in LilyPond's MIDI
 
 
@@ -56,6 +57,11 @@ def _span(note: Note) -> tuple[Fraction, Fraction]:
     return begin, begin + GRACE * note.length
 
 
+def _goes_on(held: Played, onset: Fraction) -> bool:
+    """Whether a note sounds until a tied note begins; a grace note that is tied does."""
+    return held.end == onset or (held.grace and onset - GRACE_REACH < held.end <= onset)
+
+
 def play(score: Score, order: list[int]) -> list[Played]:
     """The notes that sound if the bars are played in this order, sorted by onset and pitch."""
     clock = Clock(score.tempi)
@@ -76,7 +82,7 @@ def play(score: Score, order: list[int]) -> list[Played]:
             held = latest.get(score.ties.get(note.name, ""))
             if held is None and note.name in score.loose:
                 held = ending.get((pitch, onset))
-            if held is not None and held.end == onset and held.pitch == pitch:
+            if held is not None and held.pitch == pitch and _goes_on(held, onset):
                 held.end, held.end_s = last + shift, clock.seconds(last) + shift_s
                 held.held.append(onset)
             else:

@@ -13,6 +13,7 @@ _LICENCES = (  # said in many words, to the name by which they are known
     (r"\b(CC[- ]BY(?:[- ](?:NC|SA|ND))*(?:[- ][\d.]*\d)?)", r"\1"),
     (r"(Creative Commons Attribution[A-Za-z -]*?(?: [\d.]*\d)?)(?:[,;.]|$)", r"\1"),
 )
+_OF_RIGHTS = r"©|\(c\)|copyright|licen[cs]e|rights|https?://|editions?\b|publish|permission"
 LONGEST = 200  # characters
 
 
@@ -46,12 +47,15 @@ def _words(text: str | None) -> str | None:
 
 
 def _licence(text: str | None) -> str | None:
-    """A licence by its name if it is a known one, else in its own words."""
+    """A licence by its name if it is a known one, else in its own words; None if it is no licence.
+
+    Some programs put a subtitle where the rights belong.
+    """
     for pattern, name in _LICENCES:
         if match := re.search(pattern, text or "", re.IGNORECASE):
             known = match.expand(name)
             return known.upper() if known.startswith("CC ") else known
-    return text
+    return text if re.search(_OF_RIGHTS, text or "", re.IGNORECASE) else None
 
 
 # --- MusicXML

@@ -38,6 +38,15 @@ def test_grace_notes_sound_before_their_main_note_but_never_before_the_beginning
     assert [float(n.onset) for n in found] == [0, 0, 4 - 9 / 80, 4]
 
 
+def test_a_grace_note_that_is_tied_to_a_note_goes_on_into_it():
+    tied = note("C4", 0.5, grace=True, tie="start") + note("E4", 0.5, grace=True)
+    found = played(score([note("G4", 4), tied + note("C4", 4, tie="stop")]), [0, 1])
+    assert [(n.pitch, float(n.onset), float(n.end)) for n in found[1:]] == [
+        (60, 4 - 9 / 40, 8),
+        (64, 4 - 9 / 80, 4),
+    ]
+
+
 def test_seconds_follow_the_tempo_of_the_printed_score_on_every_pass():
     text = score([scale("C4 D4 E4 F4"), sound(tempo="60") + scale("C4 D4 E4 F4")])
     onsets = [n.onset_s for n in played(text, [0, 1, 0])]

@@ -32,6 +32,7 @@ def test_musicxml_names_its_people_title_and_licence():
     ("rights", "licence"),
     [
         ("", None),
+        ("for piano, Book I", None),  # a subtitle
         ("© 2020 A. Nonymous", "© 2020 A. Nonymous"),
         ("Licensed under CC BY-SA 4.0, 2019", "CC BY-SA 4.0"),
         ("http://creativecommons.org/licenses/by-nc/3.0/", "CC BY-NC 3.0"),
