@@ -24,8 +24,6 @@ from pipeline import tables
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-    from models.score_following.train_matching import MatchingSettings
-
 VALIDATION_BATCH = 200  # notes in one forward pass
 
 HISTORY = pa.schema(
@@ -123,7 +121,15 @@ def _train(
     make_network: Callable[[], Network] = Network,
 ) -> None:
     """`train`, of any network."""
-    fabric, batches, valid = start(shards_train, shards_valid, settings, seed, memory_mb)
+    fabric, batches, valid = start(
+        shards_train,
+        shards_valid,
+        settings.notes_per_staff,
+        settings.batch_size,
+        settings.precision,
+        seed,
+        memory_mb,
+    )
     network = make_network()
     optimiser = torch.optim.SGD(
         network.parameters(),
@@ -141,16 +147,18 @@ def _train(
 def start(
     shards_train: list[Path],
     shards_valid: list[Path],
-    settings: "Settings | MatchingSettings",
+    notes_per_staff: int,
+    batch_size: int,
+    precision: str,
     seed: int,
     memory_mb: int | None,
 ) -> tuple["Fabric", Batches, Examples]:
     """Set up what every training needs: devices, training batches, validation examples, seed."""
-    fabric = training_devices(settings.precision, settings.batch_size)
+    fabric = training_devices(precision, batch_size)
     batches = training_batches(
         shards_train,
-        settings.notes_per_staff,
-        settings.batch_size,
+        notes_per_staff,
+        batch_size,
         seed,
         memory_mb,
         (fabric.global_rank, fabric.world_size),

@@ -93,7 +93,15 @@ def _train_matching(
     make_network: Callable[[], PT] = PT,
 ) -> None:
     """`train_matching`, of any widths."""
-    fabric, batches, valid = train.start(shards_train, shards_valid, settings, seed, memory_mb)
+    fabric, batches, valid = train.start(
+        shards_train,
+        shards_valid,
+        settings.notes_per_staff,
+        settings.batch_size,
+        settings.precision,
+        seed,
+        memory_mb,
+    )
     network = make_network()
     optimiser = torch.optim.AdamW(
         network.parameters(),
