@@ -40,7 +40,7 @@ def read_weights(
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            _check_header(file, lambda: build(metadata))
+            _check_header(file, metadata.get("model", "the network"), lambda: build(metadata))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, metadata
     except SafetensorError as error:
@@ -63,7 +63,7 @@ def read_metadata(path: Path | str) -> dict[str, str]:
         raise ValueError(f"{path} is not a safetensors file ({error}); train it again") from error
 
 
-def _check_header(file, build: Callable[[], nn.Module]) -> None:
+def _check_header(file, name: str, build: Callable[[], nn.Module]) -> None:
     """Check that an opened safetensors file holds the tensors of a network.
 
     Raises:
@@ -72,15 +72,14 @@ def _check_header(file, build: Callable[[], nn.Module]) -> None:
     try:
         with torch.device("meta"):
             network = build()
-            expected = {name: list(value.shape) for name, value in network.state_dict().items()}
+            expected = {key: list(value.shape) for key, value in network.state_dict().items()}
     except (RuntimeError, TypeError, OverflowError, ZeroDivisionError) as error:
         raise ValueError("its header describes no network; train it again") from error
-    actual = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    actual = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
     if actual != expected:
-        names = sorted(actual | expected)
-        odd = next(name for name in names if actual.get(name) != expected.get(name))
+        odd = min(key for key in actual | expected if actual.get(key) != expected.get(key))
         raise ValueError(
-            f"does not fit the network: '{odd}' is {actual.get(odd)}, not {expected.get(odd)}; "
+            f"does not fit {name}: '{odd}' is {actual.get(odd)}, not {expected.get(odd)}; "
             "train it again"
         )
 

@@ -8,18 +8,25 @@ import yaml
 
 from models.retrieval import schedule
 from models.retrieval.sampling import Augmentation
-from models.score_following import train
+from models.score_following import train, train_matching
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "config/schema.yaml").read_text())["properties"]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 JSON_TYPES = {bool: "boolean", int: "integer", float: "number"}
-TRAININGS = {"score_following": train.Settings, "retrieval": schedule.Settings}
+TRAININGS = {
+    ("score_following", "paper"): train.Settings,
+    ("score_following", "PT"): train_matching.MatchingSettings,
+    ("retrieval",): schedule.Settings,
+}
 
 
-@pytest.mark.parametrize("system", TRAININGS)
-def test_schema_and_dataclass_have_the_same_settings(system):
-    section, settings = SCHEMA[system]["properties"]["training"], TRAININGS[system]
+@pytest.mark.parametrize("place", TRAININGS)
+def test_schema_and_dataclass_have_the_same_settings(place):
+    system, *network = place
+    section, settings = SCHEMA[system]["properties"]["training"], TRAININGS[place]
+    for name in network:
+        section = section["properties"][name]
     names = [field.name for field in fields(settings)]
     assert sorted(section["properties"]) == sorted(section["required"]) == sorted(names)
     for field in fields(settings):
@@ -33,12 +40,15 @@ def test_schema_and_dataclass_have_the_same_settings(system):
             assert field.default >= described["minimum"]
 
 
-@pytest.mark.parametrize("system", TRAININGS)
-def test_the_default_config_is_a_settings_object(system):
+@pytest.mark.parametrize("place", TRAININGS)
+def test_the_default_config_is_a_settings_object(place):
+    system, *network = place
     section = dict(DEFAULT[system]["training"])
+    for name in network:
+        section = dict(section[name])
     if "augmentation" in section:
         section["augmentation"] = Augmentation(**section["augmentation"])
-    assert is_dataclass(TRAININGS[system](**section))
+    assert is_dataclass(TRAININGS[place](**section))
 
 
 def test_augmentation_of_schema_and_dataclass():

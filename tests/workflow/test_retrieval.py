@@ -111,8 +111,8 @@ def test_a_recording_finds_snippets_in_an_index_of_the_shards(finished):
         ({"test_font": "gone"}, "retrieval.test_font: 'gone' is not one of"),
         ({"test_font": "electric"}, "'electric' does not play the test split of piano"),
         ({"collection": "songs"}, "retrieval.collection: 'songs' is not one of piano"),
-        ({"models": ["BL3"]}, "'BL3' is not one of"),
-        ({"training": {"batch_size": 32}}, "32 is less than the minimum of 34"),
+        ({"models": ["BL3"]}, "retrieval.models.0: must be one of BL1-SC"),
+        ({"training": {"batch_size": 32}}, "batch_size: must be at least 34, not 32"),
     ],
 )
 def test_a_bad_setting_is_told_before_anything_runs(finished, changes, sentence):
