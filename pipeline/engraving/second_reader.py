@@ -64,12 +64,19 @@ def read(path: Path) -> Reading:
 
 # --- partitura
 def partitura():
-    """partitura, kept from fetching a sound font as it is imported."""
-    sys.modules.setdefault("fluidsynth", None)  # type: ignore[arg-type]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import partitura as package
-
+    """partitura, kept from fetching a sound font: it does if it can import pyfluidsynth."""
+    absent = object()
+    known = sys.modules.get("fluidsynth", absent)
+    sys.modules["fluidsynth"] = None  # type: ignore[assignment]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import partitura as package
+    finally:
+        if known is absent:
+            del sys.modules["fluidsynth"]
+        else:
+            sys.modules["fluidsynth"] = known  # type: ignore[assignment]
     return package
 
 
