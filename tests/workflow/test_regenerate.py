@@ -22,7 +22,7 @@ def made(tmp_path_factory):
     write_config(
         folder,
         fonts={"first": font} | dict.fromkeys(["TimGM6mb", "electric", "bright"]),
-        collections__tunes__batches=1,
+        collections__tunes__chunks=1,
         collections__piano=None,
     )
     for split in ("train", "test"):
@@ -64,7 +64,7 @@ def test_a_font_may_have_tempi_of_its_own(made):
 
 
 def test_a_new_tempo_leaves_alone_the_fonts_that_have_their_own(made):
-    assert planned(made, tempo_ratio=[2.0]) == {"data_provenance": 1, "data": 1, "total": 2}
+    assert planned(made, tempo_ratios=[2.0]) == {"data_provenance": 1, "data": 1, "total": 2}
 
 
 def test_another_loudness_plays_all_again(made):
