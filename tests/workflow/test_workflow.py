@@ -141,7 +141,7 @@ def test_every_file_that_is_no_melody_has_its_reason(finished):
     reasons = pieces(finished).reason
     expected = {
         "empty": "the file is empty",
-        "truncated": "not a readable MIDI file",
+        "truncated": "cut off inside track 2",
         "polyphonic": "polyphonic: notes overlap",
         "silent": "no track with notes",
         "endless": "30,000 notes, too many",
