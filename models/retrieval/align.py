@@ -223,7 +223,7 @@ def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf1
 def _align_piece(
     fabric: Fabric, network: Network, data: Examples, piece: int, performance: int
 ) -> dict[str, dict | str]:
-    """For each method the metrics of a piece, or why there are none."""
+    """For each method the metrics of a piece, or the reasons why they are missing."""
     width, length = int(data.width[piece]), int(data.frames[performance])
     x, frames = window_positions(width, STEP_PX), window_positions(length, STEP_FRAMES)
     if reason := _too_long(x, frames):

@@ -63,7 +63,7 @@ def example(weights: Path, shards: list[Path], embeddings: Path, out: Path) -> N
 def typical(better: np.ndarray, scores: np.ndarray) -> int:
     """The query with the median score among those whose match is one of the BEST.
 
-    If there is none, the query whose match ranks highest.
+    If no query does, the one whose match ranks highest.
 
     Args:
         better: (n,) candidates that rank before the match.

@@ -1,4 +1,4 @@
-"""Compile scores with LilyPond: pages, MIDI files and a log of what sounds, or why there are none.
+"""Compile scores with LilyPond: pages, MIDI files and a log of what sounds, or the reason why not.
 
 Foreign scores run one by one; our own tunes share a run.
 """
