@@ -157,7 +157,8 @@ class Side(nn.Module):
             -self.spread[:, None, None]
         )
         scores = heads(self.query(centre)) @ heads(self.keys(tokens)).transpose(2, 3)
-        scores = scores.float() / math.sqrt(HEAD) - away.square() / 2
+        # The softmax is in float32, or in what the position has if that is more.
+        scores = scores.to(positions.dtype) / math.sqrt(HEAD) - away.square() / 2
         outside = (distance.abs() > self.reach + 0.5)[:, None]
         attention = scores.masked_fill(outside, -torch.inf).softmax(dim=3)
         found = attention.to(tokens.dtype) @ heads(self.values(tokens))
