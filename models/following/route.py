@@ -2,9 +2,9 @@
 which parts of the recording are not in the score.
 
 A Viterbi search over positions in the print, a few a second. From one frame of the recording to the
-next the music stays, goes on, or hurries; at the end of a bar it may also follow a repeat sign, at a
-small price, or jump to any other bar, at a high one. A state beside the score takes what is not in
-it: silence, applause, talk, another piece. A recording may begin and end anywhere.
+next the music stays, goes on, or hurries; at the end of a bar it may also follow a repeat sign, at
+a small price, or jump to any other bar, at a high one. A state beside the score takes what is not
+in it: silence, applause, talk, another piece. A recording may begin and end anywhere.
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ BROKEN_OFF = 1.5  # more, if the music leaves a bar before its end
 OUT_PRICE = 2.5  # to leave the score, or to come back to it
 OUTSIDE = 0.5  # distance of a frame that is not in the score
 HUSH = 0.1  # the same of a silent frame
+CENTRE = 0.7  # of the mean over the classes is taken off: what all chroma share tells nothing
 REST = 0.3  # distance of a silent frame from any position
 BEGIN_PRICES = (0.0, 3.0)  # to begin with the first bar, with another
 
@@ -83,7 +84,9 @@ def coarse(chroma: np.ndarray, at: np.ndarray, width: np.ndarray | float) -> np.
     return (mean / np.maximum(np.linalg.norm(mean, axis=0), 1e-9)).astype(np.float32)
 
 
-CENTRE = 0.7  # of the mean over the twelve classes is taken off: what all chroma share tells nothing
+CENTRE = (
+    0.7  # of the mean over the twelve classes is taken off: what all chroma share tells nothing
+)
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,7 @@ class _Grid:
 
 def _grid(score: Score, chroma: np.ndarray, rate: float, tempo: float) -> _Grid:
     """States so that one frame of a recording at `tempo` takes one."""
-    counts = [
-        max(1, round((bar.end_s - bar.begin_s) / tempo * rate)) for bar in score.bars
-    ]
+    counts = [max(1, round((bar.end_s - bar.begin_s) / tempo * rate)) for bar in score.bars]
     last = np.cumsum(counts) - 1
     first = last - np.array(counts) + 1
     seconds = np.concatenate(
@@ -145,9 +146,7 @@ def find(score: Score, heard: Features) -> Route:
     return min(routes, key=lambda route: route.cost)
 
 
-def _search(
-    score: Score, printed: np.ndarray, heard: Features, rate: float, tempo: float
-) -> Route:
+def _search(score: Score, printed: np.ndarray, heard: Features, rate: float, tempo: float) -> Route:
     grid = _grid(score, printed, rate, tempo)
     count = max(int(heard.chroma.shape[1] / FPS * rate), 1)
     times = (np.arange(count) + 0.5) / rate
@@ -189,9 +188,7 @@ def viterbi(
     natural = np.zeros(states)  # price to go on from the state before
     natural[grid.first[1:]] = _natural_prices(score)
     for frame in range(frames):
-        distance = (
-            np.full(states, REST) if silent[frame] else 1 - grid.chroma.T @ chroma[:, frame]
-        )
+        distance = np.full(states, REST) if silent[frame] else 1 - grid.chroma.T @ chroma[:, frame]
         if frame:
             reach = np.full((4 + 4, states), np.inf)
             for step, price in enumerate(SPEED_PRICES):
@@ -304,7 +301,9 @@ def _route(score, grid, path, times, rate, cost, tempo) -> Route:
                     visits.append(_visit(grid, skipped, begin, begin, False, [], times))
             else:
                 cut = (last, int(bar)) not in score.jumps or before != grid.last[last]
-        visits.append(_visit(grid, int(bar), begin, end, cut, path[start:frame], times[start:frame]))
+        visits.append(
+            _visit(grid, int(bar), begin, end, cut, path[start:frame], times[start:frame])
+        )
     return Route(visits, outside, cost, tempo)
 
 

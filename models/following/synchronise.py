@@ -108,7 +108,9 @@ def _stretch(score: Score, visits: list[Visit], heard: Features, number: int) ->
             at = float(_extended(now, smooth_played, smooth_times))
             if start - 1e-6 <= at <= end + 1e-6:
                 off = [
-                    float(_extended(begins[index] + n.end - bar.begin_s, smooth_played, smooth_times))
+                    float(
+                        _extended(begins[index] + n.end - bar.begin_s, smooth_played, smooth_times)
+                    )
                     for n in notes
                 ]
                 groups.append((number + index, notes, at, max(off)))
