@@ -185,6 +185,7 @@ def viterbi(
     left_at = np.zeros(frames, np.int32)
     ended = np.zeros((frames, 2), np.int32)  # cheapest end of a bar, cheapest state
     sources = np.zeros((frames, len(grid.first)), np.int32)
+    fermata = grid.last[score.order[-1]]  # the last chord may be held for long
     natural = np.zeros(states)  # price to go on from the state before
     natural[grid.first[1:]] = _natural_prices(score)
     for frame in range(frames):
@@ -194,6 +195,7 @@ def viterbi(
             for step, price in enumerate(SPEED_PRICES):
                 reach[step, step:] = cost[: states - step] + price
                 reach[step] += _crossed(natural, step)
+            reach[0, fermata] = cost[fermata]
             ends = cost[grid.last]
             repeats = ends[:, None] + follows
             source = repeats.argmin(axis=0)
@@ -206,7 +208,7 @@ def viterbi(
             how[frame] = reach.argmin(axis=0)
             fresh = reach[how[frame], np.arange(states)]
             leave = cost + OUT_PRICE
-            leave[grid.last[score.order[-1]]] -= OUT_PRICE
+            leave[fermata] -= OUT_PRICE
             left_at[frame] = leave.argmin()
             how_out[frame] = LEFT if leave.min() < outside else STAYED_OUT
             outside = min(outside, float(leave.min()))
