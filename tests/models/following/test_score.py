@@ -21,7 +21,9 @@ def test_bars_are_those_of_the_print_and_notes_are_there_once():
     assert [bar.position for bar in found.bars] == [0, 4, 8, 12, 16, 20]
     assert [bar.begin_s for bar in found.bars] == pytest.approx([0, 2, 4, 6, 8, 10])
     assert [len(notes) for notes in found.notes] == [4] * 6
-    assert [note.pitch for bar in found.notes for note in bar] == [p for bar in drawn(6) for p in bar]
+    assert [note.pitch for bar in found.notes for note in bar] == [
+        p for bar in drawn(6) for p in bar
+    ]
 
 
 def test_a_repeat_leads_back_and_is_played():
