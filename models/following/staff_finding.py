@@ -15,15 +15,19 @@ from scipy import ndimage
 from pipeline.constants import WHITE
 
 SMALLEST_SPACE_PX, LARGEST_SPACE_PX = 4.5, 45.0  # between the lines of a staff
+THICKEST_LINE_PX = 9
 STEEPEST_DEGREES = 4.0  # of a page put askew onto the glass
 SMALL_PAGE_PX = 1_700  # shorter pages are enlarged for the search
 LARGEST_ZOOM = 2.0
 BACKGROUND_STEP = 8  # px between the samples of the paper's brightness
 LINES = 5
+AGREES = 0.08  # least agreement of rows with themselves of a page with staff lines
+EVEN = 0.4  # least darkness of a staff's faintest line, of the mean of the five
 SHORTEST_STAFF = 10.0  # staff spaces
 DRIFT = 0.12  # staff spaces that a line may rise or fall from one band to the next
-WEAK = 0.35  # of the usual answer of the comb: below that there is no staff
-THIN = 0.33  # staff spaces; beams are 0.5 high, lines 0.1 to 0.2
+WEAK = 0.3  # of the usual answer of the comb: below that there is no staff
+THIN = 0.45  # staff spaces; beams are 0.5 high, lines 0.1 to 0.2
+LONG = 1.2  # staff spaces; longer than what letters have
 SEED_SPACES = 24  # along which the comb must answer for a staff to be traced
 PRESENT = 0.5  # of a staff's usual darkness on its lines: less is beyond its ends
 
@@ -51,7 +55,7 @@ class Staff:
     def height(self, line: int) -> float:
         """Mean height of a line: 0 is the top one, 4 the bottom one."""
         along = self.middle[int(self.left) : int(self.right) + 1]
-        return float(along.mean() + (line - 2) * self.space)
+        return float(along.mean() + 0.5 + (line - 2) * self.space)
 
 
 @dataclass(frozen=True)
@@ -125,10 +129,15 @@ def darkness(page: np.ndarray) -> np.ndarray:
     return np.clip(1 - page / np.asarray(large), 0, 1).astype(np.float32)
 
 
-def thin_lines(dark: np.ndarray, space: float) -> np.ndarray:
+def thin_strokes(dark: np.ndarray, space: float) -> np.ndarray:
     """The darkness of what is thinner than THIN staff spaces from top to bottom."""
-    size = max(3, round(THIN * space))
-    return dark - ndimage.grey_opening(dark, (size, 1))
+    return dark - ndimage.grey_opening(dark, (max(3, round(THIN * space)), 1))
+
+
+def long_strokes(thin: np.ndarray, space: float) -> np.ndarray:
+    """Of `thin_strokes` those longer than LONG staff spaces from left to right."""
+    smooth = ndimage.gaussian_filter1d(thin, 0.2 * space, axis=1)
+    return ndimage.grey_opening(smooth, (1, max(3, round(LONG * space))))
 
 
 def profiles(dark: np.ndarray, width: int) -> np.ndarray:
@@ -150,8 +159,8 @@ def staff_space(dark: np.ndarray) -> float | None:
     It is the shift by which the rows of narrow bands agree best with themselves, once, twice,
     three and four times, and disagree at one and a half and two and a half times.
     """
-    bands = _edges(profiles(dark, 60), 2 * LARGEST_SPACE_PX)
-    bands = np.maximum(bands, 0)
+    bands = profiles(dark, 60)
+    bands = bands - ndimage.grey_opening(bands, (1, THICKEST_LINE_PX))
     bands -= bands.mean(axis=1, keepdims=True)
     size = 2 ** int(np.ceil(np.log2(2 * bands.shape[1])))
     power = np.abs(np.fft.rfft(bands, size, axis=1)) ** 2
@@ -168,7 +177,7 @@ def staff_space(dark: np.ndarray) -> float | None:
     answer = sum(w * shifted(k) for k, w in ((1, 0.8), (2, 0.6), (3, 0.4), (4, 0.2)))
     answer = answer - sum(w * shifted(k) for k, w in ((0.5, 0.7), (1.5, 0.7), (2.5, 0.6)))
     best = int(np.argmax(answer))
-    if answer[best] < 0.25:
+    if answer[best] < AGREES:
         return None
     return float(spaces[best])
 
@@ -216,8 +225,9 @@ def comb(thin: np.ndarray, space: float, width: int) -> np.ndarray:
 
 def _trace_all(dark: np.ndarray, space: float) -> list[Staff]:
     width = max(6, round(2 * space))
-    thin = thin_lines(dark, space)
-    answer = comb(thin, space, width)
+    thin = thin_strokes(dark, space)
+    lines = long_strokes(thin, space)
+    answer = comb(lines, space, width)
     centres = (np.arange(len(answer)) + 0.5) * dark.shape[1] / len(answer)
     near = ndimage.maximum_filter1d(answer, 3, axis=1)
     smooth = ndimage.uniform_filter1d(near, SEED_SPACES // 2, axis=0)
@@ -232,7 +242,7 @@ def _trace_all(dark: np.ndarray, space: float) -> list[Staff]:
         for index in range(len(heights)):
             low = max(0, round(heights[index] - 4.2 * space))
             free[index, low : round(heights[index] + 4.2 * space) + 1] = -1
-        if staff := _measured(thin, centres, heights, first, last, space):
+        if staff := _measured(thin, lines, centres, heights, first, last, space):
             staves.append(staff)
     return _without_doubles(sorted(staves, key=lambda staff: staff.height(2)))
 
@@ -269,15 +279,26 @@ def _trace(
 
 
 def _measured(
-    dark: np.ndarray, centres: np.ndarray, heights: np.ndarray, first: int, last: int, space: float
+    thin: np.ndarray,
+    long: np.ndarray,
+    centres: np.ndarray,
+    heights: np.ndarray,
+    first: int,
+    last: int,
+    space: float,
 ) -> Staff | None:
     """A staff with its ends measured to the pixel; None if it is too short to be one."""
-    columns = np.arange(dark.shape[1])
+    columns = np.arange(thin.shape[1])
     smooth = ndimage.gaussian_filter1d(heights, 1.5, mode="nearest")
     middle = np.interp(columns, centres, smooth)
-    middle = middle + _offset(dark, middle, columns, centres[first], centres[last], space)
-    present = ndimage.uniform_filter1d(_on_lines(dark, middle, columns, space), 3)
+    middle = middle + _offset(thin, middle, columns, centres[first], centres[last], space)
+    lines = _on_lines(long, middle, columns, space)
     inside = slice(int(centres[first]), int(centres[last]) + 1)
+    usual = np.median(lines[:, inside], axis=1)
+    if usual.min() < EVEN * usual.mean():
+        return None
+    present = _on_lines(thin, middle, columns, space).mean(axis=0)
+    present = ndimage.uniform_filter1d(present, 3)
     there = present > PRESENT * float(np.median(present[inside]))
     gap = np.ones(2 * round(1.5 * space) + 1)  # a clef or a chord hides lines
     there = ndimage.binary_opening(there, np.ones(max(1, round(0.5 * space))))
@@ -304,9 +325,9 @@ def _sample(dark: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
 def _on_lines(
     dark: np.ndarray, middle: np.ndarray, columns: np.ndarray, space: float
 ) -> np.ndarray:
-    """Mean darkness of the five lines in each column."""
+    """Darkness of the five lines in each column: (5, columns)."""
     rows = middle + space * np.arange(-2, 3)[:, None]
-    return np.stack([_sample(dark, row, columns) for row in rows]).mean(axis=0)
+    return np.stack([_sample(dark, row, columns) for row in rows])
 
 
 def _offset(dark, middle, columns, left: float, right: float, space: float) -> float:
