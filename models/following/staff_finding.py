@@ -22,10 +22,11 @@ LARGEST_ZOOM = 2.0
 BACKGROUND_STEP = 8  # px between the samples of the paper's brightness
 LINES = 5
 AGREES = 0.08  # least agreement of rows with themselves of a page with staff lines
+SEEN = 0.8  # quantile of a line's darkness along its staff
 EVEN = 0.4  # least darkness of a staff's faintest line, of the mean of the five
 SHORTEST_STAFF = 10.0  # staff spaces
 DRIFT = 0.12  # staff spaces that a line may rise or fall from one band to the next
-WEAK = 0.3  # of the usual answer of the comb: below that there is no staff
+WEAK = 0.2  # of the usual answer of the comb: below that there is no staff
 THIN = 0.45  # staff spaces; beams are 0.5 high, lines 0.1 to 0.2
 LONG = 1.2  # staff spaces; longer than what letters have
 SEED_SPACES = 24  # along which the comb must answer for a staff to be traced
@@ -294,7 +295,7 @@ def _measured(
     middle = middle + _offset(thin, middle, columns, centres[first], centres[last], space)
     lines = _on_lines(long, middle, columns, space)
     inside = slice(int(centres[first]), int(centres[last]) + 1)
-    usual = np.median(lines[:, inside], axis=1)
+    usual = np.quantile(lines[:, inside], SEEN, axis=1)  # beams may hide a line for long
     if usual.min() < EVEN * usual.mean():
         return None
     present = _on_lines(thin, middle, columns, space).mean(axis=0)
