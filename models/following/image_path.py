@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-JUMP = 8.0  # price of a jump, in cosine distance: as much as a second of wrong music
-BACK = 3.0  # price to come back to the print
-LEAVE = 3.0  # price to leave it
+JUMP = 18.0  # price of a jump, in cosine distance: as much as five seconds of wrong music
+BACK = 9.0  # price to come back to the print
+LEAVE = 9.0  # price to leave it
 OUTSIDE = 0.75  # distance of a frame that is not in the print
 HUSH = 0.2  # the same of a silent frame
-NOT_FIRST = 3.0  # price to begin with another bar than the first
+NOT_FIRST = 9.0  # price to begin with another bar than the first
 NOWHERE = -1  # the state beside the print
 
 # How a cell was reached.

@@ -130,6 +130,18 @@ def darkness(page: np.ndarray) -> np.ndarray:
     return np.clip(1 - page / np.asarray(large), 0, 1).astype(np.float32)
 
 
+def cleaned(dark: np.ndarray) -> np.ndarray:
+    """A page without uneven light, noise and what shines through: uint8, white 255.
+
+    Args:
+        dark: From `darkness`.
+    """
+    paper = min(1.2 * float(np.quantile(dark, 0.8)), 0.25)  # ink covers less than a fifth
+    ink = dark[dark > 0.4]
+    full = max(float(np.quantile(ink, 0.75)) if ink.size else 1.0, 2 * paper, 0.5)
+    return np.uint8(np.rint(WHITE * (1 - np.clip((dark - paper) / (full - paper), 0, 1))))
+
+
 def thin_strokes(dark: np.ndarray, space: float) -> np.ndarray:
     """The darkness of what is thinner than THIN staff spaces from top to bottom."""
     return dark - ndimage.grey_opening(dark, (max(3, round(THIN * space)), 1))
