@@ -96,6 +96,15 @@ COMMANDS = {
     "score-following history": Command(
         LEARNING, f"{FOLLOWING}.figures:history", "Draw the course of training."
     ),
+    "score-following track": Command(
+        LEARNING, f"{FOLLOWING}.track:track", "Follow whole recordings staff by staff."
+    ),
+    "score-following tracking-table": Command(
+        LEARNING, f"{FOLLOWING}.track_report:tracking_table", "Write the table of tracking."
+    ),
+    "score-following tracking-figure": Command(
+        LEARNING, f"{FOLLOWING}.track_report:tracking_figure", "Draw how positions are tracked."
+    ),
     "score-following staves": Command(
         LEARNING, f"{FOLLOWING}.figures:staves", "Draw staves with their noteheads marked."
     ),
