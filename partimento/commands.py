@@ -24,6 +24,9 @@ COMMANDS = {
     ),
     "index": Command(PEOPLE, f"{RETRIEVAL}.index:index", "Make the scores in shards searchable."),
     "query": Command(PEOPLE, f"{RETRIEVAL}.query:query", "Find the score of a recording."),
+    "follow": Command(
+        PEOPLE, "partimento.following:follow", "Follow a recording on the pages of its score."
+    ),
     "verify": Command(
         PEOPLE, "partimento.workflow:verify", "Find truncated or corrupt results and downloads."
     ),

@@ -84,6 +84,18 @@ class About:
 
 
 @dataclass(frozen=True)
+class Sheet:
+    """What is printed, and what is known of it; the fields are those of `Alignment`."""
+
+    pages: list[bytes]
+    systems: pa.Table
+    noteheads: pa.Table
+    notes: pa.Table
+    title: str = ""
+    composer: str = ""
+
+
+@dataclass(frozen=True)
 class Alignment:
     """A recording followed in its score: all that a page or a video shows.
 
