@@ -60,16 +60,13 @@ class Picture:
     def notehead(self, x: float, y: float, width: float, height: float) -> None:
         """Colour a notehead and its surroundings; all in px of the picture."""
         reach_x, reach_y = HALO_SIZE * width / 2 + 2, HALO_SIZE * height / 2 + 2
-        rows, columns = (
-            _even(y - reach_y, y + reach_y, HEIGHT),
-            _even(x - reach_x, x + reach_x, WIDTH),
-        )
+        rows = _even(y - reach_y, y + reach_y, HEIGHT - LINE_PX)
+        columns = _even(x - reach_x, x + reach_x, WIDTH)
         grid_y, grid_x = np.ogrid[rows, columns]
         apart = np.hypot((grid_x - x) / (width / 2 + 1), (grid_y - y) / (height / 2 + 1))
         halo = HALO * (apart < HALO_SIZE)
-        ink = (
-            (WHITE - self._paper[0][rows, columns].astype(float)) / (WHITE - BLACK) * (apart < 1.1)
-        )
+        white = (self._paper[0][rows, columns].astype(float) - BLACK) / (WHITE - BLACK)
+        ink = (1 - white) * (apart < 1.1)
 
         def tinted(plane: np.ndarray, paper: np.ndarray, number: int) -> np.ndarray:
             inked, glow = (ink, halo) if number == 0 else (_halved(ink), _halved(halo))
@@ -118,13 +115,11 @@ def spreads(pages: list[bytes]) -> tuple[list[np.ndarray], list[Place]]:
     Returns:
         Pictures (HEIGHT, WIDTH) uint8, grey, and the place of each page.
     """
-    opened = []
-    for png in pages:
-        with Image.open(io.BytesIO(png)) as image:
-            opened.append(image.convert("L"))
+    opened = [Image.open(io.BytesIO(png)).convert("L") for png in pages]
     upright = all(image.width < PORTRAIT * image.height for image in opened)
     together = 2 if upright and len(opened) > 1 else 1
-    papers, places = [], []
+    papers: list[np.ndarray] = []
+    places = []
     for first in range(0, len(opened), together):
         paper = Image.new("L", (WIDTH, HEIGHT), 255)
         pen = ImageDraw.Draw(paper)

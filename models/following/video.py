@@ -42,7 +42,7 @@ def write_video(alignment: Alignment, path: Path | str) -> None:
             *ffmpeg.QUIET, "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{WIDTH}x{HEIGHT}",
             "-r", FPS, "-i", "pipe:0", *ffmpeg.sound_of(alignment.recording),
             "-map", "0:v", "-map", "1:a:0", "-map_metadata", "-1",
-            "-c:v", "libx264", "-preset", "veryfast", "-crf", QUALITY, "-pix_fmt", "yuv420p",
+            "-c:v", "libx264", "-preset", "superfast", "-crf", QUALITY, "-pix_fmt", "yuv420p",
             "-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709",
             "-color_trc", "bt709", "-af", "asetpts=N/SR/TB", "-c:a", "aac",
             "-b:a", f"{SOUND_KBITS}k", "-movflags", "+faststart",
