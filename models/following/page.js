@@ -10,7 +10,7 @@ tell("#facts", [piece.recording, piece.method, piece.verdict,
   piece.unaligned.length && `not aligned: ${piece.unaligned.map((span) => span.label).join(", ")}`]);
 legend([["now", "sounding now"], ["upper", "notehead: click to hear"]]);
 $("header").append($(".keys"));
-tellKeys([["space", "play, pause"], ["← →", "onset by onset"], ["[ ]", "bar by bar"],
+tellKeys([["space", "play, pause"], ["← →", "onset by onset"], [", .", "bar by bar"],
   ["- +", "slower, faster"], ["", "click a note to hear it"]]);
 
 function describe(head, notes) {
@@ -88,7 +88,7 @@ function stepBar(by) {
   const bar = bars[here + (by < 0 && inside ? 0 : by)];
   if (bar) go(bar.onset_s);
 }
-Object.assign(keys, { "[": () => stepBar(-1), "]": () => stepBar(1), "-": () => hasten(-1),
+Object.assign(keys, { ",": () => stepBar(-1), ".": () => stepBar(1), "-": () => hasten(-1),
   "+": () => hasten(1), "=": () => hasten(1), Home: () => go(0) });
 
 for (const { svg } of pages.values()) {

@@ -49,18 +49,23 @@ def described(span: Span) -> str:
 def stops(alignment: Alignment) -> list[Stop]:
     """The stops of the cursor in the order heard, one for each row of the table."""
     rows = alignment.table.to_pylist()
+    repeated = {_place(row) for row in rows if (row["pass"] or 1) > 1}
     found = []
-    repeated = {row["bar"] for row in rows if (row["pass"] or 1) > 1}
-    for row, ends in zip(rows, _ends(alignment), strict=True):
-        where = f"bar {row['bar']}" if row["bar"] else (
-            f"page {row['page'] + 1}, system {row['system'] + 1}"
-        )  # fmt: skip
-        if row["bar"] in repeated and row["pass"]:
-            where += f", {_ordinal(row['pass'])} time"
+    for row, until in zip(rows, _ends(alignment), strict=True):
+        label = _place(row)
+        if label in repeated and row["pass"]:
+            label += f", {_ordinal(row['pass'])} time"
         found.append(
-            Stop(row["time"], row["system"], row["x"], ends, where, row["sureness"] or 0.0)
+            Stop(row["time"], row["system"], row["x"], until, label, row["sureness"] or 0.0)
         )
     return found
+
+
+def _place(row: dict) -> str:
+    """A row's bar, or its page and system if the bar is not known."""
+    if row["bar"]:
+        return f"bar {row['bar']}"
+    return f"page {row['page'] + 1}, system {row['system'] + 1}"
 
 
 def _ordinal(number: int) -> str:
