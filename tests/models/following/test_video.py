@@ -52,13 +52,13 @@ def test_cursor_and_noteheads_are_where_the_music_is(encoded):
     left = (WIDTH - 2 * round(420 * scale) - 12) // 2
     goals = (PRINTED[1][1], RIGHT)  # to the next notehead, and at last to the end of the line
     for number in range(PLAYED):
-        seen = frame(encoded, onset_s(number) + 0.08)
+        shown = np.ceil(video.FPS * (onset_s(number) + 0.08)) / video.FPS
+        seen = frame(encoded, shown)
         x = left + scale * PRINTED[number][1]
         below = int(12 + scale * (TOPS[1] + 2 * SPACE))  # on the lower staff, where no notehead is
         (columns,) = np.nonzero(orange(seen[below]))
-        assert columns.mean() == pytest.approx(
-            x + 0.16 * scale * (goals[number] - PRINTED[number][1]), abs=6
-        )
+        gliding = (shown - onset_s(number)) / 0.5 * (goals[number] - PRINTED[number][1])
+        assert columns.mean() == pytest.approx(x + scale * gliding, abs=6)
         y = int(12 + scale * (TOPS[0] + SPACE))
         assert orange(seen[y, int(x) - 2 : int(x) + 3]).all()
         other = left + scale * PRINTED[1 - number][1]
