@@ -38,6 +38,9 @@ COMMANDS = {
     ),
     "select": Command(DATA, "pipeline.select:select", "Choose the pieces of a collection."),
     "engrave": Command(DATA, "pipeline.engrave:engrave", "Engrave pages, noteheads and notes."),
+    "works": Command(
+        DATA, "pipeline.works:works", "Find extra pieces that share a work with held-out ones."
+    ),
     "synthesize": Command(DATA, "pipeline.synthesize:synthesize", "Play notes with a sound font."),
     "spectrogram": Command(
         DATA, "pipeline.spectrogram:extract", "Make spectrograms of recordings."

@@ -216,6 +216,14 @@ SHARDS = pa.schema(
         field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
     ]
 )
+SHARED_WORKS = pa.schema(
+    [
+        field("piece_id", pa.string(), "piece of the split `extra`"),
+        field("shared_with", pa.string(), "piece that is held out"),
+        field("split", pa.string(), "of that piece: valid or test"),
+        field("reason", pa.string(), "catalogue number, title or music, and what they share"),
+    ]
+)
 _OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame")
 
 
