@@ -106,9 +106,11 @@ def _by_partitura(path: Path) -> Reading:
 def _add_part(
     library, part, hidden: set[str], shifts: list[tuple[int, int]], reading: Reading
 ) -> None:
+    quarters = part.quarter_map  # made anew each time it is asked for
     measures = list(part.iter_all(library.score.Measure))
-    begin = float(part.quarter_map(measures[0].start.t)) if measures else 0.0
+    begin = float(quarters(measures[0].start.t)) if measures else 0.0
     starts = [measure.start.t for measure in measures]
+    found: list[tuple[int, int, bool]] = []
     for note in part.iter_all(library.score.GenericNote, include_subclasses=True):
         silent = (library.score.Rest, library.score.UnpitchedNote)
         if isinstance(note, silent) or not hasattr(note, "midi_pitch"):
@@ -118,18 +120,21 @@ def _add_part(
         bar = bisect_right(starts, note.start.t) - 1
         shift = next((semitones for first, semitones in reversed(shifts) if first <= bar), 0)
         grace = isinstance(note, library.score.GraceNote)
-        onset = float(part.quarter_map(note.start.t)) - begin
-        reading.notes.append((onset, int(note.midi_pitch) + shift, grace))
+        found.append((note.start.t, int(note.midi_pitch) + shift, grace))
+    onsets = quarters([when for when, _, _ in found]) - begin if found else ()
+    reading.notes += [
+        (float(onset), pitch, grace) for onset, (_, pitch, grace) in zip(onsets, found, strict=True)
+    ]
     for tempo in part.iter_all(library.score.Tempo):
         bpm = 60e6 / tempo.microseconds_per_quarter
-        reading.tempi.append((float(part.quarter_map(tempo.start.t)) - begin, bpm))
+        reading.tempi.append((float(quarters(tempo.start.t)) - begin, bpm))
     reading.tempi.sort(key=lambda tempo: tempo[0])
 
 
 def _add_bars(library, part, reading: Reading) -> None:
     measures = list(part.iter_all(library.score.Measure))
-    times = [float(part.quarter_map(measure.start.t)) for measure in measures]
-    times.append(float(part.quarter_map(measures[-1].end.t)))
+    marks = [measure.start.t for measure in measures] + [measures[-1].end.t]
+    times = [float(quarter) for quarter in part.quarter_map(marks)]
     reading.bars = [time - times[0] for time in times]
     starts = [measure.start.t for measure in measures]
     try:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import pairwise
+from xml.etree import ElementTree as ET
 
 from pipeline.engraving import mei, page_checks, playing, second_reader
 from pipeline.reading.written import Score
@@ -9,12 +10,14 @@ from pipeline.reading.written import Score
 MOST_BARS = 0.005  # of the bars may have another length or tempo; with more a piece is left out
 
 
-def order_of(score: Score, reading: second_reader.Reading, read: str, repeats: str) -> list[int]:
+def order_of(
+    score: Score, reading: second_reader.Reading, read: ET.Element, repeats: str
+) -> list[int]:
     """In which order the bars are played; `once` plays each as it is printed.
 
     Args:
         score: as it was read first, with its order; `reading` is the second reading of its source.
-        read: the score as Verovio read it, in MEI, with the order that Verovio plays.
+        read: the score as Verovio read it, the root of an MEI file, with the order that Verovio plays.
         repeats: `unfold` or `once`.
 
     Raises:

@@ -3,9 +3,11 @@ linked by the ids of the score's notes."""
 
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from pipeline.engraving import (
     mei,
+    mei_tempo,
     page_checks,
     parts,
     playing,
@@ -22,14 +24,17 @@ from pipeline.reading.written import UNPITCHED, Score
 NO_HEAD = "no printed note has its id"
 
 
-def written(text: str, kind: str, read: str) -> Score:
+def written(text: str, kind: str, read: ET.Element, times: mei.Times | None) -> Score:
     """The score as its source has it: MusicXML is read itself, other formats as Verovio read them.
 
-    `read` is what Verovio made of the score, in MEI.
+    `read` is what Verovio made of the score, in MEI; `times` are those of its notes.
     """
-    if kind == ".musicxml":
+    if times is None:
         return musicxml_notes.read(text)
-    score = mei.read(read, verovio_engraver.times(read))
+    if kind == ".abc":
+        mei_tempo.with_beats_of_abc(read, text)
+    score = mei.read(read, times)
+    score.tempi = mei_tempo.read(read, times)
     if not (kind == ".mei" and "<expansion" in text):
         score.order = None
     return score
@@ -52,14 +57,18 @@ def rows(
         ValueError: the piece cannot serve; the message is the reason.
     """
     text, kind = path.read_text(), path.suffix
-    whole = None if wanted == parts.ALL else verovio_engraver.load(text, kind)
-    made = (
-        verovio_engraver.engrave(text, kind, look)
-        if whole is None
-        else verovio_engraver.engrave(parts.reduce(whole, wanted), ".mei", look)
-    )
-    read = whole or made.mei
-    score = written(text, kind, read)
+    timed = kind != ".musicxml"  # of MusicXML its own durations count
+    if wanted == parts.ALL:
+        made = verovio_engraver.engrave(text, kind, look)
+        read = engraved = ET.fromstring(made.mei)
+        times = verovio_engraver.times(made.mei) if timed else None
+    else:
+        whole = verovio_engraver.load(text, kind)
+        read = ET.fromstring(whole)
+        times = verovio_engraver.times(whole) if timed else None
+        made = verovio_engraver.engrave(parts.reduce(whole, wanted, times), ".mei", look)
+        engraved = ET.fromstring(made.mei)
+    score = written(text, kind, read, times)
     if repeats == "unfold" and score.order is None:
         score.order = unfolding.play_order(score.bars)  # before other readers lose themselves in it
     reading = second_reader.read(path)
@@ -70,11 +79,12 @@ def rows(
     if not played:
         raise ValueError("no notes sound")
     compared = source_check.check(score, played, order, reading)
-    printed = mei.pitches(made.mei)
-    if whole is not None:
+    printed = mei.pitches(engraved)
+    if wanted != parts.ALL:
         score.notes = [note for note in score.notes if note.name in printed]
         played = [note for note in played if note.note in printed]
-    found, boxes, row_of, pixels = _pages(piece_id, made, look, fonts)
+    numbers = mei.staff_numbers(engraved)
+    found, boxes, row_of, pixels = _pages(piece_id, made.pages, numbers, look, fonts)
     heads, number_of = _noteheads(piece_id, score, boxes, row_of)
     if not heads:
         raise ValueError("no notes are printed")
@@ -100,15 +110,16 @@ def rows(
     return found | counts
 
 
-def _pages(piece_id: str, made: verovio_engraver.Engraving, look: Look, fonts: list[str]) -> tuple:
+def _pages(
+    piece_id: str, drawings: list[str], numbers: dict[str, int], look: Look, fonts: list[str]
+) -> tuple:
     """Rows of IMAGES and SYSTEMS; the boxes of noteheads; the place of each staff in its system, by
     number of the system and of the staff in the score; and the pixels of the pages."""
     found: dict = {"images": [], "systems": []}
     boxes: list[verovio_svg.Box] = []
     row_of: dict[int, dict[int, int]] = {}
     pages = []
-    numbers = mei.staff_numbers(made.mei)
-    for page, drawn in enumerate(made.pages):
+    for page, drawn in enumerate(drawings):
         systems, on_page = verovio_svg.read(
             drawn, page, len(found["systems"]), numbers, look.music_font, look.page_width_px
         )

@@ -46,8 +46,9 @@ class _Part:
 
 
 def _number(text: str | None, default: Fraction = Fraction(0)) -> Fraction:
+    text = (text or "").strip()
     try:
-        value = Fraction((text or "").strip())
+        value = Fraction(int(text) if text.isdecimal() else text)
     except (ValueError, ZeroDivisionError):
         return default
     return value if abs(value) < 10**9 else default
