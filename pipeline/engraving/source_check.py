@@ -17,7 +17,8 @@ def order_of(
 
     Args:
         score: as it was read first, with its order; `reading` is the second reading of its source.
-        read: the score as Verovio read it, the root of an MEI file, with the order that Verovio plays.
+        read: the score as Verovio read it, with the order that Verovio plays; the root of an MEI
+            file.
         repeats: `unfold` or `once`.
 
     Raises:
@@ -104,6 +105,7 @@ def check_print(counts: dict, notes: list[dict], noteheads: int) -> None:
     for kind, what in (
         ("off_height", "noteheads whose pitch is printed otherwise than the source has it"),
         ("off_ink", "noteheads without ink on the page"),
+        ("off_accidental", "noteheads whose pitch follows from neither accidental nor key"),
     ):
         if counts[kind] > page_checks.MOST_OFF * noteheads:
             raise ValueError(f"{what}: {counts[kind]} of {noteheads}")

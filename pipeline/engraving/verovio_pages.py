@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from pipeline.engraving import (
     mei,
+    mei_accidentals,
     mei_tempo,
     page_checks,
     parts,
@@ -18,19 +19,20 @@ from pipeline.engraving import (
     verovio_svg,
 )
 from pipeline.engraving.looks import Look
-from pipeline.reading import musicxml_notes, unfolding
+from pipeline.reading import musicxml_accidentals, musicxml_notes, unfolding
 from pipeline.reading.written import UNPITCHED, Score
 
 NO_HEAD = "no printed note has its id"
+ADDED = "accidentals that the file leaves out although its pitches need them were printed"
 
 
-def written(text: str, kind: str, read: ET.Element, times: mei.Times | None) -> Score:
-    """The score as its source has it: MusicXML is read itself, other formats as Verovio read them.
+def written(text: str, kind: str, read: ET.Element, times: mei.Times) -> Score:
+    """A score of another format than MusicXML as Verovio read it.
 
-    `read` is what Verovio made of the score, in MEI; `times` are those of its notes.
+    Args:
+        text: the score; `kind` is its suffix.
+        read: what Verovio made of it, the root of an MEI file; `times` are those of its notes.
     """
-    if times is None:
-        return musicxml_notes.read(text)
     if kind == ".abc":
         mei_tempo.with_beats_of_abc(read, text)
     score = mei.read(read, times)
@@ -38,6 +40,34 @@ def written(text: str, kind: str, read: ET.Element, times: mei.Times | None) -> 
     if not (kind == ".mei" and "<expansion" in text):
         score.order = None
     return score
+
+
+def _engraved(
+    text: str, kind: str, look: Look, wanted: str | list
+) -> tuple[Score, ET.Element, ET.Element, list[str], int]:
+    """Engrave a score.
+
+    Returns:
+        The score as its source has it; its MEI, with all parts and with those that are printed; the
+        pages as SVG; and how many accidentals were added to it.
+    """
+    source = ET.fromstring(text) if kind == ".musicxml" else None  # its own durations count
+    added = 0
+    if source is not None and (added := musicxml_accidentals.complete(source)):
+        text = ET.tostring(source, encoding="unicode")
+    made = verovio_engraver.engrave(text, kind, look) if wanted == parts.ALL else None
+    whole = verovio_engraver.load(text, kind) if made is None else made.mei
+    read = printed = ET.fromstring(whole)
+    times = None
+    if source is not None:
+        score = musicxml_notes.read(source)
+    else:
+        times = verovio_engraver.times(whole)
+        score = written(text, kind, read, times)
+    if made is None:
+        made = verovio_engraver.engrave(parts.reduce(whole, wanted, times), ".mei", look)
+        printed = ET.fromstring(made.mei)
+    return score, read, printed, made.pages, added
 
 
 def rows(
@@ -57,18 +87,7 @@ def rows(
         ValueError: the piece cannot serve; the message is the reason.
     """
     text, kind = path.read_text(), path.suffix
-    timed = kind != ".musicxml"  # of MusicXML its own durations count
-    if wanted == parts.ALL:
-        made = verovio_engraver.engrave(text, kind, look)
-        read = engraved = ET.fromstring(made.mei)
-        times = verovio_engraver.times(made.mei) if timed else None
-    else:
-        whole = verovio_engraver.load(text, kind)
-        read = ET.fromstring(whole)
-        times = verovio_engraver.times(whole) if timed else None
-        made = verovio_engraver.engrave(parts.reduce(whole, wanted, times), ".mei", look)
-        engraved = ET.fromstring(made.mei)
-    score = written(text, kind, read, times)
+    score, read, engraved, drawings, added = _engraved(text, kind, look, wanted)
     if repeats == "unfold" and score.order is None:
         score.order = unfolding.play_order(score.bars)  # before other readers lose themselves in it
     reading = second_reader.read(path)
@@ -84,7 +103,7 @@ def rows(
         score.notes = [note for note in score.notes if note.name in printed]
         played = [note for note in played if note.note in printed]
     numbers = mei.staff_numbers(engraved)
-    found, boxes, row_of, pixels = _pages(piece_id, made.pages, numbers, look, fonts)
+    found, boxes, row_of, pixels = _pages(piece_id, drawings, numbers, look, fonts)
     heads, number_of = _noteheads(piece_id, score, boxes, row_of)
     if not heads:
         raise ValueError("no notes are printed")
@@ -98,6 +117,7 @@ def rows(
         "linked_onsets": len({note["onset"] for note in linked}),
         "off_source": compared.different,
         "off_height": sum(printed.get(name) != pitch for name, pitch in sounding.items()),
+        "off_accidental": mei_accidentals.off(engraved, score),
         "off_ink": sum(
             page_checks.off_ink(image, [head for head in heads if head["image"] == page])
             for page, image in enumerate(pixels)
@@ -105,6 +125,7 @@ def rows(
         "drum_strokes": left_out[UNPITCHED],
         "chord_symbols": score.chord_symbols,
         "engraving": f"Verovio, {look.music_font}",
+        "warnings": [f"{ADDED} ({added})"] if added else [],
     }
     source_check.check_print(counts, found["notes"], len(heads))
     return found | counts

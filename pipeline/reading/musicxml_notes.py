@@ -252,9 +252,8 @@ def _lengths(element: ET.Element) -> list[Fraction]:
     return found
 
 
-def read(text: str) -> Score:
+def read(root: ET.Element) -> Score:
     """Read a MusicXML score (partwise) whose notes have ids."""
-    root = ET.fromstring(text)
     reader = _Reader(root)
     elements = root.findall("part")
     lengths = [_lengths(element) for element in elements]

@@ -20,7 +20,7 @@ def readings(text: str, folder):
     ((name, safe),) = score_text.read(text.encode(), "s.musicxml").items()
     path = folder / name
     path.write_text(safe)
-    found = musicxml_notes.read(safe)
+    found = musicxml_notes.read(ET.fromstring(safe))
     found.order = unfolding.play_order(found.bars)
     return found, second_reader.read(path)
 
