@@ -156,7 +156,7 @@ ENGRAVED = pa.schema(
         field(
             "warnings",
             pa.list_(pa.string()),
-            "what LilyPond complained of although it engraved the piece",
+            "what LilyPond complained of, or what was mended, although the piece was engraved",
         ),
         field("reason", pa.string(), "why nothing was engraved; null if it was"),
     ]
