@@ -20,7 +20,7 @@ MANY = 3  # lines between two staves that join them although none stands at an e
 DOUBLE = 2.0  # staff spaces between the lines of a double bar
 THICK = 0.36  # staff spaces; barlines are 0.2 wide, those of a repeat 0.5
 HEADER = 14.0  # staff spaces that clef, key and metre may take, before a repeat begins
-BESIDE = 0.35  # mean darkness beside a barline that a stem's notehead exceeds
+BESIDE = 0.1  # more than the usual mean darkness of a staff's columns is beside a note's stem
 
 
 def group_staves(found: Staves) -> list[list[Staff]]:
@@ -104,7 +104,7 @@ def barlines(dark: np.ndarray, system: dict) -> list[float]:
     left, right = system["left"], system["right"]
     first, last = max(0, int(left)), min(dark.shape[1], int(right + space))
     wide = ndimage.maximum_filter1d(dark[:, first:last], 3, axis=1)
-    parts = [_inner(wide, t, b, 0.3 * space) for t, b in zip(tops, bottoms, strict=True)]
+    parts = [_inner(wide, t, b, 0.1 * space) for t, b in zip(tops, bottoms, strict=True)]
     limit = FAINT * float(np.median([np.quantile(part, 0.75) for part in parts]))
     limit = max(limit, 0.15)
     near = max(3, round(0.4 * space))
@@ -149,13 +149,15 @@ def _is_stem(dark: np.ndarray, x: int, tops, bottoms, space: float) -> bool:
     """Whether a vertical stroke is of a note: it leaves the staff, or a notehead stands by it."""
     for top, bottom in zip(tops, bottoms, strict=True):
         ends = [(top - space, top - 0.4 * space), (bottom + 0.4 * space, bottom + space)]
+        columns = _inner(dark, top, bottom, -0.5 * space).mean(axis=0)
+        usual = float(np.quantile(columns, 0.3))
         column = dark[:, max(0, x - 1) : x + 2].max(axis=1)[:, None]
         if any(_inner(column, a, b, 0.0).mean() > 0.5 for a, b in ends):
             return True
         for side in (-1, 1):
-            near, far = sorted((x + side * 0.5 * space, x + side * 1.1 * space))
-            part = _inner(dark, top, bottom, 0.0)[:, max(0, round(near)) : max(1, round(far))]
-            if part.size and part.mean() > BESIDE:
+            near, far = sorted((x + side * 0.5 * space, x + side * space))
+            part = columns[max(0, round(near)) : max(1, round(far))]
+            if part.size and part.max() > usual + BESIDE:
                 return True
     return False
 
