@@ -17,9 +17,9 @@ MOVES = {-1: 0.01, 0: 0.53, 1: 0.34, 2: 0.09, 3: 0.02, 4: 0.01}
 TURN = 0.08  # chance to turn to the next staff near the end of one
 END_BUCKETS = 6  # that are near the end
 BEGIN_BUCKETS = 14  # of a staff, in one of which its first note stands
-ANYWHERE = 2e-3  # chance to go on anywhere: a repeat, or the music was lost
+ANYWHERE = 1e-5  # chance to go on anywhere: a repeat, or the music was lost
 DOUBT = 0.1  # of the network: this share of its probability is spread evenly
-WEIGHT = 0.4  # exponent of a likelihood: excerpts of neighbouring looks share most frames
+WEIGHT = 0.5  # exponent of a likelihood: excerpts of neighbouring looks share most frames
 
 
 def transitions(left: np.ndarray, right: np.ndarray) -> np.ndarray:
