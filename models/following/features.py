@@ -22,6 +22,8 @@ BLOCK = 4_096  # frames that are transformed at once
 COMPRESSION = 100.0  # of magnitudes, before onsets are looked for
 LEAST_RISE = 0.15  # of compressed magnitude, of an onset
 DECAY_S = 0.6  # a note of the score fades to 1/e in this time, about as a piano's
+RING = 0.3  # of a note's level, that pedal and room keep after its end
+RING_FRAMES = 2 * FPS
 SILENT_DB = -50.0  # below the loudest: nothing is heard
 FLOOR_DB = -85.0  # dB below full scale that count as silence in any recording
 
@@ -139,9 +141,11 @@ def of_notes(onsets: np.ndarray, ends: np.ndarray, pitch: np.ndarray, seconds: f
         if not 0 <= first < frames:
             continue
         last = min(max(round(end * FPS), first + 2), frames)
-        fade = np.exp(-np.arange(last - first) / FPS / DECAY_S)
+        rung = min(last + RING_FRAMES, frames)
+        fade = np.exp(-np.arange(rung - first) / FPS / DECAY_S)
+        fade[last - first :] *= np.linspace(RING, 0, rung - last)
         for partial, weight in ((0, 1.0), (19, 0.25)):  # the fundamental, and its third partial
-            tones[(note + partial) % 12, first:last] += weight * fade
+            tones[(note + partial) % 12, first:rung] += weight * fade
         heard.setdefault(note, []).append((first * 1000 / FPS, 1.0))
     peaks = {note: np.array(pairs).T for note, pairs in heard.items()}
     level = np.where(tones.max(axis=0) > 0, 0.0, -np.inf)

@@ -5,7 +5,7 @@ import numpy as np
 from models.following.features import FPS, Features, of_notes
 from models.following.synchronise import Onset
 
-LEAST_FIT = 0.66  # of a recording of the score; docs/follow.md has both error rates
+LEAST_FIT = 0.64  # of a recording of the score; docs/follow.md has both error rates
 NEAR_S = 1.0  # to either side of an onset that is compared
 LAGS_S = (0.1, 0.6)  # how far the notes are moved to see whether they would agree as well elsewhere
 # Of a logistic regression: the chance that an onset is within 100 ms of the truth.
