@@ -75,7 +75,7 @@ def find_systems(page: np.ndarray, image: int, first: int) -> tuple[np.ndarray, 
     found = staff_finding.find_staves(page)
     scale = SPACE_PX / found.space if found.staves else PAGE_WIDTH_PX / found.page.shape[1]
     size = [max(1, round(side * scale)) for side in reversed(found.page.shape)]
-    clean = Image.fromarray(staff_finding.cleaned(found.darkness))
+    clean = Image.fromarray(staff_finding.cleaned(found.darkness, found.staves))
     pixels = np.asarray(clean.resize(size, Image.Resampling.BOX))
     return pixels, staff_systems.rows(found, scale, image, first)
 

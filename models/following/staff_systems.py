@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from models.following.staff_finding import Staff, Staves
+from models.following.staff_finding import Staff, Staves, line_darkness
 
 SAMPLES = 40  # heights between two staves at which a line that joins them must be seen
 WHOLE = 0.92  # share of a line's heights that must be dark
@@ -68,19 +68,10 @@ def _joined(dark: np.ndarray, upper: Staff, lower: Staff) -> bool:
     steps = np.linspace(0, 1, SAMPLES)[:, None]
     heights = np.clip(np.rint(above + steps * (below - above)).astype(int), 0, len(dark) - 1)
     wide = ndimage.maximum_filter1d(dark, max(3, round(0.25 * space)), axis=1)
-    whole = (wide[heights, columns] > _limit(dark, upper)).mean(axis=0) >= WHOLE
+    whole = (wide[heights, columns] > FAINT * line_darkness(dark, [upper])).mean(axis=0) >= WHOLE
     places = [(a + b) / 2 + columns[0] for a, b in _runs(whole)]
     edges = [x for x in places if x < left + AT_EDGE * space or x > right - AT_EDGE * space]
     return bool(edges) or len(places) >= MANY
-
-
-def _limit(dark: np.ndarray, staff: Staff) -> float:
-    """The darkness of a line that counts as ink."""
-    columns = np.arange(int(staff.left), int(staff.right), 5)
-    heights = np.rint(staff.middle[columns] + staff.space * np.arange(-2, 3)[:, None]).astype(int)
-    heights = np.clip(heights, 1, len(dark) - 2)
-    lines = np.max([dark[heights + k, columns] for k in (-1, 0, 1)], axis=0)
-    return FAINT * float(np.median(lines))
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:

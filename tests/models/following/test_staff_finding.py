@@ -66,7 +66,8 @@ def test_bars_are_counted(staves, scan):
 def test_uneven_light_and_noise_are_cleaned():
     drawn = drawn_page(1)
     dirty = scanned(drawn.page, 0.0)
-    clean = staff_finding.cleaned(staff_finding.darkness(dirty)).astype(float)
+    dark = staff_finding.darkness(dirty)
+    clean = staff_finding.cleaned(dark, []).astype(float)
     paper = drawn.page == 255
     assert clean[paper].mean() > 245 > dirty[paper].mean()
     ink = drawn.page < 60
