@@ -48,8 +48,8 @@ def read_pages(path: Path | str) -> Sheet:
         systems += rows
     if not systems:
         raise ValueError(
-            f"{path}: no staff lines are found on {_count(len(pages))}; they must be about level, and "
-            f"at least {staff_finding.SMALLEST_SPACE_PX:g} px apart"
+            f"{path}: no staff lines are found on {_count(len(pages))}; they must be about level, "
+            f"and at least {staff_finding.SMALLEST_SPACE_PX:g} px apart"
         )
     return Sheet(
         pages,

@@ -29,10 +29,7 @@ def drawn_page(
 
     def line(x0, y0, x1, y1, thickness):
         half = thickness * space / 2
-        if x0 == x1:
-            box = (x0 - half, y0, x0 + half, y1)
-        else:
-            box = (x0, y0 - half, x1, y0 + half)
+        box = (x0 - half, y0, x0 + half, y1) if x0 == x1 else (x0, y0 - half, x1, y0 + half)
         draw.rectangle([round(v * zoom) for v in box], fill=0)
 
     ends = np.linspace(LEFT, RIGHT, bars + 1)[1:].tolist()
@@ -51,7 +48,12 @@ def drawn_page(
                 if min(abs(x - end) for end in ends) < 14:
                     continue
                 height = y + space * random.integers(0, 9) / 2
-                box = (x - 0.65 * space, height - 0.5 * space, x + 0.65 * space, height + 0.5 * space)
+                box = (
+                    x - 0.65 * space,
+                    height - 0.5 * space,
+                    x + 0.65 * space,
+                    height + 0.5 * space,
+                )
                 draw.ellipse([round(v * zoom) for v in box], fill=0)
                 line(x + 0.6 * space, height - 3.5 * space, x + 0.6 * space, height, 0.13)
             line(LEFT + 200, y - 2 * space, LEFT + 260, y - 2 * space, 0.5)

@@ -105,7 +105,7 @@ def test_another_piece_does_not_fit(tmp_path, sheet, knowing, monkeypatch):
 
 def test_pages_without_staves_are_refused(tmp_path):
     Image.new("L", (400, 600), 255).save(tmp_path / "empty.png")
-    with pytest.raises(ValueError, match=r"empty.png: no staff lines are found on the page"):
+    with pytest.raises(ValueError, match=r"empty\.png: no staff lines are found on the page"):
         sheet_images.read_pages(tmp_path / "empty.png")
 
 

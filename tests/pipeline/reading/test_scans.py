@@ -1,5 +1,7 @@
 """Pages of PDF files and pictures: what is read, and what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -31,7 +33,9 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path, pages):
         page.convert("RGB").save(tmp_path / f"page{number}.png")
     (tmp_path / "notes.txt").write_text("not a page")
     found = scans.read_pages(tmp_path)
-    assert [np.array_equal(page, np.asarray(pages[n])) for n, page in enumerate(found)] == [True] * 2
+    assert [np.array_equal(page, np.asarray(pages[n])) for n, page in enumerate(found)] == [
+        True
+    ] * 2
     assert scans.is_scan(tmp_path) and not scans.is_scan(tmp_path / "notes.txt")
 
 
@@ -58,7 +62,9 @@ def test_what_is_transparent_is_paper():
 @pytest.mark.parametrize("name", ["score.pdf", "page.png", "page.jpg", "page.tif"])
 def test_junk_is_refused_by_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"junk")
-    with pytest.raises(ValueError, match=rf"{name}: page 1 cannot be read \(not a valid"):
+    with pytest.raises(
+        ValueError, match=rf"{re.escape(name)}: page 1 cannot be read \(not a valid"
+    ):
         scans.read_pages(tmp_path / name)
 
 
@@ -68,22 +74,22 @@ def test_hostile_sizes_are_refused(tmp_path, monkeypatch, pages):
     with pytest.raises(ValueError, match="835 x 620 px, more than 500"):
         scan_worker.read_page(tmp_path / "page.png", 0)
     monkeypatch.setattr(scans, "MAX_BYTES", 100)
-    with pytest.raises(ValueError, match="page.png: larger than"):
+    with pytest.raises(ValueError, match=r"page\.png: larger than"):
         scans.read_pages(tmp_path / "page.png")
 
 
 def test_too_many_pages_are_refused(tmp_path, monkeypatch, pages):
     pages[0].save(tmp_path / "score.pdf", save_all=True, append_images=pages[1:])
     monkeypatch.setattr(scans, "MAX_PAGES", 1)
-    with pytest.raises(ValueError, match="score.pdf: more than 1 pages"):
+    with pytest.raises(ValueError, match=r"score\.pdf: more than 1 pages"):
         scans.read_pages(tmp_path / "score.pdf")
 
 
 def test_what_is_not_there_or_no_page(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nothing.pdf: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.pdf: no such file"):
         scans.read_pages(tmp_path / "nothing.pdf")
     with pytest.raises(ValueError, match="no pages in this folder"):
         scans.read_pages(tmp_path)
     (tmp_path / "a.mid").write_bytes(b"")
-    with pytest.raises(ValueError, match="a.mid: not a file of pages"):
+    with pytest.raises(ValueError, match=r"a\.mid: not a file of pages"):
         scans.read_pages(tmp_path / "a.mid")
