@@ -1,9 +1,9 @@
 """Track a recording along the staves of a tune, causally, on the probabilities of the buckets.
 
-Dorfer et al. 2016 predict each note by itself (2.3) and name tracking over time as future work. Here
-the states of a hidden Markov model are the buckets of all staves; what the network says of a staff
-is the likelihood of its buckets. The forward algorithm gives the probability of each state given
-what was heard so far, and nothing that is yet to come.
+Dorfer et al. 2016 predict each note by itself (2.3) and name tracking over time as future work.
+Here the states of a hidden Markov model are the buckets of all staves; what the network says of a
+staff is the likelihood of its buckets. The forward algorithm gives the probability of each state
+given what was heard so far, and nothing that is yet to come.
 """
 
 import numpy as np
@@ -75,7 +75,7 @@ def likelihoods(probabilities: np.ndarray) -> np.ndarray:
     """What the network's probabilities say of each state: (looks, states).
 
     Args:
-        probabilities: (looks, staves, 40), of the buckets of each staff as if it were the right one.
+        probabilities: (looks, staves, 40), of the buckets of each staff if it is the right one.
     """
     even = (1 - DOUBT) * probabilities * BUCKETS + DOUBT
     return (even**WEIGHT).reshape(len(probabilities), -1)
