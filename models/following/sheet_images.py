@@ -38,7 +38,8 @@ def read_pages(path: Path | str) -> Sheet:
         ValueError: naming the file and the reason, if it cannot be read or shows no staves.
     """
     path = Path(path)
-    pages, systems = [], []
+    pages: list[bytes] = []
+    systems: list[dict] = []
     read = scans.read_pages(path)
     for number, page in enumerate(
         tqdm(read, desc="find staves", unit="page", disable=None, file=sys.stderr)

@@ -22,6 +22,8 @@ LARGEST_ZOOM = 2.0
 BACKGROUND_STEP = 8  # px between the samples of the paper's brightness
 LINES = 5
 LINE = 0.5  # least darkness of staff lines on a cleaned page
+# Of the rows at multiples of the distance of two lines, and what it counts.
+AGREEMENT = {1: 0.8, 2: 0.6, 3: 0.4, 4: 0.2, 0.5: -0.7, 1.5: -0.7, 2.5: -0.6}
 AGREES = 0.08  # least agreement of rows with themselves of a page with staff lines
 SEEN = 0.8  # quantile of a line's darkness along its staff
 EVEN = 0.4  # least darkness of a staff's faintest line, of the mean of the five
@@ -148,7 +150,7 @@ def cleaned(dark: np.ndarray, staves: list[Staff]) -> np.ndarray:
     level = float(np.clip((line - paper) / (full - paper), 0.1, 0.9))
     if level < LINE:
         even = even ** (np.log(LINE) / np.log(level))
-    return np.uint8(np.rint(WHITE * (1 - even)))
+    return np.rint(WHITE * (1 - even)).astype(np.uint8)
 
 
 def line_darkness(dark: np.ndarray, staves: list[Staff]) -> float:
@@ -205,8 +207,9 @@ def staff_space(dark: np.ndarray) -> float | None:
     def shifted(times: float) -> np.ndarray:
         return np.interp(times * spaces, at, agreement)
 
-    answer = sum(w * shifted(k) for k, w in ((1, 0.8), (2, 0.6), (3, 0.4), (4, 0.2)))
-    answer = answer - sum(w * shifted(k) for k, w in ((0.5, 0.7), (1.5, 0.7), (2.5, 0.6)))
+    answer = np.zeros(len(spaces))
+    for times, weight in AGREEMENT.items():
+        answer += weight * shifted(times)
     best = int(np.argmax(answer))
     if answer[best] < AGREES:
         return None
