@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from models.following import alignment, image, image_path, sheet_images
-from models.retrieval import network
+from models.following import alignment, image, sheet_images
+from models.retrieval import weights
 from pipeline import strips
 from tests.support.drawn_pages import drawn_page, scanned
 from tests.support.tones import Knowing, level, played
@@ -13,9 +14,16 @@ from tests.support.tones import Knowing, level, played
 TONES = [[2, 9, 16, 4, 20, 7, 13, 23], [11, 18, 6, 21, 1, 15, 8, 19]]  # two a bar, four bars
 
 
+class Sharp(Knowing):
+    """Tells tones apart as well as a network tells music."""
+
+    def turned(self, share: torch.Tensor) -> torch.Tensor:
+        return super().turned(4 * share)
+
+
 @pytest.fixture
 def knowing(monkeypatch):
-    monkeypatch.setattr(network, "load", lambda path: Knowing())
+    monkeypatch.setattr(weights, "load", lambda path: Sharp())
 
 
 @pytest.fixture
@@ -71,8 +79,7 @@ def test_each_moment_has_its_system_bar_and_position(tmp_path, sheet, knowing):
     assert (rows["pass"] == 1).all() and rows.sureness.between(0, 1).all()
 
 
-def test_a_repeat_is_heard_as_a_second_pass(tmp_path, sheet, knowing, monkeypatch):
-    monkeypatch.setattr(image_path, "JUMP", 3.0)  # tones are nearer to each other than music
+def test_a_repeat_is_heard_as_a_second_pass(tmp_path, sheet, knowing):
     first = [(0, tone) for tone in range(8)]
     order = first + first + [(1, tone) for tone in range(8)]
     recording = played(tmp_path / "tones.wav", [TONES[s][t] for s, t in order])
@@ -88,15 +95,15 @@ def test_silence_after_the_music_is_not_aligned(tmp_path, sheet, knowing):
 
     recording = played(tmp_path / "tones.wav", [tone for part in TONES for tone in part])
     samples, rate = soundfile.read(recording)
-    soundfile.write(recording, np.concatenate([samples, np.zeros(5 * rate)]), rate)
+    soundfile.write(recording, np.concatenate([samples, np.zeros(10 * rate)]), rate)
     found = image.align(recording, sheet)
     (span,) = found.about.unaligned
-    assert span.what == "silence" and span.end - span.start == pytest.approx(5, abs=0.6)
+    assert span.what == "silence" and span.end - span.start == pytest.approx(10, abs=0.8)
 
 
 def test_another_piece_does_not_fit(tmp_path, sheet, knowing, monkeypatch):
-    monkeypatch.setattr(image, "LEAST_FIT", 0.995)
-    recording = played(tmp_path / "tones.wav", 16 * [0])
+    monkeypatch.setattr(image, "LEAST_FIT", 0.97)  # the right one reaches 0.99
+    recording = played(tmp_path / "tones.wav", [3, 22, 0, 17, 5, 12, 10, 14])
     found = image.align(recording, sheet)
     assert not found.about.fits and "does not seem to be a recording of these pages" in (
         found.about.verdict
