@@ -108,6 +108,11 @@ COMMANDS = {
     "score-following tracking-figure": Command(
         LEARNING, f"{FOLLOWING}.track_report:tracking_figure", "Draw how positions are tracked."
     ),
+    "score-following tracking-video": Command(
+        LEARNING,
+        "models.following.tracked_tune:tracking_video",
+        "Show how a tune is tracked, as a video.",
+    ),
     "score-following staves": Command(
         LEARNING, f"{FOLLOWING}.figures:staves", "Draw staves with their noteheads marked."
     ),

@@ -1,7 +1,7 @@
 """Follow whole recordings staff by staff, and measure how near and how late the position is.
 
-Three ways: `tracked` (see `tracking`), the plain `arg-max` on the staff that the tracking is on, and
-the plain arg-max on the `oracle` staff, the one that truth names.
+Three ways: `tracked` (see `tracking`), the plain `arg-max` on the staff that the tracking is on,
+and the plain arg-max on the `oracle` staff, the one that truth names.
 """
 
 from collections.abc import Iterator
