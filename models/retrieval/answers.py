@@ -79,11 +79,11 @@ def answer(
     backwards = piece_scores(windows[::-1], frames[-1] - frames[::-1], index.vectors, index.piece)
     speaks = evidence(scores, backwards)
     threshold = calibrated["threshold"] if calibrated else None
-    told = threshold is not None and len(windows) >= LEAST_WINDOWS
+    told = threshold if len(windows) >= LEAST_WINDOWS else None
     return {
         "searched": {"pieces": len(index.pieces), "positions": len(index.x)},
         "listened": {"windows": len(frames)},
-        "fits": speaks >= threshold if told else None,
+        "fits": None if told is None else speaks >= told,
         "evidence": round(speaks, 4),
         "threshold": threshold,
         "pieces": [
