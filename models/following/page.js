@@ -37,7 +37,8 @@ for (const span of holes) {
 function fitLabels() { // a word that is cut off says nothing; the header and the title name it too
   for (const span of document.querySelectorAll(".hole")) {
     span.style.textIndent = "0";
-    if (span.scrollWidth > span.clientWidth + 1) span.style.textIndent = "-99em";
+    const high = span.scrollHeight > span.clientHeight, wide = span.scrollWidth > span.clientWidth;
+    if (high || wide) span.style.textIndent = "-99em";
   }
 }
 const scale = make(make(strip, "p", { class: "scale" }, "the alignment is "), "span");
