@@ -58,13 +58,17 @@ class Route:
     Attributes:
         visits: Bars in the order heard.
         outside: (start, end) in s of what is not in the score.
-        cost: Mean distance of a frame that sounds, prices included.
+        total: Of all frames and prices; the search makes it as small as it can.
+        cost: Mean of a frame that sounds and is in the score, prices included.
+        share: Fraction of the frames that sound which are in the score.
         tempo: Of the recording, as a multiple of the score's.
     """
 
     visits: list[Visit]
     outside: list[tuple[float, float]]
+    total: float
     cost: float
+    share: float
     tempo: float
 
 
@@ -139,12 +143,12 @@ def find(score: Score, heard: Features) -> Route:
     while rate > LEAST_RATE and seconds * rate * length * rate / TEMPI[1] > MOST_CELLS:
         rate /= 2
     slow = max(rate / 2, LEAST_RATE / 2)
-    costs = {tempo: _search(score, printed, heard, slow, tempo).cost for tempo in TEMPI}
+    costs = {tempo: _search(score, printed, heard, slow, tempo).total for tempo in TEMPI}
     best = min(costs, key=lambda tempo: costs[tempo])
     routes = [
         _search(score, printed, heard, rate, tempo) for tempo in (best * 0.84, best, best * 1.19)
     ]
-    return min(routes, key=lambda route: route.cost)
+    return min(routes, key=lambda route: route.total)
 
 
 def _search(score: Score, printed: np.ndarray, heard: Features, rate: float, tempo: float) -> Route:
@@ -157,8 +161,18 @@ def _search(score: Score, printed: np.ndarray, heard: Features, rate: float, tem
     strokes = np.interp(times, np.arange(len(strokes)) / FPS, maximum_filter1d(strokes, FPS // 2))
     busy = np.where(silent, 0.0, np.clip(strokes, 0, 1))
     path, total = viterbi(score, grid, chroma, silent, busy)
-    sounding = max(int((~silent).sum()), 1)
-    return _route(score, grid, path, times, rate, total / sounding, tempo)
+    away = path < 0
+    inside = int((~silent & ~away).sum())
+    cost = total - HUSH * (silent & away).sum() - OUTSIDE * (~silent & away).sum()
+    visits, outside = _route(score, grid, path, times, rate)
+    return Route(
+        visits,
+        outside,
+        total,
+        float(cost) / inside if inside else OUTSIDE,
+        inside / max(int((~silent).sum()), 1),
+        tempo,
+    )
 
 
 # What a state was reached by, in one byte: so many states back, or:
@@ -285,7 +299,7 @@ def _back(grid, cost, outside, how, how_out, left_at, ended, sources) -> tuple[n
     return path, total
 
 
-def _route(score, grid, path, times, rate, cost, tempo) -> Route:
+def _route(score, grid, path, times, rate) -> tuple[list[Visit], list[tuple[float, float]]]:
     """Bars and what lies between them, from the state of each frame."""
     visits: list[Visit] = []
     outside: list[tuple[float, float]] = []
@@ -318,7 +332,7 @@ def _route(score, grid, path, times, rate, cost, tempo) -> Route:
         visits.append(
             _visit(grid, int(bar), begin, end, cut, path[start:frame], times[start:frame])
         )
-    return Route(visits, outside, cost, tempo)
+    return visits, outside
 
 
 def _visit(grid, bar: int, start: float, end: float, cut: bool, states, times) -> Visit:
