@@ -124,8 +124,10 @@ def test_pictures_are_followed_by_image(take, tmp_path, monkeypatch):
     """By a module that is only then imported."""
     made = sheet(drawn(8), list(range(8)))
     about = About("take.wav", 1.0, "image", "pages 1")
+    pages = types.ModuleType("models.following.sheet_images")
+    pages.read_pages = lambda path: made  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "models.following.sheet_images", pages)
     module = types.ModuleType("models.following.image")
-    module.read_pages = lambda path: made  # type: ignore[attr-defined]
     module.align = lambda recording, pages: Alignment(  # type: ignore[attr-defined]
         alignment.table([], about), about, recording, **vars(pages)
     )
