@@ -156,7 +156,7 @@ ENGRAVED = pa.schema(
         field(
             "warnings",
             pa.list_(pa.string()),
-            "what LilyPond complained of although it engraved the piece",
+            "what LilyPond complained of, or what was mended, although the piece was engraved",
         ),
         field("reason", pa.string(), "why nothing was engraved; null if it was"),
     ]
@@ -214,6 +214,14 @@ SHARDS = pa.schema(
             "last_frame", pa.list_(pa.int32()), "last onset of the pass over the staff", "frames"
         ),
         field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
+    ]
+)
+SHARED_WORKS = pa.schema(
+    [
+        field("piece_id", pa.string(), "piece of the split `extra`"),
+        field("shared_with", pa.string(), "piece that is held out"),
+        field("split", pa.string(), "of that piece: valid or test"),
+        field("reason", pa.string(), "catalogue number, title or music, and what they share"),
     ]
 )
 _OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame")

@@ -19,6 +19,7 @@ FLOORS = [
     [
         "pipeline.select",
         "pipeline.engrave",
+        "pipeline.works",
         "pipeline.synthesize",
         "pipeline.spectrogram",
         "pipeline.shard",

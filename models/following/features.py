@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import rfft
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.signal import find_peaks
 
 from pipeline.constants import SPECTROGRAM_RATE_HZ as RATE_HZ
@@ -22,6 +22,8 @@ BLOCK = 4_096  # frames that are transformed at once
 COMPRESSION = 100.0  # of magnitudes, before onsets are looked for
 LEAST_RISE = 0.15  # of compressed magnitude, of an onset
 DECAY_S = 0.6  # a note of the score fades to 1/e in this time, about as a piano's
+RING = 0.3  # of a note's level, that pedal and room keep after its end
+RING_FRAMES = 2 * FPS
 SILENT_DB = -50.0  # below the loudest: nothing is heard
 FLOOR_DB = -85.0  # dB below full scale that count as silence in any recording
 
@@ -94,7 +96,7 @@ def of_recording(samples: np.ndarray, tuning: float) -> Features:
     frames = 1 + len(samples) // HOP
     tones = _pitches(samples, TONE_WINDOW, tuning, frames)
     chroma = _chroma(np.log1p(COMPRESSION * tones))
-    energy = np.convolve(np.square(samples), np.ones(HOP * 4) / (HOP * 4), "same")[::HOP]
+    energy = uniform_filter1d(np.square(samples, dtype=np.float64), 4 * HOP, mode="constant")[::HOP]
     level = 10 * np.log10(np.maximum(energy, 1e-12))
     level = np.pad(level, (0, max(frames - len(level), 0)), mode="edge")[:frames]
     strokes = np.log1p(COMPRESSION * _pitches(samples, ONSET_WINDOW, tuning, frames))
@@ -139,9 +141,11 @@ def of_notes(onsets: np.ndarray, ends: np.ndarray, pitch: np.ndarray, seconds: f
         if not 0 <= first < frames:
             continue
         last = min(max(round(end * FPS), first + 2), frames)
-        fade = np.exp(-np.arange(last - first) / FPS / DECAY_S)
+        rung = min(last + RING_FRAMES, frames)
+        fade = np.exp(-np.arange(rung - first) / FPS / DECAY_S)
+        fade[last - first :] *= np.linspace(RING, 0, rung - last)
         for partial, weight in ((0, 1.0), (19, 0.25)):  # the fundamental, and its third partial
-            tones[(note + partial) % 12, first:last] += weight * fade
+            tones[(note + partial) % 12, first:rung] += weight * fade
         heard.setdefault(note, []).append((first * 1000 / FPS, 1.0))
     peaks = {note: np.array(pairs).T for note, pairs in heard.items()}
     level = np.where(tones.max(axis=0) > 0, 0.0, -np.inf)

@@ -10,6 +10,7 @@ in it: silence, applause, talk, another piece. A recording may begin and end any
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from models.following.features import FPS, Features, of_notes
 from models.following.score import Score
@@ -18,11 +19,11 @@ RATE = 5  # frames a second of the recording
 MOST_CELLS = 2**28  # bytes of what leads back through the search; a longer one is coarser
 LEAST_RATE = 1
 TEMPI = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)  # of the score's, that are tried first
-SPEED_PRICES = (0.12, 0.0, 0.05, 0.2)  # to stay, go on, and skip one or two frames
+SPEED_PRICES = (0.12, 0.0, 0.1, 0.5)  # to stay, go on, and skip one or two frames
 REPEAT_PRICE = 0.6  # to follow a repeat sign, or to pass over it
-JUMP_PRICE = 6.0  # to any other bar
+JUMP_PRICE = 5.0  # to any other bar
 BROKEN_OFF = 1.5  # more, if the music leaves a bar before its end
-OUT_PRICE = 2.5  # to leave the score, or to come back to it
+OUT_PRICE = 3.5  # to leave the score, or to come back to it
 OUTSIDE = 0.5  # distance of a frame that is not in the score
 HUSH = 0.1  # the same of a silent frame
 CENTRE = 0.7  # of the mean over the classes is taken off: what all chroma share tells nothing
@@ -57,13 +58,17 @@ class Route:
     Attributes:
         visits: Bars in the order heard.
         outside: (start, end) in s of what is not in the score.
-        cost: Mean distance of a frame that sounds, prices included.
+        total: Of all frames and prices; the search makes it as small as it can.
+        cost: Mean of a frame that sounds and is in the score, prices included.
+        share: Fraction of the frames that sound which are in the score.
         tempo: Of the recording, as a multiple of the score's.
     """
 
     visits: list[Visit]
     outside: list[tuple[float, float]]
+    total: float
     cost: float
+    share: float
     tempo: float
 
 
@@ -80,7 +85,7 @@ def coarse(chroma: np.ndarray, at: np.ndarray, width: np.ndarray | float) -> np.
     begin = np.clip(np.rint((at - np.asarray(width) / 2) * FPS), 0, last - 1).astype(int)
     end = np.clip(np.rint((at + np.asarray(width) / 2) * FPS), begin + 1, last).astype(int)
     mean = (total[:, end] - total[:, begin]) / (end - begin)
-    mean = mean - CENTRE * mean.mean(axis=0, keepdims=True)
+    mean -= CENTRE * mean.mean(axis=0, keepdims=True)
     return (mean / np.maximum(np.linalg.norm(mean, axis=0), 1e-9)).astype(np.float32)
 
 
@@ -138,12 +143,12 @@ def find(score: Score, heard: Features) -> Route:
     while rate > LEAST_RATE and seconds * rate * length * rate / TEMPI[1] > MOST_CELLS:
         rate /= 2
     slow = max(rate / 2, LEAST_RATE / 2)
-    costs = {tempo: _search(score, printed, heard, slow, tempo).cost for tempo in TEMPI}
+    costs = {tempo: _search(score, printed, heard, slow, tempo).total for tempo in TEMPI}
     best = min(costs, key=lambda tempo: costs[tempo])
     routes = [
         _search(score, printed, heard, rate, tempo) for tempo in (best * 0.84, best, best * 1.19)
     ]
-    return min(routes, key=lambda route: route.cost)
+    return min(routes, key=lambda route: route.total)
 
 
 def _search(score: Score, printed: np.ndarray, heard: Features, rate: float, tempo: float) -> Route:
@@ -152,9 +157,22 @@ def _search(score: Score, printed: np.ndarray, heard: Features, rate: float, tem
     times = (np.arange(count) + 0.5) / rate
     chroma = coarse(heard.chroma, times, 2 / rate)
     silent = np.interp(times, np.arange(len(heard.silent)) / FPS, heard.silent) > 0.5
-    path, total = viterbi(score, grid, chroma, silent)
-    sounding = max(int((~silent).sum()), 1)
-    return _route(score, grid, path, times, rate, total / sounding, tempo)
+    strokes = np.linalg.norm(heard.onsets, axis=0)
+    strokes = np.interp(times, np.arange(len(strokes)) / FPS, maximum_filter1d(strokes, FPS // 2))
+    busy = np.where(silent, 0.0, np.clip(strokes, 0, 1))
+    path, total = viterbi(score, grid, chroma, silent, busy)
+    away = path < 0
+    inside = int((~silent & ~away).sum())
+    cost = total - HUSH * (silent & away).sum() - OUTSIDE * (~silent & away).sum()
+    visits, outside = _route(score, grid, path, times, rate)
+    return Route(
+        visits,
+        outside,
+        total,
+        float(cost) / inside if inside else OUTSIDE,
+        inside / max(int((~silent).sum()), 1),
+        tempo,
+    )
 
 
 # What a state was reached by, in one byte: so many states back, or:
@@ -163,7 +181,7 @@ LEFT, STAYED_OUT = 8, 9
 
 
 def viterbi(
-    score: Score, grid: _Grid, chroma: np.ndarray, silent: np.ndarray
+    score: Score, grid: _Grid, chroma: np.ndarray, silent: np.ndarray, busy: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """The cheapest way: (frames,) states, -1 outside the score, and its cost.
 
@@ -172,6 +190,7 @@ def viterbi(
         grid: States in the print.
         chroma: (12, frames) of the recording.
         silent: (frames,) bool.
+        busy: (frames,) 0 to 1, whether notes begin about then; to stay costs less if none does.
     """
     frames, states = chroma.shape[1], len(grid.bar)
     begin_price = np.full(len(grid.first), BEGIN_PRICES[1])
@@ -185,15 +204,21 @@ def viterbi(
     left_at = np.zeros(frames, np.int32)
     ended = np.zeros((frames, 2), np.int32)  # cheapest end of a bar, cheapest state
     sources = np.zeros((frames, len(grid.first)), np.int32)
+    fermata = grid.last[score.order[-1]]  # the last chord may be held for long
+    empty = ~grid.chroma.any(axis=0)
     natural = np.zeros(states)  # price to go on from the state before
     natural[grid.first[1:]] = _natural_prices(score)
     for frame in range(frames):
-        distance = np.full(states, REST) if silent[frame] else 1 - grid.chroma.T @ chroma[:, frame]
+        distance = np.full(states, REST)
+        if not silent[frame]:
+            distance = np.where(empty, OUTSIDE, 1 - grid.chroma.T @ chroma[:, frame])
         if frame:
             reach = np.full((4 + 4, states), np.inf)
             for step, price in enumerate(SPEED_PRICES):
                 reach[step, step:] = cost[: states - step] + price
                 reach[step] += _crossed(natural, step)
+            reach[0] = cost + SPEED_PRICES[0] * busy[frame]
+            reach[0, fermata] = cost[fermata]
             ends = cost[grid.last]
             repeats = ends[:, None] + follows
             source = repeats.argmin(axis=0)
@@ -206,7 +231,7 @@ def viterbi(
             how[frame] = reach.argmin(axis=0)
             fresh = reach[how[frame], np.arange(states)]
             leave = cost + OUT_PRICE
-            leave[grid.last[score.order[-1]]] -= OUT_PRICE
+            leave[fermata] -= OUT_PRICE
             left_at[frame] = leave.argmin()
             how_out[frame] = LEFT if leave.min() < outside else STAYED_OUT
             outside = min(outside, float(leave.min()))
@@ -274,7 +299,7 @@ def _back(grid, cost, outside, how, how_out, left_at, ended, sources) -> tuple[n
     return path, total
 
 
-def _route(score, grid, path, times, rate, cost, tempo) -> Route:
+def _route(score, grid, path, times, rate) -> tuple[list[Visit], list[tuple[float, float]]]:
     """Bars and what lies between them, from the state of each frame."""
     visits: list[Visit] = []
     outside: list[tuple[float, float]] = []
@@ -293,7 +318,10 @@ def _route(score, grid, path, times, rate, cost, tempo) -> Route:
             frame += 1
         begin, end = float(times[start] - half), float(times[frame - 1] + half)
         cut = False
-        if start and path[start - 1] >= 0:
+        if start and path[start - 1] < 0 and visits:
+            last = visits[-1].bar
+            cut = bar not in (last, last + 1, score.order[0]) and (last, bar) not in score.jumps
+        elif start and path[start - 1] >= 0:
             before, here = int(path[start - 1]), int(path[start])
             last = int(grid.bar[before])
             if 0 <= here - before < len(SPEED_PRICES):
@@ -304,7 +332,7 @@ def _route(score, grid, path, times, rate, cost, tempo) -> Route:
         visits.append(
             _visit(grid, int(bar), begin, end, cut, path[start:frame], times[start:frame])
         )
-    return Route(visits, outside, cost, tempo)
+    return visits, outside
 
 
 def _visit(grid, bar: int, start: float, end: float, cut: bool, states, times) -> Visit:

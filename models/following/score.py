@@ -225,7 +225,8 @@ def _order(runs: list[_Run], jumps: list[tuple], begins: np.ndarray, last: float
     """Numbers of the bars in the order played."""
     order: list[int] = []
     starts = [min(runs[0].first, begins[0]), *(goal for _, goal in jumps)]
-    ends = [*(place for place, _ in jumps), last]
+    fine = min((at for at in begins if at > runs[-1].last + CLOSE), default=last)
+    ends = [*(place for place, _ in jumps), fine]
     for start, end in zip(starts, ends, strict=True):
         inside = (begins >= start - CLOSE) & (begins < end - CLOSE)
         order += np.flatnonzero(inside).tolist()

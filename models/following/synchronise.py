@@ -117,11 +117,11 @@ def _stretch(score: Score, visits: list[Visit], heard: Features, number: int) ->
     if not groups:
         return []
     start, end = max(start, 0.0), min(end, heard.chroma.shape[1] / FPS)
-    at = np.array([group[2] for group in groups])
-    fine = _fine(groups, at, heard, start, end)
+    coarse = np.array([group[2] for group in groups])
+    fine = _fine(groups, coarse, heard, start, end)
     return [
-        Onset(visit, notes, coarse, float(time))
-        for (visit, notes, coarse, _), time in zip(groups, fine, strict=True)
+        Onset(visit, notes, about, float(time))
+        for (visit, notes, about, _), time in zip(groups, fine, strict=True)
     ]
 
 
