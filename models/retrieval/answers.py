@@ -30,15 +30,16 @@ class Match:
 def evidence(scores: np.ndarray, backwards: np.ndarray) -> float:
     """How much speaks for the best piece being the right one.
 
-    Its score, and by how much that is better than the best score of any piece for the same windows
-    in reverse order: a wrong piece fits as well backwards. Unlike a margin to the runner-up this
-    does not suffer if an index holds two editions of a piece, or only one piece.
+    Its score, and by how much that is better than its score for the same windows in reverse order:
+    a wrong piece fits nearly as well backwards. Unlike a margin to the runner-up this does not
+    suffer if an index holds two editions of a piece, or only one piece.
 
     Args:
         scores: (pieces,) of `sequence.piece_scores`.
         backwards: (pieces,) the same of the windows in reverse order.
     """
-    return float(2 * scores.max() - backwards.max())
+    best = scores.argmax()
+    return float(2 * scores[best] - backwards[best])
 
 
 def calibration_file(weights: Path) -> Path:
