@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
@@ -73,7 +74,7 @@ def sources(folder: Path) -> list[tuple[str, str, str]]:
 
 def tables_of(text: str) -> tuple[pa.Table, pa.Table]:
     """Noteheads, without their places, and notes of a MusicXML score."""
-    written = musicxml_notes.read(text)
+    written = musicxml_notes.read(ElementTree.fromstring(text))
     order = written.order or unfolding.play_order(written.bars)
     heads = [
         {
