@@ -36,7 +36,8 @@ def write_match(alignment: Alignment, path: Path) -> None:
     library = partitura()
     part = library.score.Part("P0", quarter_duration=DIVISIONS)
     part.add(library.score.TimeSignature(4, 4), 0)
-    played, matched = [], []
+    played: list[dict] = []
+    matched: list[dict] = []
     for (number, start, end), inside in _bars(rows, heads):
         part.add(library.score.Measure(number=number), start, end)
         for row in inside:

@@ -4,11 +4,10 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d, median_filter
 
 from models.following.features import FPS, Features, of_notes
-from models.following.route import Route
+from models.following.route import OUTSIDE, Route
 from models.following.synchronise import Onset
 
-LEAST_SHARE = 0.1  # of what sounds that must be in the score
-LEAST_FIT = 0.6  # of a recording of the score; docs/follow.md has both error rates
+LEAST_FIT = 0.62  # of a recording of the score; docs/follow.md has both error rates
 NEAR_S = 1.0  # to either side of an onset that is compared
 LAGS_S = (0.1, 0.6)  # how far the notes are moved to see whether they would agree as well elsewhere
 HERE_FRAMES = 3
@@ -19,8 +18,11 @@ WEIGHTS = {"chroma": 1.7, "onsets": 2.7, "margin": 5.0, "here": 6.6, "bent": -0.
 
 
 def fit(way: Route) -> float:
-    """How well a recording agrees with the score, 0 to 1; 0 if hardly any of it is in the score."""
-    return max(1 - way.cost, 0.0) if way.share >= LEAST_SHARE else 0.0
+    """How well what sounds in a recording agrees with the score, 0 to 1.
+
+    What is not in the score counts as a distance of `OUTSIDE`.
+    """
+    return max(1 - way.cost * way.share - OUTSIDE * (1 - way.share), 0.0)
 
 
 def evidence(found: list[Onset], heard: Features) -> dict[str, np.ndarray]:
