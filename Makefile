@@ -96,6 +96,11 @@ system:
 	    echo "Installing bubblewrap, which confines LilyPond."; $(call apt,bubblewrap); } || \
 	    echo "bubblewrap is missing: scores will run unconfined. Debian, Ubuntu: sudo apt-get" \
 	    "install bubblewrap; Fedora: sudo dnf install bubblewrap" >&2
+	@command -v ffmpeg >/dev/null || { \
+	    echo "Installing ffmpeg, which writes videos and reads recordings in more formats."; \
+	    $(call apt,ffmpeg); command -v ffmpeg >/dev/null; } || \
+	    echo "ffmpeg is missing: no videos, and fewer formats of recordings. Debian, Ubuntu: sudo" \
+	    "apt-get install ffmpeg; Fedora: sudo dnf install ffmpeg; macOS: brew install ffmpeg" >&2
 
 HAS_BROWSER = command -v chromium >/dev/null && command -v chromedriver >/dev/null
 
