@@ -59,7 +59,7 @@ def test_neighbouring_bars_of_one_ending_are_printed_under_one_bracket(tmp_path)
     ("music", "expected"),
     [
         ("C|1 D:|2 E|]", "C D C E"),
-        ("|:C|D|1,2 E:|3 F|]", "C D E C D E C D F"),
+        ("|:C|D|1 E:|2 F|]", "C D E C D F"),
         ("C|[1 D:|[2 E|]F|]", "C D C E F"),
         ("C|D:|E|]", "C D C D E"),
     ],
