@@ -204,6 +204,8 @@ def _noteheads(
                 "height": box.height,
                 "pitch": note.pitch,
                 "moment": float(note.begin),
+                "bar": score.bars[note.bar].number or None,
+                "beat": float(note.begin - score.begins[note.bar]),
                 "grace": note.grace is not None,
                 "tied": note.name in score.ties or note.name in score.loose,
                 "source_id": note.name,
