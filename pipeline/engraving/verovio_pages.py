@@ -52,6 +52,9 @@ def _engraved(
     """
     source = ET.fromstring(text) if kind == ".musicxml" else None  # its own durations count
     added = 0
+    if source is not None:
+        # Verovio lists all bars that are played: for some damaged scores that takes hours.
+        unfolding.play_order(unfolding.of_musicxml(source))
     if source is not None and (added := musicxml_accidentals.complete(source)):
         text = ET.tostring(source, encoding="unicode")
     made = verovio_engraver.engrave(text, kind, look) if wanted == parts.ALL else None
