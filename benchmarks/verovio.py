@@ -131,7 +131,7 @@ def main() -> None:
             for path in text_fonts.unpack(font, Path(name))
         ]
         for kept in (extractor, engraver):  # what a chunk of pieces pays once
-            kept._await()
+            kept.await_ready()
         by_verovio_workflow(texts[0], engraver)
         for number, text in enumerate(texts):
             folder = Path(name, str(number))

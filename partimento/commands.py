@@ -46,6 +46,9 @@ COMMANDS = {
         DATA, "pipeline.spectrogram:extract", "Make spectrograms of recordings."
     ),
     "shard": Command(DATA, "pipeline.shard:shard", "Join the tables into what training reads."),
+    "scans": Command(
+        DATA, "pipeline.describing.scans:scans", "Draw a page beside its degraded scan."
+    ),
     "card": Command(DATA, "pipeline.card:card", "Write the card of a data set."),
     "msmd-counts": Command(
         DATA, "pipeline.describing.msmd_counts:msmd_counts", "Compare the onsets with MSMD's."

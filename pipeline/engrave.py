@@ -123,7 +123,7 @@ def _is_lilypond(piece: dict) -> bool:
     return piece["score"][0]["name"].endswith((".ly", ".ily"))
 
 
-def _pages_by_either(
+def pages_by_either(
     pieces: list[dict], repeats: str, looks: dict[str, Look], parts: str | list
 ) -> Iterator[tuple[dict, Extracted]]:
     """Each piece by the engraver that its source is for."""
@@ -184,7 +184,7 @@ def engrave(
     if layout == "staves":
         done = _staves(kept, repeats)
     else:
-        done = _pages_by_either(kept, repeats, known_looks, parts)
+        done = pages_by_either(kept, repeats, known_looks, parts)
     extracted: dict[str, dict[str, pa.Table]] = {}
     outcomes: dict[str, dict] = {}
     for piece, found in tqdm(done, total=len(kept), desc=f"engrave {pieces.stem}", disable=None):

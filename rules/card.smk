@@ -7,6 +7,11 @@ MSMD = [
 MSMD_COUNTS = catalogue.archive("msmd-counts", config["downloads"]) if MSMD else []
 CARDS = expand(f"{DATA}/README.md", collection=config["collections"])
 
+# Collections of whose looks some degrade pages as a copier or a phone does.
+SCANS = expand(
+    f"{DATA}/scans.png", collection=filter(PLAN.is_scanned, config["collections"])
+)
+
 
 rule card:
     input:
@@ -67,3 +72,26 @@ rule msmd_counts:
         "python -m partimento msmd_counts --pieces {input.pieces:q} --engraved {input.engraved:q}"
         " --notes {input.notes:q} --name {wildcards.collection:q} --counts {input.counts:q}"
         " --out_stem {params.stem:q} 2> {log:q}"
+
+
+rule scans:
+    input:
+        of_chunks(f"{DATA}/pieces/{{chunk}}.parquet"),
+    output:
+        report(f"{DATA}/scans.png", caption="captions/scans.rst", category="Data"),
+    log:
+        f"{LOGS}/scans.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=memory(2500),
+    params:
+        repeats=of_collection("repeats"),
+        looks=if_given("looks"),
+        parts=if_given("parts"),
+        seed=config["seed"],
+        unconfined=config["unconfined"],
+    shell:
+        "python -m partimento scans --pieces {input:q} --repeats {params.repeats:q}"
+        " {params.looks:q} {params.parts:q} --seed {params.seed:q}"
+        " --unconfined {params.unconfined:q} --out {output:q} 2> {log:q}"

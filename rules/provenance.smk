@@ -13,6 +13,7 @@ localrules:
 rule data_provenance:
     input:
         CARDS,
+        SCANS,
         [PLAN.data_files(collection) for collection in config["collections"]],
         PLAN.archives(),  # it has their digests: one that was lost is fetched again
     output:

@@ -59,6 +59,8 @@ def _made(plan: Plan) -> Made:
     others = [*records.NAMES, *learning_files.of(plan.settings)]
     for name in names:
         others += [f"data/{name}/README.md", f"data/{name}/croissant.json"]
+        if plan.is_scanned(name):
+            others.append(f"data/{name}/scans.png")
         if plan.settings["collections"][name]["source"] == "msmd":
             others += [f"tables/{name}_counts.md", f"tables/{name}_counts.csv"]
     return Made(

@@ -1,7 +1,6 @@
 """Read the tempo of an MEI score as Verovio writes it: its own table of times moves a change of
 tempo to the beginning of the bar."""
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from xml.etree import ElementTree as ET
@@ -10,8 +9,6 @@ from pipeline.engraving.mei import ID, SPACE, Times
 
 QUARTER = 4  # as a unit of beats: how many of it make a whole note
 MICROSECONDS = 60e6  # in a minute
-_ABC_TEMPO = re.compile(r"(?:^|\[)Q:([^\]\n%]*)", re.MULTILINE)
-_ABC_BEATS = re.compile(r"((?:\d+/\d+\s*)+)=\s*(\d+(?:\.\d+)?)")
 
 
 def measures(root: ET.Element) -> Iterator[tuple[ET.Element, int]]:
@@ -80,20 +77,3 @@ def read(root: ET.Element, times: Times) -> list[tuple[Fraction, float]]:
                 if bpm := quarters_a_minute(tempo):
                     found[_when(tempo, element, bars[id(element)], times)] = bpm
     return sorted(found.items())
-
-
-def with_beats_of_abc(root: ET.Element, text: str) -> None:
-    """State the beat in the tempo marks of an ABC tune, which Verovio takes for quarters: it reads
-    3/8=60 as 60 quarters a minute, not 90. Nothing changes unless all marks are found in both."""
-    marks = [m for m in root.iter(f"{SPACE}tempo") if m.get("mm")]
-    stated = [found for field in _ABC_TEMPO.findall(text) if (found := _ABC_BEATS.search(field))]
-    if len(marks) != len(stated):
-        return
-    for mark, found in zip(marks, stated, strict=True):
-        whole = sum((_fraction(part) for part in found[1].split()), Fraction(0))
-        mark.set("midi.bpm", f"{float(Fraction(found[2]) * whole * QUARTER):g}")
-
-
-def _fraction(text: str) -> Fraction:
-    above, _, below = text.partition("/")
-    return Fraction(int(above), int(below) or 1)

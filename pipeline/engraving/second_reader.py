@@ -27,6 +27,7 @@ class Reading:
     notes: list[tuple[float, int, bool]] = field(default_factory=list)  # onset, pitch, grace
     tempi: list[tuple[float, float]] = field(default_factory=list)  # when, quarters a minute
     order: list[int] | None = None  # in which the bars are played, if it tells
+    endings: dict[int, list[int]] = field(default_factory=dict)  # numbers by bar, of ABC
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _transposed(root: ET.Element) -> dict[str, int]:
 
 # --- music21
 def _by_music21(path: Path) -> Reading:
-    from music21 import converter, stream, tempo
+    from music21 import converter, harmony, stream, tempo
 
     score = converter.parse(path, forceSource=True, storePickle=False)
     if not isinstance(score, stream.Score):
@@ -185,7 +186,7 @@ def _by_music21(path: Path) -> Reading:
         measures = list(part.getElementsByClass(stream.Measure))
         begin = measures[0].offset if measures else 0.0
         for element in part.recurse().notes:
-            if element.style.hideObjectOnPrint:
+            if element.style.hideObjectOnPrint or isinstance(element, harmony.ChordSymbol):
                 continue
             onset = float(element.getOffsetInHierarchy(part) - begin)
             for note in getattr(element, "notes", [element]):
@@ -197,11 +198,31 @@ def _by_music21(path: Path) -> Reading:
             bars = [float(measure.offset - begin) for measure in measures]
             last = measures[-1].highestTime if measures else 0.0
             reading.bars = [*bars, (bars[-1] if bars else 0.0) + float(last)]
+            _add_repeats(part, measures, reading)
     for mark in score.recurse().getElementsByClass(tempo.MetronomeMark):
         if (bpm := mark.getQuarterBPM()) is not None:
             reading.tempi.append((float(mark.getOffsetInHierarchy(score)), float(bpm)))
     reading.tempi.sort(key=lambda found: found[0])
     return reading
+
+
+def _add_repeats(part, measures: list, reading: Reading) -> None:
+    """Read endings and the order of bars from a part of music21's."""
+    from music21 import repeat, spanner
+
+    for number, measure in enumerate(measures):
+        measure.number = number
+    reading.endings = {
+        number: sorted(bracket.numberRange)
+        for bracket in part.recurse().getElementsByClass(spanner.RepeatBracket)
+        if (spanned := [measure.number for measure in bracket.getSpannedElements()])
+        for number in range(min(spanned), max(spanned) + 1)
+    }
+    try:
+        expanded = repeat.Expander(part).process()
+        reading.order = [measure.number for measure in expanded.getElementsByClass("Measure")]
+    except Exception:  # repeats that it cannot follow
+        reading.order = None
 
 
 # --- comparison

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from pipeline.engraving import (
+    abc_mending,
     mei,
     mei_accidentals,
     mei_tempo,
@@ -33,8 +34,6 @@ def written(text: str, kind: str, read: ET.Element, times: mei.Times) -> Score:
         text: the score; `kind` is its suffix.
         read: what Verovio made of it, the root of an MEI file; `times` are those of its notes.
     """
-    if kind == ".abc":
-        mei_tempo.with_beats_of_abc(read, text)
     score = mei.read(read, times)
     score.tempi = mei_tempo.read(read, times)
     if not (kind == ".mei" and "<expansion" in text):
@@ -53,6 +52,9 @@ def _engraved(
     """
     source = ET.fromstring(text) if kind == ".musicxml" else None  # its own durations count
     added = 0
+    if source is not None:
+        # Verovio lists all bars that are played: for some damaged scores that takes hours.
+        unfolding.play_order(unfolding.of_musicxml(source))
     if source is not None and (added := musicxml_accidentals.complete(source)):
         text = ET.tostring(source, encoding="unicode")
     made = verovio_engraver.engrave(text, kind, look) if wanted == parts.ALL else None
@@ -87,10 +89,15 @@ def rows(
         ValueError: the piece cannot serve; the message is the reason.
     """
     text, kind = path.read_text(), path.suffix
+    reading = None
+    if kind == ".abc":  # which Verovio reads without numbered endings
+        reading = second_reader.read(path)
+        read_text = verovio_engraver.load(text, kind)
+        text, kind = abc_mending.mended(read_text, text, reading), ".mei"
     score, read, engraved, drawings, added = _engraved(text, kind, look, wanted)
     if repeats == "unfold" and score.order is None:
         score.order = unfolding.play_order(score.bars)  # before other readers lose themselves in it
-    reading = second_reader.read(path)
+    reading = reading or second_reader.read(path)
     if len(reading.bars) <= 1:  # it finds no bars in some tunes
         reading.bars = [float(begin) for begin in score.begins]
     order = source_check.order_of(score, reading, read, repeats)

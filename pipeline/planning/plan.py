@@ -124,6 +124,11 @@ class Plan:
         made += self.shared_works(collection)
         return made + (self.audio_folders(collection) if kept else [])
 
+    def is_scanned(self, collection: str) -> bool:
+        """Whether some looks of a collection degrade pages as a copier or a phone does."""
+        looks = self.settings["collections"][collection].get("looks") or []
+        return any(look.get("scan") for look in looks)
+
     def written(self, names: list[str]) -> list[str]:
         """The files of some tables."""
         return learning_files.suffixed(f"{self.results}/tables", names, learning_files.TABLES)

@@ -27,6 +27,8 @@ MUSICXML_TYPE = "application/vnd.recordare.musicxml"  # of a rootfile in a compr
 MEI_NAMESPACE = "http://www.music-encoding.org/ns/mei"
 XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of an id that every program takes
+_ABC_CHORD = re.compile(r"\[((?:[_^=]*[A-Ga-g][,']*)+)\](\d+(?:/\d*)?|/+\d*)")  # [ce]2
+_ABC_NOTE = re.compile(r"[_^=]*[A-Ga-g][,']*")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
@@ -140,7 +142,22 @@ def _checked_plain(text: str, suffix: str) -> str:
         raise ValueError("no ABC: no line K: names the key")
     if len(text) > MAX_BYTES // 10:
         raise ValueError(f"larger than {MAX_BYTES // 10:,} characters, no score")
-    return text
+    return _with_lengths(text) if suffix == ".abc" else text
+
+
+def _with_lengths(text: str) -> str:
+    """ABC with the length of a chord at each of its notes: `[c2e2]` for `[ce]2`.
+
+    Verovio reads the latter as if it had no length. Only lines of music are changed.
+    """
+
+    def at_notes(match: re.Match) -> str:
+        return f"[{''.join(note + match[2] for note in _ABC_NOTE.findall(match[1]))}]"
+
+    return "\n".join(
+        line if re.match(r"[A-Za-z]:|%", line) else _ABC_CHORD.sub(at_notes, line)
+        for line in text.split("\n")
+    )
 
 
 # --- MusicXML

@@ -139,7 +139,7 @@ class Worker:
             raise EOFError
         return self._read(size, until)
 
-    def _await(self) -> None:
+    def await_ready(self) -> None:
         """Wait until a new worker is ready. Raises OSError if it cannot work here."""
         if self.ready:
             return
@@ -160,7 +160,7 @@ class Worker:
             OSError: if the worker cannot be started.
         """
         for _attempt in (1, 2):
-            self._await()
+            self.await_ready()
             until = time.monotonic() + self.seconds
             try:
                 os.write(self.confined.process.stdin.fileno(), question.encode() + b"\n")

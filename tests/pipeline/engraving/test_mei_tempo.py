@@ -1,4 +1,4 @@
-"""The tempo of MEI, Humdrum and ABC: on its beat, in quarters a minute."""
+"""The tempo of MEI and Humdrum: on its beat, in quarters a minute (ABC: test_abc_mending)."""
 
 from xml.etree import ElementTree as ET
 
@@ -29,27 +29,11 @@ def tempi(text: str, suffix: str) -> list[tuple]:
     ((_, safe),) = score_text.read(text.encode(), f"s{suffix}").items()
     read = verovio_engraver.load(safe, suffix)
     root = ET.fromstring(read)
-    if suffix == ".abc":
-        mei_tempo.with_beats_of_abc(root, safe)
     return mei_tempo.read(root, verovio_engraver.times(read))
 
 
 def test_humdrum_changes_its_tempo_within_a_bar():
     assert tempi(KERN, ".krn") == [(0, 100), (2, 60), (4, 80)]
-
-
-@pytest.mark.parametrize(
-    ("stated", "quarters"),
-    [
-        ("1/4=90", 90),
-        ("3/8=60", 90),
-        ('"Allegro" 1/2=40', 80),
-        ("1/8 1/4=60", 90),
-    ],
-)
-def test_an_abc_tune_s_tempo_counts_its_beat(stated, quarters):
-    tune = f"X:1\nT:x\nM:6/8\nL:1/8\nQ:{stated}\nK:C\nCDE FGA|c6|]\n"
-    assert tempi(tune, ".abc") == [(0, quarters)]
 
 
 @pytest.mark.parametrize(

@@ -161,3 +161,10 @@ def test_other_formats_are_engraved_and_sound(engrave, text, name, expected):
 def test_a_score_without_a_sounding_note_is_refused(engrave):
     with pytest.raises(ValueError, match="no notes sound"):
         engrave(score([note("C4", 4, print_object="no")]))
+
+
+def test_repeats_without_end_are_refused_before_verovio_lists_them(engrave):
+    endless = score([note("C4", 4) + repeat("backward", times=99_999)] * 50)
+    for repeats in ("unfold", "once"):
+        with pytest.raises(ValueError, match="its repeats play more than 20,000 bars"):
+            engrave(endless, repeats=repeats)

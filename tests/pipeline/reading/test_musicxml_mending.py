@@ -1,4 +1,4 @@
-"""What is mended in MusicXML: jumps in words, bars printed as repeats; tuplets in test_score_text."""
+"""What is mended in MusicXML: jumps in words, bars printed as repeats."""
 
 from xml.etree import ElementTree as ET
 

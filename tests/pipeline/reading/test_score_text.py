@@ -134,3 +134,9 @@ def test_a_member_that_unpacks_to_more_than_the_limit_is_refused(monkeypatch):
 def test_humdrum_and_abc_pass_as_they_are():
     assert score_text.read(b"**kern\n4c\n*-\n", "a.krn") == {"score.krn": "**kern\n4c\n*-\n"}
     assert list(score_text.read(b"X:1\nK:C\nC\n", "a.abc")) == ["score.abc"]
+
+
+def test_the_length_of_an_abc_chord_goes_to_its_notes():
+    tune = "X:1\nT:[ab]2\nK:C\n[ce]2 [^f,A']/2 [c2e]2 [ac]3/2 [c] [V:1]\n"
+    ((_, text),) = score_text.read(tune.encode(), "s.abc").items()
+    assert text == "X:1\nT:[ab]2\nK:C\n[c2e2] [^f,/2A'/2] [c2e]2 [a3/2c3/2] [c] [V:1]\n"
