@@ -30,6 +30,7 @@ from models.retrieval.inference import (
     embed_strip,
     in_batches,
     load_network,
+    shown_name,
 )
 from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
@@ -196,7 +197,7 @@ def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf1
     a piece shorter than a window has no row `published`.
 
     Args:
-        weights: safetensors file that `refine` or `train` wrote.
+        weights: safetensors file that `refine` or `train` wrote, or `shipped`, that of the project.
         shards: Parquet shards that hold each piece once.
         out: Parquet table to write, a row for each piece and method.
         precision: `bf16-mixed` or `32-true`.
@@ -214,7 +215,10 @@ def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf1
             if isinstance(metrics := by_method[method], str):
                 tqdm.write(f"{name}: left out of '{method}', {metrics}", file=sys.stderr)
             else:
-                rows.append({"model": network.name, "method": method, "piece_id": name} | metrics)
+                rows.append(
+                    {"model": shown_name(network.name, weights), "method": method, "piece_id": name}
+                    | metrics
+                )
     if not rows:
         raise ValueError("no piece could be aligned")
     tables.write(rows, ALIGNED, out)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import torch
 from lightning.fabric import Fabric
 
-from models.retrieval.inference import load_network, run_batches
+from models.retrieval.inference import load_network, run_batches, shown_name, weights_path
 from models.retrieval.network import Network
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS, group_by_tempo
 from models.retrieval.reading import read_examples
@@ -63,7 +63,7 @@ def embed(
     Equal snippets get the very same vector. One tempo is in memory at a time.
 
     Args:
-        weights: safetensors file that `train` wrote.
+        weights: safetensors file that `train` wrote, or `shipped` for that of the project.
         shards: Parquet shards that the pairs were chosen from.
         pairs: Parquet table that `choose` wrote.
         out: Parquet table to write, a row a pair.
@@ -76,7 +76,8 @@ def embed(
     by_tempo = group_by_tempo(shards)
     fabric, network = load_network(weights, precision)
     wanted = _wanted(pairs, network, by_tempo)
-    schema = EMBEDDINGS.with_metadata({"model": network.name, "weights": digest(weights)})
+    model = shown_name(network.name, weights)
+    schema = EMBEDDINGS.with_metadata({"model": model, "weights": digest(weights_path(weights))})
     sheets: dict[int, np.ndarray] = {}
     with tables.replacing(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for tempo_ratio, part in wanted.items():

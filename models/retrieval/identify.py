@@ -22,7 +22,13 @@ from scipy.stats import rankdata
 
 from models.dataset import evenly_spaced
 from models.retrieval import search
-from models.retrieval.inference import embed_excerpts, embed_snippets, in_batches, load_network
+from models.retrieval.inference import (
+    embed_excerpts,
+    embed_snippets,
+    in_batches,
+    load_network,
+    shown_name,
+)
 from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
@@ -120,7 +126,7 @@ def identify(
     A piece without an onset that has a complete snippet and excerpt is reported and left out.
 
     Args:
-        weights: safetensors file that `refine` or `train` wrote.
+        weights: safetensors file that `refine` or `train` wrote, or `shipped`, that of the project.
         shards: Parquet shards that hold each piece once.
         out: Parquet table to write, a row for each piece, direction and method.
         precision: `bf16-mixed` or `32-true`.
@@ -141,7 +147,7 @@ def identify(
         for method, values in ranks(queries[query], entries[index], piece).items():
             rows += [
                 {
-                    "model": network.name,
+                    "model": shown_name(network.name, weights),
                     "direction": direction,
                     "method": method,
                     "piece_id": data.pieces[number],

@@ -20,6 +20,7 @@ from pipeline.constants import (
     SNIPPET_WIDTH_PX,
     WHITE,
 )
+from pipeline.planning.learning_files import SHIPPED
 from pipeline.strips import snippet
 
 DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "retrieval.safetensors"
@@ -28,20 +29,31 @@ WINDOWS = 100  # of a recording, at most
 STEP_FRAMES = 10  # between windows of a short recording, 0.5 s
 
 
+def weights_path(weights: Path | str) -> Path:
+    """The file of some weights; `shipped` names those that come with the project."""
+    return DEFAULT_WEIGHTS if str(weights) == SHIPPED else Path(weights)
+
+
+def shown_name(name: str, weights: Path | str) -> str:
+    """A network's name in tables, where shipped weights stand beside those trained here."""
+    return f"{name}, {SHIPPED}" if str(weights) == SHIPPED else name
+
+
 def load_network(
     weights: Path | str = DEFAULT_WEIGHTS, precision: str = "32-true"
 ) -> tuple[Fabric, Network]:
     """Load a trained network onto the device on which it runs.
 
     Args:
-        weights: safetensors file that `train` or `refine` wrote; by default the package's.
+        weights: safetensors file that `train` or `refine` wrote, or `shipped` for the package's,
+            which is the default.
         precision: `bf16-mixed` or `32-true`.
 
     Returns:
         The device, and the network in evaluation mode.
     """
     fabric = inference_device(precision)
-    trained = network.load(weights)
+    trained = network.load(weights_path(weights))
     return fabric, fabric.to_device(trained.to(memory_format=torch.channels_last))
 
 

@@ -1,14 +1,25 @@
 # Settings and names that the rules of retrieval share.
 import math
+from pathlib import Path
 
 from snakemake.io import report as reported
 
 from pipeline import constants
+from pipeline.describing import records
+from pipeline.planning.learning_files import SHIPPED
 
 MODELS = RETRIEVAL["models"]
+EVALUATED = learning_files.evaluated(RETRIEVAL)
 RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
 # Frames of the networks' excerpts, from their names: those of BL2-LC+AT are LC.
-RETRIEVAL_CONTEXTS = sorted({constants.CONTEXTS[model[4:6]] for model in MODELS})
+RETRIEVAL_CONTEXTS = sorted(
+    {
+        constants.CONTEXTS[
+            learning_files.SHIPPED_CONTEXT if model == SHIPPED else model[4:6]
+        ]
+        for model in EVALUATED
+    }
+)
 
 RETRIEVAL_TABLES = [
     "retrieval",
@@ -47,7 +58,7 @@ RETRIEVAL_FILES += [
     ),
     *expand(
         f"{RESULTS}/predictions/retrieval/{{name}}.parquet",
-        name=[*MODELS, "pairs", "metrics", "identified", "aligned"],
+        name=[*EVALUATED, "pairs", "metrics", "identified", "aligned"],
     ),
     *written(RETRIEVAL_TABLES),
     *figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE),
@@ -79,8 +90,9 @@ if not TEST_TEMPI:
         f"retrieval.test_font: '{RETRIEVAL['test_font']}' does not play the test split "
         f"of {RETRIEVAL['collection']}"
     )
-# For figures and for metrics by piece: the last network listed, the tempo nearest to the score's.
-BEST = MODELS[-1]
+# For figures and for metrics by piece: the shipped network or the last one listed, the tempo nearest
+# to the score's.
+BEST = EVALUATED[-1]
 AT_WRITTEN_TEMPO = min(
     TEST_TEMPI, key=lambda tempo_ratio: abs(math.log(tempo.span(tempo_ratio)[0]))
 )
@@ -100,3 +112,19 @@ def tested_shards(tempo_ratio):
 def all_tested_shards():
     """The shards of the test split that the font of the test plays, at all tempo ratios."""
     return [path for tempo_ratio in TEST_TEMPI for path in tested_shards(tempo_ratio)]
+
+
+# What the evaluation of the shipped network reruns for: other weights.
+SHIPPED_STATE = records.digest(
+    Path(pipeline.__file__).parents[1] / "models/weights/retrieval.safetensors"
+)
+
+
+def weights_of(model, kind=""):
+    """A network's file of weights as an input of a job; the shipped one comes with the package."""
+    return [] if model == SHIPPED else [f"{RETRIEVAL_MODELS}/{model}{kind}.safetensors"]
+
+
+def named_weights(models, kind=""):
+    """The same as arguments of a command."""
+    return [path for model in models for path in weights_of(model, kind) or [SHIPPED]]
