@@ -29,6 +29,7 @@ FLOORS = [
     ["pipeline.card"],
     ["models"],
     ["models.retrieval", "models.score_following"],
+    ["models.following"],
     ["partimento"],
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

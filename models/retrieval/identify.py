@@ -29,9 +29,9 @@ from models.retrieval.inference import (
     load_network,
     shown_name,
 )
-from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
+from models.retrieval.weights import AnyNetwork
 from pipeline import tables
 
 QUERY_WINDOWS = 100
@@ -189,7 +189,7 @@ def _kept(data: Examples, inside: np.ndarray) -> np.ndarray:
 
 
 def _embedded(
-    fabric: Fabric, network: Network, data: Examples, inside: np.ndarray, kept: np.ndarray
+    fabric: Fabric, network: AnyNetwork, data: Examples, inside: np.ndarray, kept: np.ndarray
 ) -> tuple[dict, dict]:
     """Vectors of the entries, (examples, 32), and of the queries, (pieces, 100, 32), by side."""
     performance = performances(data)[kept]

@@ -9,8 +9,9 @@ from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models.device import inference_device
-from models.retrieval import audio, network
-from models.retrieval.network import Network
+from models.retrieval import audio
+from models.retrieval import weights as weights_files
+from models.retrieval.weights import AnyNetwork
 from models.training import PROGRESS_S
 from pipeline.constants import (
     EMBEDDING,
@@ -41,7 +42,7 @@ def shown_name(name: str, weights: Path | str) -> str:
 
 def load_network(
     weights: Path | str = DEFAULT_WEIGHTS, precision: str = "32-true"
-) -> tuple[Fabric, Network]:
+) -> tuple[Fabric, AnyNetwork]:
     """Load a trained network onto the device on which it runs.
 
     Args:
@@ -53,14 +54,14 @@ def load_network(
         The device, and the network in evaluation mode.
     """
     fabric = inference_device(precision)
-    trained = network.load(weights_path(weights))
+    trained = weights_files.load(weights_path(weights))
     return fabric, fabric.to_device(trained.to(memory_format=torch.channels_last))
 
 
 # --- unit vectors ------------------------------------------------------------------------------
 def embed_snippets(
     fabric: Fabric,
-    network: Network,
+    network: AnyNetwork,
     batches: Iterable[np.ndarray],
     description: str | None = None,
     total: int | None = None,
@@ -86,7 +87,7 @@ def embed_snippets(
 
 def embed_excerpts(
     fabric: Fabric,
-    network: Network,
+    network: AnyNetwork,
     batches: Iterable[np.ndarray],
     description: str | None = None,
     total: int | None = None,
@@ -110,7 +111,9 @@ def embed_excerpts(
     )
 
 
-def embed_strip(fabric: Fabric, network: Network, strip: np.ndarray, x: np.ndarray) -> np.ndarray:
+def embed_strip(
+    fabric: Fabric, network: AnyNetwork, strip: np.ndarray, x: np.ndarray
+) -> np.ndarray:
     """Embed the snippets around some positions of a strip.
 
     Args:
@@ -126,7 +129,7 @@ def embed_strip(fabric: Fabric, network: Network, strip: np.ndarray, x: np.ndarr
 
 
 def embed_spectrogram(
-    fabric: Fabric, network: Network, spectrogram: np.ndarray, frames: np.ndarray
+    fabric: Fabric, network: AnyNetwork, spectrogram: np.ndarray, frames: np.ndarray
 ) -> np.ndarray:
     """Embed the excerpts around some frames of a spectrogram.
 
@@ -143,7 +146,7 @@ def embed_spectrogram(
 
 
 def embed_recording(
-    fabric: Fabric, network: Network, recording: Path, at: float | None = None
+    fabric: Fabric, network: AnyNetwork, recording: Path, at: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embed windows of a recording, normalised to the level of the training data.
 
@@ -161,7 +164,7 @@ def embed_recording(
 
 
 def project(
-    network: Network, sheet: np.ndarray, audio: np.ndarray, source: str = "vectors"
+    network: AnyNetwork, sheet: np.ndarray, audio: np.ndarray, source: str = "vectors"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Project stored embeddings to unit vectors, in float64.
 

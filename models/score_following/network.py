@@ -132,8 +132,11 @@ class Network(nn.Module):
 
     def listen(self, sheet: Tensor, excerpts: Tensor, image_index: Tensor) -> Tensor:
         """The part of `forward` after the pass of the images, which gave `sheet` (staves, 1024)."""
-        sheet = sheet.index_select(0, image_index)
-        return self.joint(torch.cat([sheet, self.audio(excerpts)], dim=1))
+        return self.combine(sheet, self.audio(excerpts), image_index)
+
+    def combine(self, sheet: Tensor, heard: Tensor, image_index: Tensor) -> Tensor:
+        """The part of `forward` after the pass of the excerpts, which gave `heard` (notes, 1024)."""
+        return self.joint(torch.cat([sheet.index_select(0, image_index), heard], dim=1))
 
 
 # --- buckets -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ TABLES = (".md", ".csv", ".tex", ".html")
 FIGURES = (".png", ".pdf")
 SHIPPED = "shipped"  # names the weights of retrieval that come with the project
 SHIPPED_CONTEXT = "SC"  # length of their network's excerpts, a key of constants.CONTEXTS
-NETWORK_FIGURES = ("errors", "example")  # of each network of score following
+NETWORK_FIGURES = ("errors", "example", "tracking")  # of each network of score following
 
 
 def of(settings: dict) -> list[str]:
@@ -26,11 +26,12 @@ def suffixed(folder: str, names: list[str], suffixes: tuple[str, ...]) -> list[s
 
 def _score_following(networks: list[str]) -> list[str]:
     weights = (".safetensors", ".safetensors.state", "_history.parquet")
+    predictions = (".parquet", "_metrics.parquet", "_reached.parquet", "_tracks.parquet")
     figures = [f"score_following_{name}_{kind}" for name in networks for kind in NETWORK_FIGURES]
     return [
         *suffixed("models/score_following", networks, weights),
-        *suffixed("predictions/score_following", networks, (".parquet", "_metrics.parquet")),
-        *suffixed("tables", ["score_following"], TABLES),
+        *suffixed("predictions/score_following", networks, predictions),
+        *suffixed("tables", ["score_following", "tracking"], TABLES),
         *suffixed("figures", ["staves", "score_following_history", *figures], FIGURES),
     ]
 

@@ -11,11 +11,11 @@ from pipeline.planning.learning_files import SHIPPED
 MODELS = RETRIEVAL["models"]
 EVALUATED = learning_files.evaluated(RETRIEVAL)
 RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
-# Frames of the networks' excerpts, from their names: those of BL2-LC+AT are LC.
+# Frames of the networks' excerpts, from the paper's names: those of BL2-LC+AT are LC; ours are, too.
 RETRIEVAL_CONTEXTS = sorted(
     {
         constants.CONTEXTS[
-            learning_files.SHIPPED_CONTEXT if model == SHIPPED else model[4:6]
+            {"PT": "LC", SHIPPED: learning_files.SHIPPED_CONTEXT}.get(model, model[4:6])
         ]
         for model in EVALUATED
     }
@@ -64,6 +64,11 @@ RETRIEVAL_FILES += [
     *figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE),
     *(figures(RETRIEVAL_ATTENTION) if ATTENDING else []),
 ]
+
+
+def training_of(model):
+    """How a network is trained: our own as `PT`, the others, shipped ones too, as `paper` says."""
+    return RETRIEVAL["training"]["PT" if model == "PT" else "paper"]
 
 
 def retrieval_shards(split):

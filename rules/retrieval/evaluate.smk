@@ -43,7 +43,7 @@ rule retrieval_embed:
     params:
         weights=lambda wildcards: named_weights([wildcards.model]),
         state=lambda wildcards: SHIPPED_STATE if wildcards.model == SHIPPED else None,
-        precision=RETRIEVAL["training"]["precision"],
+        precision=lambda wildcards: training_of(wildcards.model)["precision"],
     shell:
         "python -m partimento retrieval embed --weights {params.weights:q} --shards {input.shards:q}"
         " --pairs {input.pairs:q} --precision {params.precision:q} --out {output:q} 2> {log:q}"
@@ -99,7 +99,7 @@ rule retrieval_pieces:
         runtime=minutes(120),
     params:
         weights=named_weights([BEST], "-refined"),
-        precision=RETRIEVAL["training"]["precision"],
+        precision=training_of(BEST)["precision"],
     shell:
         "{{ python -m partimento retrieval identify --weights {params.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.identified:q} &&"
