@@ -34,6 +34,13 @@ def test_training_marks_the_epoch_that_is_kept():
     assert [line.get_linestyle() for line in without.lines] == [":", "-"]
 
 
+def test_our_own_network_has_a_panel_of_its_own():
+    figure = curves.training({"PT": history(0.1, 0.3), "BL2-SC": history(0.2)})
+    assert [axes.get_title() for axes in figure.axes[:2]] == ["without attention", "our own"]
+    assert figure.axes[3].get_ylim() == (0, 1)
+    assert curve(figure.axes[3])[1].tolist() == [0.1, 0.3]
+
+
 def test_training_of_one_kind_has_no_empty_panel():
     assert len(curves.training({"BL1-SC": history(0.1, 0.2)}).axes) == 2
 

@@ -134,11 +134,11 @@ def test_the_last_batches_are_isolated(paths):
 
 
 def test_devices_share_the_segments_of_a_batch(paths):
-    whole = batches(paths, augmentation=NO_AUGMENTATION)
-    halves = [batches(paths, augmentation=NO_AUGMENTATION, share=(rank, 2)) for rank in (0, 1)]
-    assert [len(half[0][0]) for half in halves] == [2, 2]
-    anchors = [half.split(half.chosen(0)[1]) for half in halves]
-    assert np.concatenate(anchors).tolist() == whole.chosen(0)[1].tolist()
+    whole, first, second = (batches(paths, share=share) for share in ((0, 1), (0, 2), (1, 2)))
+    for number in (4, 5):  # segments, isolated pairs
+        halves = zip(first[number], second[number], strict=True)
+        for joined, expected in zip(map(torch.cat, halves), whole[number], strict=True):
+            assert len(joined) == len(expected) and joined.equal(expected)
 
 
 def test_pieces_too_short_for_an_excerpt_are_refused(tmp_path):
