@@ -197,6 +197,7 @@ def test_shipped_weights_have_a_name_of_their_own(files, monkeypatch):
              "weights": [Path("shipped"), shipped],
              "refined": [Path("shipped"), files["refined"][MODEL]]}  # fmt: skip
     found = run(files, **given).set_index(["model", "projection", "direction", "metric"]).micro
+    found = found.sort_index()
     for projection in ("unrefined", "refined"):
         assert found[name, projection].equals(found[MODEL, "unrefined"])
     with pytest.raises(ValueError, match=re.escape(f"vectors of '{name}', but {shipped} ")):
