@@ -15,11 +15,11 @@ this project leave repeats out.
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import librosa
 import numpy as np
 import pyarrow as pa
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models.retrieval.identify import performances
@@ -37,6 +37,9 @@ from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
 from pipeline import tables
 from pipeline.constants import PAGE_WIDTH_PX, SNIPPET_WIDTH_PX
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 STEP_PX = 10  # between windows over the strip, about
 STEP_FRAMES = 2  # between windows over the recording, about
@@ -116,7 +119,7 @@ def alignment_path(distances: np.ndarray) -> np.ndarray:
 
 
 def align_recording(
-    fabric: Fabric, network: AnyNetwork, strip: np.ndarray, spectrogram: np.ndarray
+    fabric: "Fabric", network: AnyNetwork, strip: np.ndarray, spectrogram: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Align a recording to the strip of its score.
 
@@ -225,7 +228,7 @@ def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf1
 
 
 def _align_piece(
-    fabric: Fabric, network: AnyNetwork, data: Examples, piece: int, performance: int
+    fabric: "Fabric", network: AnyNetwork, data: Examples, piece: int, performance: int
 ) -> dict[str, dict | str]:
     """For each method the metrics of a piece, or the reasons why they are missing."""
     width, length = int(data.width[piece]), int(data.frames[performance])

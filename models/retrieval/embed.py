@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from lightning.fabric import Fabric
 
 from models.retrieval.inference import load_network, run_batches, shown_name, weights_path
 from models.retrieval.network import Network
@@ -20,6 +20,9 @@ from models.retrieval.weights import AnyNetwork
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 BATCH = 200  # snippets or excerpts in one forward pass
 CROPPINGS = {"fixed": "padded", "2019": "2019"}  # of the snippets, by protocol
@@ -95,7 +98,7 @@ def embed(
 
 def audio_with_entropy(
     network: AnyNetwork,
-    fabric: Fabric,
+    fabric: "Fabric",
     batches: Iterable[np.ndarray],
     description: str | None = None,
     total: int | None = None,
@@ -162,7 +165,7 @@ def _wanted(
 
 def _embed_tempo(
     network: AnyNetwork,
-    fabric: Fabric,
+    fabric: "Fabric",
     paths: list[Path],
     tempo_ratio: float,
     pairs: pd.DataFrame,
@@ -194,7 +197,7 @@ def _embed_tempo(
 
 def _embed_new_snippets(
     network: AnyNetwork,
-    fabric: Fabric,
+    fabric: "Fabric",
     data: Examples,
     examples: np.ndarray,
     cropping: str,

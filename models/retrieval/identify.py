@@ -13,11 +13,11 @@ only, which rank before all others.
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import librosa
 import numpy as np
 import pyarrow as pa
-from lightning.fabric import Fabric
 from scipy.stats import rankdata
 
 from models.dataset import evenly_spaced
@@ -33,6 +33,9 @@ from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
 from pipeline import tables
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 QUERY_WINDOWS = 100
 NEIGHBOURS = 25  # entries that each window votes for
@@ -189,7 +192,7 @@ def _kept(data: Examples, inside: np.ndarray) -> np.ndarray:
 
 
 def _embedded(
-    fabric: Fabric, network: AnyNetwork, data: Examples, inside: np.ndarray, kept: np.ndarray
+    fabric: "Fabric", network: AnyNetwork, data: Examples, inside: np.ndarray, kept: np.ndarray
 ) -> tuple[dict, dict]:
     """Vectors of the entries, (examples, 32), and of the queries, (pieces, 100, 32), by side."""
     performance = performances(data)[kept]

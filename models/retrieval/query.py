@@ -7,11 +7,11 @@ window and a printed position are drawn side by side.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from scipy.ndimage import maximum_filter1d
 
 from models import plotting
@@ -28,6 +28,9 @@ from models.retrieval.weights import AnyNetwork
 from pipeline import tables
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.strips import snippet
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 ENTRIES_PER_SECOND = 12  # that are played, at most: semiquavers at 180 crotchets a minute
 NEIGHBOURS = 25  # entries of the index that each window is compared with
@@ -188,7 +191,7 @@ def _print(
 
 
 @torch.inference_mode()
-def _attention(fabric: Fabric, network: AnyNetwork, excerpts: np.ndarray) -> np.ndarray | None:
+def _attention(fabric: "Fabric", network: AnyNetwork, excerpts: np.ndarray) -> np.ndarray | None:
     """Attention weights (n, T) of excerpts (n, 1, 92, T), None if the network has no attention."""
     if not network.attends:
         return None
