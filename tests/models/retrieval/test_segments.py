@@ -75,6 +75,23 @@ def test_an_onset_looks_and_sounds_in_its_segment_as_it_does_alone(examples):
     assert compared > 5
 
 
+def test_positions_follow_the_size_of_the_image_and_the_speed_of_the_sound(examples):
+    segments = drawn(examples, Augmentation(scale=(0.8, 1.25), shift_px=0), (0.5, 2.0))
+    images, sounds, x, frames, real = cut(examples, segments)
+    for segment, onset in zip(*np.nonzero(real), strict=True):
+        example = segments.onsets[segment, onset]
+        alone = examples.snippet_batch(
+            np.array([example]), scale=segments.scale[segment : segment + 1]
+        )
+        left = round(float(x[segment, onset])) - 50
+        seen = images[segment, 0, :, left + 40 : left + 60]
+        assert np.abs(seen - alone[0, 0, :, 40:60]).mean() < 0.03  # 0.1 for another notehead
+        row = examples.start[examples.performance[example]] + examples.frame[example]
+        near = examples.spectrogram[row - 2 : row + 3].T  # nearest frames, up to twice as far apart
+        heard = sounds[segment, 0, :, round(float(frames[segment, onset]))]
+        assert (near == heard[:, None]).all(axis=0).any()
+
+
 def test_isolated_onsets_are_cut_as_in_an_evaluation(examples):
     segments = drawn(examples)
     nothing = np.zeros(segments.real.shape, int)
