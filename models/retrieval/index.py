@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models.dataset import shard_columns
@@ -19,6 +19,9 @@ from models.retrieval.weights import AnyNetwork
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 PIECES_PER_ROW_GROUP = 16
 COLUMNS = ["piece_id", "title", "composer", "width", "x", "page", "system", "bar", "vectors"]
@@ -100,7 +103,10 @@ def _positions(shards: list[Path]) -> dict[str, dict[float, int]]:
 
 
 def _indexed(
-    fabric: Fabric, network: AnyNetwork, shards: list[Path], positions: dict[str, dict[float, int]]
+    fabric: "Fabric",
+    network: AnyNetwork,
+    shards: list[Path],
+    positions: dict[str, dict[float, int]],
 ) -> Iterator[dict]:
     """Rows of INDEX, one a piece, in the order of the shards."""
     left = dict(positions)

@@ -7,11 +7,11 @@ are drawn side by side.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 
 from models import plotting
 from models.retrieval import answers, search
@@ -28,6 +28,9 @@ from models.retrieval.weights import AnyNetwork
 from pipeline import tables
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.strips import snippet
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 NEIGHBOURS = 25  # entries of the index that each window is compared with
 WIDTH_IN, ROW_IN = 7.0, 2.0  # of the picture, and of a match in it
@@ -123,7 +126,7 @@ def distinct_matches(
 
 # --- result ----------------------------------------------------------------------------------
 @torch.inference_mode()
-def _attention(fabric: Fabric, network: AnyNetwork, excerpts: np.ndarray) -> np.ndarray | None:
+def _attention(fabric: "Fabric", network: AnyNetwork, excerpts: np.ndarray) -> np.ndarray | None:
     """Attention weights (n, T) of excerpts (n, 1, 92, T), None if the network has no attention."""
     if not network.attends:
         return None

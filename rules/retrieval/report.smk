@@ -51,7 +51,7 @@ rule retrieval_curves:
 
 rule retrieval_example:
     input:
-        weights=f"{RETRIEVAL_MODELS}/{BEST}-refined.safetensors",
+        weights=weights_of(BEST, "-refined"),
         embeddings=f"{RESULTS}/predictions/retrieval/{BEST}.parquet",
         shards=tested_shards(AT_WRITTEN_TEMPO),
     output:
@@ -64,8 +64,9 @@ rule retrieval_example:
         mem_mb=memory(2000, 3),  # the test split at one tempo
     params:
         out=folder,
+        weights=named_weights([BEST], "-refined"),
     shell:
-        "python -m partimento retrieval example --weights {input.weights:q} --shards {input.shards:q}"
+        "python -m partimento retrieval example --weights {params.weights:q} --shards {input.shards:q}"
         " --embeddings {input.embeddings:q} --out {params.out:q} 2> {log:q}"
 
 

@@ -63,7 +63,8 @@ def test_scores_become_the_papers_tables_and_figures(finished):
 def test_every_model_is_evaluated_at_every_tempo_both_ways(finished):
     metrics = pd.read_parquet(finished / "results/predictions/retrieval/metrics.parquet")
     keys = ["model", "projection", "protocol", "tempo_ratio", "direction"]
-    assert len(metrics[keys].drop_duplicates()) == len(MODELS) * 2 * 2 * 5 * 2
+    assert set(metrics.model) == {*MODELS, "BL2-SC, shipped"}
+    assert len(metrics[keys].drop_duplicates()) == (len(MODELS) + 1) * 2 * 2 * 5 * 2
     assert (metrics.n_pieces <= SPLITS["test"]).all() and (metrics.n_pairs > 10).all()
 
 
@@ -95,7 +96,7 @@ def models(*arguments: str, folder) -> subprocess.CompletedProcess:
 def test_a_recording_finds_snippets_in_an_index_of_the_shards(finished):
     data = finished / "results/data/piano"
     shards = [str(path) for path in sorted(data.glob("shards/test/bright-1.0-*.parquet"))]
-    weights = str(finished / "results/models/retrieval/BL2-SC-refined.safetensors")
+    weights = str(finished / "results/models/retrieval/BL2-SC+AT-refined.safetensors")
     made = models(
         "index", "--shards", str(shards).replace("'", '"'), "--weights", weights,
         "--out", "scores.index", folder=finished,
