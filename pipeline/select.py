@@ -18,6 +18,7 @@ from pipeline.reading import (
     catalogue,
     lilypond_files,
     lilypond_header,
+    match_files,
     melody,
     midi,
     score_metadata,
@@ -135,10 +136,23 @@ def whole_scores(chosen: list[Piece]) -> Iterator[dict]:
             else:
                 known = lilypond_header.header_fields(files.values())
             yield {name: value for name, value in known.items() if value} | {
-                "score": [{"name": name, "text": text} for name, text in files.items()]
+                "score": [{"name": name, "text": text} for name, text in files.items()],
+                "performances": _performances(piece),
             }
         else:
             yield {"reason": reasons[piece.piece_id]}
+
+
+def _performances(piece: Piece) -> list[dict] | None:
+    """The match files of a piece as the table of pieces has them; None if it has none."""
+    found = []
+    for played in piece.performances:
+        row = {"performer": played.performer, "source": played.source}
+        try:
+            found.append(row | {"match": match_files.text(played.read())})
+        except ValueError as error:
+            found.append(row | {"reason": str(error)})
+    return found or None
 
 
 def _metre(text: str | None) -> tuple[int, int]:
