@@ -1,4 +1,4 @@
-"""Who plays a piece, and when each note sounds: at a tempo ratio, with expression, or as people did.
+"""Who plays a piece, and when notes sound: at a tempo ratio, with expression, or as people did.
 
 The stages after `synthesize` need not know which. If a recording's onsets are not those of the
 score divided by a tempo ratio, its row has them.

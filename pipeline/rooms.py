@@ -1,4 +1,4 @@
-"""Play a dry recording in a room and record it with a microphone: reverberation, band, noise, level.
+"""Record dry sound in a room with a microphone: reverberation, band, noise, level.
 
 Onsets stay where they are. The path from the source to the microphone is a whole number of samples
 long and is taken off again, and the band-pass has no phase.
@@ -124,7 +124,7 @@ def impulse_response(room: Room, rate: int, rng: np.random.Generator) -> np.ndar
 
 
 def pink_noise(samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise whose power falls by 3 dB an octave: (samples,) float64 with a root mean square of 1."""
+    """Noise whose power falls by 3 dB an octave: (samples,) float64, root mean square 1."""
     spectrum = np.fft.rfft(rng.normal(size=samples))
     spectrum[0] = 0
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))

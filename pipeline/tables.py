@@ -207,8 +207,8 @@ PERFORMANCES = pa.schema(
         field(
             "onsets",
             pa.list_(ONSET),
-            "notes as they sound in the recording, in order of onset, and those of the score that do"
-            " not; null: those of `notes`, onset_s and duration_s divided by tempo_ratio",
+            "notes as they sound in the recording, in order of onset, and those of the score that"
+            " do not; null: those of `notes`, onset_s and duration_s divided by tempo_ratio",
         ),
     ]
 )

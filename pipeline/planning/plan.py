@@ -48,7 +48,7 @@ class Plan:
         return self.settings["fonts"][font].get("splits") or list(catalogue.SPLITS)
 
     def tempo_ratios(self, font: str) -> list[str]:
-        """The tempo ratios at which a sound font plays, as in paths; `human` for those of people."""
+        """The tempo ratios of a sound font, as in paths; `human` for the tempi of people."""
         default = self.settings["performances"]["tempo_ratios"]
         return [str(ratio) for ratio in self.settings["fonts"][font].get("tempo_ratios", default)]
 

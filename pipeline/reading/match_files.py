@@ -118,7 +118,7 @@ def _clock(units: object, rate: object) -> float:
     except (TypeError, ValueError, ZeroDivisionError):
         seconds = 0.0
     if not 0 < seconds < 1:
-        raise ValueError(f"a match file whose clock ({units} ticks, {rate} us) is unusable")
+        raise ValueError(f"no match file: its clock ({units} ticks, {rate} us) is unusable")
     return seconds
 
 

@@ -46,8 +46,8 @@ def _begins(stem: str, score: str) -> bool:
 
 
 def performers(matches: list[str], score: str) -> list[str]:
-    """Who plays in the match files of a score: their names without that of the score, written as ids
-    of pieces are. Names that differ in case at most get a digest of the file's name."""
+    """Who plays in the match files of a score: their names without that of the score, written as
+    ids of pieces are. Names that differ in case at most get a digest of the file's name."""
     names = [_performer(match, score) for match in matches]
     counts = Counter(map(str.casefold, names))
     return [
@@ -63,7 +63,7 @@ def _performer(match: str, score: str) -> str:
 
 
 def piece_name(score: str) -> str:
-    """The name of a score that a piece's id is made of: that of its folder in the layout of (n)ASAP,
-    where all have one name."""
+    """The name of a score that a piece's id is made of: that of its folder in the layout of
+    (n)ASAP, where all have one name."""
     folder = posixpath.dirname(score)
     return f"{folder}.musicxml" if folder and posixpath.basename(score) == SCORE else score

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.reading import lilypond_files, match_files, msmd, performance_files, score_text
 from pipeline.reading.archives import members
 from pipeline.reading.listing import files_below, read_file
-from pipeline.reading.pieces import Piece, PerformanceFile, piece_id_of, printable, split_of
+from pipeline.reading.pieces import PerformanceFile, Piece, piece_id_of, printable, split_of
 
 
 def _read_score(path: Path) -> dict[str, str]:
@@ -71,8 +71,8 @@ def _with_performers(matches: list[str], score: str) -> zip:
 def _report_strays(matches: list[str], source: str) -> None:
     for match in matches:
         print(
-            f"warning: {printable(f'{source}/{match}')}: left out, no score has its name, nor is there"
-            " just one in its folder",
+            f"warning: {printable(f'{source}/{match}')}: left out, no score has its name,"
+            " nor is there just one in its folder",
             file=sys.stderr,
         )
 

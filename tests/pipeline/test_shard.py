@@ -95,7 +95,8 @@ def test_passes_over_staves(staves, expected):
 def chunk(tmp_path):
     """The tables of a chunk of two pieces, the second of which has no recording."""
     paths = {name: tmp_path / f"{name}.parquet" for name in
-             ("pieces", "images", "systems", "noteheads", "notes", "performances", "features")}  # fmt: skip
+             ("pieces", "images", "systems", "noteheads", "notes", "performances",
+              "features")}  # fmt: skip
     ids = ["a", "b"]
     tables.write(
         [{"piece_id": i, "split": "train", "licence": "CC0"} for i in ids],
@@ -203,7 +204,8 @@ def test_a_piece_on_pages_becomes_one_strip(tmp_path):
     """Two pages with a system each; the piece without a system, and the one of another split, are
     not in the shard. The ratio 0.9 does not suffer from single precision."""
     paths = {name: tmp_path / f"{name}.parquet" for name in
-             ("pieces", "images", "systems", "noteheads", "notes", "performances", "features")}  # fmt: skip
+             ("pieces", "images", "systems", "noteheads", "notes", "performances",
+              "features")}  # fmt: skip
     ids = {"a": "test", "bare": "test", "other": "train"}
     pages = np.random.default_rng(0).integers(0, 255, (2, 400, 300), np.uint8)
     rows = {
