@@ -231,7 +231,7 @@ def shard(
             if columns is None:
                 continue
             if own is None:
-                columns["moment"] = None
+                del columns["moment"]
             yield {
                 "piece_id": piece_id,
                 "split": split,

@@ -258,7 +258,7 @@ SHARDS = pa.schema(
         _ROOM,
         field(
             "moment",
-            pa.list_(pa.float64()),
+            pa.list_(pa.float32()),
             "of the onset in the printed score; null if the tempo ratio tells the tempo",
             "quarter notes",
         ),
