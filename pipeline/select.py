@@ -216,7 +216,7 @@ def select(
         splits: that are taken; of pieces in others only the reason is written. None takes all.
         looks: of pages, see `pipeline.engraving.looks`; a piece has one of them.
         every_look: a piece has all of them, each in a row of its own.
-        performers: at most so many performances by people of a piece, drawn by seed; None takes all.
+        performers: at most so many performances by people of a piece, drawn; None takes all.
 
     Raises:
         ValueError: if a setting is missing or cannot be met, or the source cannot be read.
