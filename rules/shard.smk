@@ -10,6 +10,7 @@ rule shard:
         notes=f"{DATA}/notes/{{chunk}}.parquet",
         performances=f"{DATA}/performances/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
         features=f"{DATA}/features/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
+        shared_works=lambda wildcards: PLAN.shared_works(wildcards.collection),
     output:
         expand(
             f"{DATA}/shards/{{split}}/{{{{font}}}}-{{{{tempo_ratio}}}}-{{{{chunk}}}}.parquet",
@@ -27,8 +28,12 @@ rule shard:
         runtime=minutes(30),  # 4 s for 29 piano pieces
     params:
         layout=of_collection("layout"),
+        shared_works=lambda wildcards, input: option(
+            "shared_works", next(iter(input.shared_works), None)
+        ),
         out=lambda wildcards, output: text(dict(zip(SPLITS, output))),
     shell:
         "python -m partimento shard --pieces {input.pieces:q} --images {input.images:q}"
         " --systems {input.systems:q} --noteheads {input.noteheads:q} --notes {input.notes:q}"
-        " --performances {input.performances:q} --features {input.features:q} --layout {params.layout:q} --out {params.out:q} 2> {log:q}"
+        " --performances {input.performances:q} --features {input.features:q} --layout {params.layout:q}"
+        " {params.shared_works:q} --out {params.out:q} 2> {log:q}"

@@ -21,6 +21,7 @@ FLOORS = [
     [
         "pipeline.select",
         "pipeline.engrave",
+        "pipeline.works",
         "pipeline.synthesize",
         "pipeline.spectrogram",
         "pipeline.shard",
@@ -30,6 +31,7 @@ FLOORS = [
     ["pipeline.card"],
     ["models"],
     ["models.retrieval", "models.score_following"],
+    ["models.following"],
     ["partimento"],
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -13,10 +13,11 @@ from matplotlib.ticker import NullLocator
 from models import plotting
 from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT
 from models.retrieval import network, report
+from models.retrieval.token_network import PT
 from pipeline.constants import CONTEXTS
 
 CONTEXT_COLOURS = dict(zip(CONTEXTS, (BLUE, ORANGE, GREEN), strict=True))
-PANELS = {False: "without attention", True: "with attention"}
+PANELS = ("without attention", "with attention", "our own")
 
 
 def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -> None:
@@ -37,20 +38,30 @@ def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -
 
 
 def _look(model: str) -> dict:
-    """Colour and label of a model; those with attention have a panel of their own."""
+    """Colour and label of a model."""
+    if model == PT.name:
+        return {"color": INK, "label": model}
     shape = network.MODELS[model]
     lengths = {frames: length for length, frames in CONTEXTS.items()}
     colour = GREY if shape.head == "global" else CONTEXT_COLOURS[lengths[shape.context]]
     return {"color": colour, "label": model}
 
 
-def _columns(figure: Figure, models: Iterable[str], rows: int, **how) -> dict[bool, np.ndarray]:
-    """`rows` axes below one another for each kind of model that there is."""
-    kinds = sorted({network.MODELS[model].attends for model in models})
-    grid = figure.subplots(rows, len(kinds), squeeze=False, sharey="row", **how)
-    for kind, axes in zip(kinds, grid.T, strict=True):
-        axes[0].set_title(PANELS[kind])
-    return dict(zip(kinds, grid.T, strict=True))
+def _panel(model: str) -> str:
+    """Which of PANELS a model is drawn in."""
+    without, attending, own = PANELS
+    if model == PT.name:
+        return own
+    return attending if network.MODELS[model].attends else without
+
+
+def _columns(figure: Figure, models: Iterable[str], rows: int, **how) -> dict[str, np.ndarray]:
+    """`rows` axes below one another for each panel that has a model."""
+    panels = sorted({_panel(model) for model in models}, key=PANELS.index)
+    grid = figure.subplots(rows, len(panels), squeeze=False, **how)
+    for panel, axes in zip(panels, grid.T, strict=True):
+        axes[0].set_title(panel)
+    return dict(zip(panels, grid.T, strict=True))
 
 
 @mpl.rc_context(STYLE)
@@ -63,9 +74,9 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
         histories: HISTORY of `train`, by model.
     """
     figure = plotting.new(7.0, 4.4)
-    columns = _columns(figure, histories, 2, sharex=True)
+    columns = _columns(figure, histories, 2, sharex="col")  # our own has another loss
     for model, epochs in histories.items():
-        loss, rank = columns[network.MODELS[model].attends]
+        loss, rank = columns[_panel(model)]
         look, seen = _look(model), epochs.samples / 1_000
         loss.plot(seen, epochs.train_loss, color=look["color"], linewidth=0.8, linestyle=":")
         loss.plot(seen, epochs.valid_loss, linewidth=1.2, **look)
@@ -73,11 +84,11 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
         best = epochs.index[epochs.best][-1]
         rank.plot(seen[best], epochs.valid_mrr[best], "o", color=look["color"], markersize=4)
         rank.set_xlabel("pairs seen (thousands)")
+        rank.set_ylim(0, 1)
         loss.legend(**TIGHT)
     first = next(iter(columns.values()))
     first[0].set_ylabel("loss (dotted: training)")
     first[1].set_ylabel("MRR, validation")
-    first[1].set_ylim(bottom=0)
     return figure
 
 
@@ -90,9 +101,9 @@ def tempo(table: pd.DataFrame) -> Figure:
     """
     table = table[table.protocol == table.protocol.iloc[0]]
     figure = plotting.new(7.0, 3.2)
-    columns = _columns(figure, table.model.unique(), 1)
+    columns = _columns(figure, table.model.unique(), 1, sharey="row")
     for model, rows in table.groupby("model", sort=False):
-        (axes,) = columns[network.MODELS[model].attends]
+        (axes,) = columns[_panel(model)]
         look = _look(model)
         ours, paper = rows.dropna(subset="micro"), rows.dropna(subset="paper")
         axes.plot(ours.tempo_ratio, ours.micro, marker="o", markersize=3, **look)

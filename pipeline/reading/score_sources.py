@@ -12,7 +12,14 @@ from pathlib import Path
 from pipeline.reading import lilypond_files, match_files, msmd, performance_files, score_text
 from pipeline.reading.archives import members
 from pipeline.reading.listing import files_below, read_file
-from pipeline.reading.pieces import PerformanceFile, Piece, piece_id_of, printable, split_of
+from pipeline.reading.pieces import (
+    PerformanceFile,
+    Piece,
+    ids_of,
+    piece_id_of,
+    printable,
+    split_of,
+)
 
 
 def _read_score(path: Path) -> dict[str, str]:
@@ -43,14 +50,16 @@ def pieces_of_folder(folder: Path) -> list[Piece]:
         raise ValueError(f"{folder}: no scores (.ly, {', '.join(score_text.SUFFIXES)}) in it")
     matches = performance_files.by_score(readers, files_below(folder, [match_files.SUFFIX]))
     _report_strays(matches[None], str(folder))
+    ids = ids_of(readers)
     return [
         Piece(
-            piece_id_of(name),
+            ids[name],
             printable(f"{folder}/{name}"),
             split_of(name),
             reader,
             folder / name,
-            tuple(
+            work=piece_id_of(name),
+            performances=tuple(
                 PerformanceFile(
                     performer,
                     printable(f"{folder}/{match}"),

@@ -41,7 +41,7 @@ rule retrieval_embed:
         mem_mb=memory(3000, 3),
         runtime=minutes(120),
     params:
-        precision=RETRIEVAL["training"]["precision"],
+        precision=lambda wildcards: training_of(wildcards.model)["precision"],
     shell:
         "python -m partimento retrieval embed --weights {input.weights:q} --shards {input.shards:q}"
         " --pairs {input.pairs:q} --precision {params.precision:q} --out {output:q} 2> {log:q}"
@@ -94,7 +94,7 @@ rule retrieval_pieces:
         mem_mb=memory(4000, 3),  # the test split, its vectors, the distances of one piece
         runtime=minutes(120),
     params:
-        precision=RETRIEVAL["training"]["precision"],
+        precision=training_of(BEST)["precision"],
     shell:
         "{{ python -m partimento retrieval identify --weights {input.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.identified:q} &&"
