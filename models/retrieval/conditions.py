@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from models import table_output
 from models.dataset import evenly_spaced, shard_columns
-from models.retrieval import align, search
+from models.retrieval import align, audio, search
 from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
     embed_excerpts,
@@ -38,7 +38,8 @@ WITHIN_PX = (25, 50)
 NOTE = (
     "MRR and R@1: audio queries among the same {candidates} printed positions of {pieces} pieces. "
     "Alignment by DTW over whole recordings: median error, and share of the onsets within 25 and "
-    "50 px. Local tempo: over {seconds:g} s, relative to the median of its performance."
+    "50 px. Recordings are brought to one level. Local tempo: over {seconds:g} s, relative to the "
+    "median of its performance."
 )
 
 
@@ -90,6 +91,14 @@ def _tempi(shards: list[Path]) -> np.ndarray:
     return np.concatenate(found)
 
 
+def _bring_to_level(data: Examples) -> None:
+    """Bring each recording to the level of the training data, as a query is; silence stays."""
+    for start, frames in zip(data.start, data.frames, strict=True):
+        recording = data.spectrogram[start : start + frames][None].astype(np.float32)
+        if audio.level(recording)[0] > 0:
+            data.spectrogram[start : start + frames] = audio.normalise_level(recording)[0]
+
+
 def _queries(fabric: Fabric, network: Network, data: Examples, tempo: np.ndarray) -> Query:
     """Evenly spaced pairs of each piece, over all its performances, and their audio's vectors."""
     inside = data.inside(network.context)
@@ -126,8 +135,8 @@ def _alignment(fabric: Fabric, network: Network, data: Examples) -> np.ndarray:
             frames,
         )
         sheet = embed_snippets(fabric, network, images)
-        audio = embed_excerpts(fabric, network, excerpts)
-        path = x[align.alignment_path(1 - sheet @ audio.T)]
+        heard = embed_excerpts(fabric, network, excerpts)
+        path = x[align.alignment_path(1 - sheet @ heard.T)]
         distance, _ = align.position_errors(data.frame[own], data.x[own], frames, path)
         errors.append(distance)
     return np.concatenate(errors) if errors else np.empty(0)
@@ -171,6 +180,7 @@ def conditions(
         files = [Path(path) for path in paths]
         data = read_examples(files)
         first = first or data
+        _bring_to_level(data)
         if missing := set(data.pieces) - set(first.pieces):
             raise ValueError(f"{sorted(missing)[0]}: in '{name}', but not in the first condition")
         queries[name] = _queries(fabric, network, data, _tempi(files))
