@@ -17,7 +17,7 @@ NONE, PHRASED = "none", "phrased"  # expression
 FIXED = "fixed"  # velocities
 MOST_WRONG = 0.3  # share of the played notes that the score does not have
 NOT_PLAYED = "not played"
-NO_ID = "the score has no note of this id"
+NO_ID = "no printed note has its id"
 OTHER_PITCH = "the score's note of this id has another pitch"
 NO_IDS = "the score's notes have no ids, and match files name notes by them"
 

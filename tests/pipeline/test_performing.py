@@ -85,7 +85,7 @@ def test_a_performance_with_too_many_wrong_notes_is_left_out(wrong, kept):
     [
         ("", HEADS, "no match file that partitura can read"),
         (match([]), HEADS, "nothing is played in the match file"),
-        (match([("x1", 60, 0.0)]), HEADS, "too many of its notes .* the score has no note of this"),
+        (match([("x1", 60, 0.0)]), HEADS, "too many of its notes .* no printed note has its id"),
         (match(scale(0)), [HEADS[0] | {"source_id": None}], performing.NO_IDS),
     ],
 )
