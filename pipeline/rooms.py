@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, fields
 
 import numpy as np
+import scipy.fft
 import scipy.signal
 
 SPEED_OF_SOUND = 343.0  # m/s, that of pyroomacoustics at 20 degrees
@@ -125,10 +126,11 @@ def impulse_response(room: Room, rate: int, rng: np.random.Generator) -> np.ndar
 
 def pink_noise(samples: int, rng: np.random.Generator) -> np.ndarray:
     """Noise whose power falls by 3 dB an octave: (samples,) float64, root mean square 1."""
-    spectrum = np.fft.rfft(rng.normal(size=samples))
+    length = scipy.fft.next_fast_len(samples, real=True)  # of a prime length it takes for ever
+    spectrum = scipy.fft.rfft(rng.normal(size=length))
     spectrum[0] = 0
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-    noise = np.fft.irfft(spectrum, samples)
+    noise = scipy.fft.irfft(spectrum, length)[:samples]
     return noise / max(_rms(noise), np.finfo(float).tiny)
 
 

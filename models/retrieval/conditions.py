@@ -120,7 +120,7 @@ def _queries(fabric: Fabric, network: Network, data: Examples, tempo: np.ndarray
 
 def _alignment(fabric: Fabric, network: Network, data: Examples) -> np.ndarray:
     """Error of the onsets of all recordings that are aligned with their strips, px."""
-    errors = []
+    errors, strips = [], {}
     for performance in range(len(data.start)):
         own = data.performance == performance
         piece = int(data.piece[own][0])
@@ -128,15 +128,16 @@ def _alignment(fabric: Fabric, network: Network, data: Examples) -> np.ndarray:
         frames = align.window_positions(int(data.frames[performance]), align.STEP_FRAMES)
         if len(x) * len(frames) > align.MOST_CELLS:
             continue
-        images = in_batches(data.snippets_at, np.full(len(x), piece), x)
+        if piece not in strips:
+            images = in_batches(data.snippets_at, np.full(len(x), piece), x)
+            strips[piece] = embed_snippets(fabric, network, images)
         excerpts = in_batches(
             lambda *part: data.excerpts_at(*part, network.context),
             np.full(len(frames), performance),
             frames,
         )
-        sheet = embed_snippets(fabric, network, images)
         heard = embed_excerpts(fabric, network, excerpts)
-        path = x[align.alignment_path(1 - sheet @ heard.T)]
+        path = x[align.alignment_path(1 - strips[piece] @ heard.T)]
         distance, _ = align.position_errors(data.frame[own], data.x[own], frames, path)
         errors.append(distance)
     return np.concatenate(errors) if errors else np.empty(0)
