@@ -132,7 +132,7 @@ def _alignment(fabric: Fabric, network: Network, data: Examples) -> np.ndarray:
             images = in_batches(data.snippets_at, np.full(len(x), piece), x)
             strips[piece] = embed_snippets(fabric, network, images)
         excerpts = in_batches(
-            lambda *part: data.excerpts_at(*part, network.context),
+            lambda recordings, at: data.excerpts_at(recordings, at, network.context),
             np.full(len(frames), performance),
             frames,
         )
