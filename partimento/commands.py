@@ -74,6 +74,9 @@ COMMANDS = {
     "retrieval align": Command(
         LEARNING, f"{RETRIEVAL}.align:align", "Align recordings with their scores."
     ),
+    "retrieval conditions": Command(
+        LEARNING, f"{RETRIEVAL}.conditions:conditions", "Compare how recordings were made."
+    ),
     "retrieval tables": Command(LEARNING, f"{RETRIEVAL}.report:tables", "Write the tables."),
     "retrieval curves": Command(LEARNING, f"{RETRIEVAL}.curves:curves", "Draw the curves."),
     "retrieval example": Command(LEARNING, f"{RETRIEVAL}.example_figure:example", "Draw a query."),

@@ -152,6 +152,7 @@ def card(
     left_out = Counter(counts.kind(reason) for reason in selected.values() if reason)
     reasons = Counter(counts.kind(reason) for reason in failed.values())
     unlinked = sum((scores.unlinked[split] for split in splits), Counter())
+    by_people = counts.played_by_people(performances)
     complaints = sum((scores.complaints[split] for split in splits), Counter())
 
     text = f"""{_front(name, splits)}
@@ -171,7 +172,8 @@ Units and meanings stand in the metadata of each Parquet column, and in `croissa
 Each piece was checked while it was engraved; one that failed a check is left out with its reason.
 {_counted("pieces left out in selection", "number", left_out)}\
 {_counted("pieces that failed later", "number", reasons)}\
-{_counted("notes without a notehead", "number", unlinked)}"""
+{_counted("notes without a notehead", "number", unlinked)}\
+{_counted("notes in performances by people that differ from the score", "number", by_people)}"""
     if failed:
         text += f"\n{table(('piece that failed later', 'reason'), sorted(failed.items()))}\n"
     if complaints:

@@ -10,12 +10,14 @@ FLOORS = [
     [
         "pipeline.tables",
         "pipeline.tempo",
+        "pipeline.expression",
+        "pipeline.rooms",
         "pipeline.strips",
         "pipeline.images",
     ],
     ["pipeline.sandbox"],
     ["pipeline.reading"],
-    ["pipeline.engraving"],
+    ["pipeline.engraving", "pipeline.performing"],
     [
         "pipeline.select",
         "pipeline.engrave",

@@ -103,6 +103,19 @@ def scores(
     return Scores(numbers, composers, licences, unlinked, complaints)
 
 
+def played_by_people(performances: list[Path]) -> Counter:
+    """Notes in performances by people that are played without a notehead, or not played, by
+    reason."""
+    found: Counter = Counter()
+    for path in performances:
+        table = tables.read(path, tables.PERFORMANCES, ["performer", "onsets"])
+        onsets = pc.list_flatten(table.filter(pc.is_valid(table["performer"]))["onsets"])
+        for reason in pc.value_counts(pc.struct_field(onsets, "reason")).to_pylist():
+            if reason["values"] is not None:
+                found[kind(reason["values"])] += reason["counts"]
+    return found
+
+
 def performances(
     split_of: dict[str, str], performances: list[Path], shards: list[Path]
 ) -> tuple[By, Counter]:

@@ -85,6 +85,11 @@ def retrieval_shards(split):
 
 
 check_name("retrieval.test_font", RETRIEVAL["test_font"], config["fonts"])
+if "human" in PLAN.tempo_ratios(RETRIEVAL["test_font"]):
+    raise WorkflowError(
+        f"retrieval.test_font: '{RETRIEVAL['test_font']}' plays `human`, and pairs are compared by"
+        " tempo ratio; name a font that has tempo ratios alone"
+    )
 TEST_TEMPI = [
     tempo_ratio
     for font, tempo_ratio in performances(RETRIEVAL["collection"], "test")
