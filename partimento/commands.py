@@ -27,6 +27,14 @@ COMMANDS = {
     "verify": Command(
         PEOPLE, "partimento.workflow:verify", "Find truncated or corrupt results and downloads."
     ),
+    "publish": Command(
+        PEOPLE,
+        "pipeline.publishing.publish:publish",
+        "Lay a collection out for the hub.",
+    ),
+    "release": Command(
+        PEOPLE, "pipeline.publishing.publish:release", "Pack a collection for a release."
+    ),
     "settings": Command(
         PEOPLE, "pipeline.planning.settings:show", "Print one setting that a run would have."
     ),

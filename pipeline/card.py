@@ -48,10 +48,7 @@ def _counted(title: str, number: str, counter: Counter) -> str:
 def _named(title: str, splits: list[str], by: counts.By) -> str:
     """A table of the TOP names over all splits, with the number of names in each split."""
     total = sum((by[split] for split in splits), Counter())
-    rows = [
-        (name, *(by[split][name] for split in splits))
-        for name, _ in total.most_common(TOP)
-    ]
+    rows = [(name, *(by[split][name] for split in splits)) for name, _ in total.most_common(TOP)]
     number = (f"number of {title}s", *(len(by[split]) for split in splits))
     return table((f"pieces by {title}", *splits), [*rows, number])
 
@@ -98,8 +95,8 @@ def _warnings(splits: list[str], scores: counts.Scores) -> list[str]:
     if unknown:
         share = unknown / stated.total()
         found.append(
-            f"Of {unknown:,} of {stated.total():,} pieces ({share:.0%}) the licence is not stated or"
-            " not known: look before you hand them on."
+            f"Of {unknown:,} of {stated.total():,} pieces ({share:.0%}) the licence is not stated"
+            " or not known: look before you hand them on."
         )
     return found
 

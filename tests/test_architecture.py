@@ -26,6 +26,7 @@ FLOORS = [
     ["pipeline.planning"],
     ["pipeline.describing"],
     ["pipeline.card"],
+    ["pipeline.publishing"],
     ["models"],
     ["models.retrieval", "models.score_following"],
     ["partimento"],

@@ -61,7 +61,7 @@ def _as_json(kind: pa.DataType, word: str | None = None) -> dict:
     if word == "image":
         return {"feature": {"_type": "Image"}, "_type": "List"}
     if word == "audio":
-        return {"_type": "Audio"}
+        return {"decode": False, "_type": "Audio"}  # decoding wants torchcodec, bytes want nothing
     if word:
         return {"shape": [None, _columns(word)], "dtype": "float32", "_type": "Array2D"}
     if pa.types.is_list(kind):
@@ -81,7 +81,7 @@ def _as_yaml(name: str, kind: pa.DataType, word: str | None = None) -> dict:
     if word == "image":
         return {"name": name, "list": "image"}
     if word == "audio":
-        return {"name": name, "dtype": "audio"}
+        return {"name": name, "dtype": {"audio": {"decode": False}}}
     if word:
         shape = {"shape": [None, _columns(word)], "dtype": "float32"}
         return {"name": name, "dtype": {"array2_d": shape}}

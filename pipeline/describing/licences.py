@@ -12,7 +12,9 @@ RULE = (
 )
 NOT_STATED = "no licence stated"
 _ABSENT = r"\s*(none|not|no licen[cs]e|unknown|n/?a)\b"
-_PUBLIC_DOMAIN = r"(?<!not in the )(?<!not )\bpublic ?domain\b|creativecommons\.org/publicdomain/mark"
+_PUBLIC_DOMAIN = (
+    r"(?<!not in the )(?<!not )\bpublic ?domain\b|creativecommons\.org/publicdomain/mark"
+)
 _ZERO = r"\bCC[- ]?0\b|CC Zero|creativecommons\.org/publicdomain/zero"
 _CREATIVE_COMMONS = r"\bCC[- ]BY\b|Creative Commons Attribution|creativecommons\.org/licenses/by"
 _PARTS = {"nc": r"\bNC\b|Non-?Commercial", "nd": r"\bND\b|No-?Deriv", "sa": r"\bSA\b|Share-?Alike"}
