@@ -25,6 +25,10 @@ report: "rules/captions/workflow.rst"
 include: "rules/common.smk"
 
 
+if workflow.is_main_process and not workflow.modifier.skip_configfile:
+    progress.install(logger, lambda collection: len(PLAN.chunks(collection)))
+
+
 if config["container"]:
 
     container: config["container"]

@@ -17,6 +17,8 @@ rule retrieval_pairs:
         pairs=RETRIEVAL["evaluation"]["pairs"],
         protocols=RETRIEVAL["evaluation"]["protocols"],
         contexts=RETRIEVAL_CONTEXTS,
+    message:
+        "Choose pairs to test retrieval with"
     shell:
         "python -m partimento retrieval choose --shards {input:q} --contexts {params.contexts:q}"
         " --count {params.pairs:q} --protocols {params.protocols:q} --out {output:q} 2> {log:q}"
@@ -42,6 +44,8 @@ rule retrieval_embed:
         runtime=minutes(120),
     params:
         precision=RETRIEVAL["training"]["precision"],
+    message:
+        "Embed the test pairs with {wildcards.model}"
     shell:
         "python -m partimento retrieval embed --weights {input.weights:q} --shards {input.shards:q}"
         " --pairs {input.pairs:q} --precision {params.precision:q} --out {output:q} 2> {log:q}"
@@ -70,6 +74,8 @@ rule retrieval_evaluate:
         runtime=minutes(60),
     params:
         seed=config["seed"],
+    message:
+        "Compute the metrics of retrieval"
     shell:
         "python -m partimento retrieval evaluate --embeddings {input.embeddings:q}"
         " --weights {input.weights:q} --refined {input.refined:q} --seed {params.seed:q}"
@@ -95,6 +101,8 @@ rule retrieval_pieces:
         runtime=minutes(120),
     params:
         precision=RETRIEVAL["training"]["precision"],
+    message:
+        "Identify and align whole pieces"
     shell:
         "{{ python -m partimento retrieval identify --weights {input.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.identified:q} &&"

@@ -25,6 +25,8 @@ rule retrieval_train:
         settings=lambda wildcards: json.dumps(RETRIEVAL["training"]),
         seed=config["seed"],
         memory_mb=option("memory_mb", config["memory_mb"]),
+    message:
+        "Train {wildcards.model} for retrieval"
     shell:
         "python -m partimento retrieval train --shards_train {input.train:q}"
         " --shards_valid {input.valid:q} --model {wildcards.model:q} --settings {params.settings:q}"
@@ -54,6 +56,8 @@ rule retrieval_refine:
         precision=RETRIEVAL["training"]["precision"],
         augmentation=lambda wildcards: json.dumps(RETRIEVAL["training"]["augmentation"]),
         memory_mb=option("memory_mb", config["memory_mb"]),
+    message:
+        "Refit the projection of {wildcards.model}"
     shell:
         "python -m partimento retrieval refine --weights {input.weights:q} --shards_train {input.train:q}"
         " --samples {params.samples:q} --seed {params.seed:q} --precision {params.precision:q}"

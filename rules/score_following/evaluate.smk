@@ -24,6 +24,8 @@ rule predict:
             "precision"
         ],
         train_samples=option("train_samples", FOLLOWING["evaluation"]["train_samples"]),
+    message:
+        "Follow scores with the network {wildcards.network}"
     shell:
         "python -m partimento score_following predict --weights {input.weights:q}"
         " --shards_train {input.train:q} --shards_valid {input.valid:q} --shards_test {input.test:q}"
@@ -41,6 +43,8 @@ rule evaluate:
         "../../envs/learning.yaml"
     params:
         seed=config["seed"],
+    message:
+        "Compute the metrics of the network {wildcards.network}"
     shell:
         "python -m partimento score_following evaluate --predictions {input:q} --seed {params.seed:q}"
         " --out {output:q} 2> {log:q}"
