@@ -37,6 +37,7 @@ if config["container"]:
 rule all:
     input:
         f"{RESULTS}/provenance.json",
+        f"{RESULTS}/report.html",
 
 
 rule data:
@@ -70,6 +71,7 @@ if RETRIEVAL:
 
 
 include: "rules/provenance.smk"
+include: "rules/report.smk"
 
 
 # Snakemake looks at the jobs once more a second after each look, to hold a limit of starts a second,

@@ -35,6 +35,12 @@ COMMANDS = {
     "release": Command(
         PEOPLE, "pipeline.publishing.publish:release", "Pack a collection for a release."
     ),
+    "report": Command(
+        PEOPLE, "models.reporting.report:report", "Write one page on a finished run."
+    ),
+    "summary": Command(
+        PEOPLE, "models.reporting.summary:summary", "Print the best numbers of a run."
+    ),
     "settings": Command(
         PEOPLE, "pipeline.planning.settings:show", "Print one setting that a run would have."
     ),

@@ -29,6 +29,7 @@ FLOORS = [
     ["pipeline.publishing"],
     ["models"],
     ["models.retrieval", "models.score_following"],
+    ["models.reporting"],
     ["partimento"],
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
