@@ -16,6 +16,17 @@ def body(text: str) -> str:
     return text.split("---\n", 2)[2] if text.startswith("---\n") else text
 
 
+def blocks(text: str) -> list[str]:
+    """The tables of a text, each with the line above it that is its caption, and its notes."""
+    found: list[str] = []
+    for block in re.split(r"\n\n+", text.strip()):
+        if found and block.startswith("|") and "|" not in found[-1]:
+            found[-1] += f"\n\n{block}"
+        else:
+            found.append(block)
+    return found
+
+
 def html(text: str) -> str:
     """Headings, paragraphs, quotes, tables and code as HTML."""
     parts, lines = [], text.splitlines()

@@ -32,7 +32,7 @@ NETWORKS = {"paper": "the paper's network", "PT": "PT, our network"}
 ABOVE_CHANCE = 2
 # Pairs that a network of retrieval has to have seen before its attention and tempi tell anything.
 LEARNED_PAIRS = 50_000
-MEGABYTE = 1e6
+LICENCES = "| pieces by licence"  # begins what a card says after its counts
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,27 @@ def _picture(results: Path, name: str, title: str, caption: str) -> list[Part]:
     return [Part(markup.caption(caption), title, f"data:image/png;base64,{data}")]
 
 
-def _table(results: Path, name: str, title: str) -> list[Part]:
+def _table(results: Path, name: str, title: str, first: str = "") -> list[Part]:
+    """A table of the run, its caption below it.
+
+    Args:
+        results: Folder of the results.
+        name: Of the table.
+        title: Above it.
+        first: How those parts begin that are shown at once, the others are folded; by default all.
+    """
     path = results / "tables" / f"{name}.md"
     if not path.is_file():
         return []
+    blocks = markup.blocks(path.read_text())
+    shown = [block for block in blocks if first in block[: len(first) + 2] or "|" not in block]
+    folded = [block for block in blocks if block not in shown]
     said = markup.caption(name)
     note = f'<p class="pale">{said}</p>' if said else ""
-    return [Part(markup.html(path.read_text()) + note, title)]
+    parts = [Part(markup.html("\n\n".join(shown)) + note, title)]
+    if folded:
+        parts.append(Part(markup.html("\n\n".join(folded)), folded="the rest of the table"))
+    return parts
 
 
 def _following(results: Path) -> Section | None:
@@ -132,7 +146,7 @@ def _following(results: Path) -> Section | None:
     if table.empty:
         return None
     parts = [Part(f"<p>{PAPERS[FOLLOWING]}</p>")]
-    parts += _table(results, "score_following", "How often the place is found")
+    parts += _table(results, "score_following", "How often the place is found", "test")
     hidden = []
     top1 = table.xs("top1", level="metric").sort_values("micro", ascending=False)
     for network, row in top1.iterrows():
@@ -154,7 +168,8 @@ def _retrieval(results: Path) -> Section | None:
     if table.empty:
         return None
     parts = [Part(f"<p>{PAPERS[RETRIEVAL]}</p>")]
-    parts += _table(results, "retrieval", "How high the right snippet ranks")
+    parts += _table(results, "retrieval", "How high the right snippet ranks",
+                    "Audio to sheet, refined")  # fmt: skip
     parts += _picture(results, "retrieval_example", "One query", "retrieval_example")
     parts += _table(results, "identification", "Whole pieces")
     parts += _table(results, "alignment", "Recordings along their scores")
@@ -194,14 +209,13 @@ def _data(results: Path) -> Section | None:
         return None
     parts = _picture(results, "staves", "Staves with every notehead marked", "staves")
     for path in cards:
-        _, _, text = markup.body(path.read_text()).partition("\n# ")
-        first, _, rest = text.partition("\n\n| pieces by licence")
-        _, _, first = first.partition("\n")
+        _, _, text = f"\n{markup.body(path.read_text())}".partition("\n# ")
+        _, _, text = text.partition("\n")
+        first, mark, rest = text.partition(LICENCES)
         parts.append(Part(markup.html(first), f"Collection {path.parent.name}"))
-        parts.append(
-            Part(markup.html(f"| pieces by licence{rest}"),
-                 folded="licences, composers, checks, and what was left out")
-        )  # fmt: skip
+        if mark:
+            shut = "licences, composers, checks, and what was left out"
+            parts.append(Part(markup.html(mark + rest), folded=shut))
     return Section("data", "Data", parts)
 
 
@@ -218,9 +232,7 @@ def _origin(run: dict) -> Section:
         "origin",
         "How it was made",
         [
-            Part(
-                "<p><code>provenance.json</code> beside it has a digest of every file.</p>"
-            ),
+            Part("<p><code>provenance.json</code> beside it has a digest of every file.</p>"),
             Part(markup.html(times) if stages else "", folded="time and memory of each stage"),
             Part(markup.html(f"```\n{settings}\n```"), folded="settings"),
             Part(markup.html(f"```\n{versions}\n```"), folded="versions"),

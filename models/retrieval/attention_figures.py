@@ -9,6 +9,7 @@ import torch
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from scipy.stats import spearmanr
 
@@ -328,7 +329,8 @@ def entropy(
         (0.25, 0.8, "middle half"),
         (0.75, 0.8, None),
     ):
-        line = {"color": ORANGE, "linewidth": width, "label": label}
+        edge = [withStroke(linewidth=width + 1.6, foreground="white")]
+        line = {"color": ORANGE, "linewidth": width, "label": label, "path_effects": edge}
         axes.plot(quartiles.index, quartiles[quantile], **line)
     even = {"color": GREY, "linewidth": 0.8, "linestyle": "--"}
     axes.axhline(np.log(context), label="uniform attention", **even)
