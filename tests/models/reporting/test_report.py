@@ -1,4 +1,4 @@
-"""The page on a run, and the lines that it ends with, from tables with numbers worked out by hand."""
+"""The page on a run, and the lines that it ends with: numbers of tables worked out by hand."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def write(results, *, pairs=3_000, top1=0.7514):
     tables.write(kept, tables.PIECES, results / "data/tunes/pieces/0.parquet")
     (results / "data/tunes/README.md").write_text(CARD)
     record = {
-        "written": "2026-11-28T14:00:00+00:00", "commit": {"hash": "0123456789", "changed_files": []},
+        "written": "2026-11-28T14:00:00+00:00", "commit": {"hash": "0123456789"},
         "settings": {"seed": 1}, "versions": {"python": "3.11"}, "cores": 2,
         "jobs": {"engrave": {"jobs": 2, "seconds": 754.0, "peak_mb": 300}},
     }  # fmt: skip
