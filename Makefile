@@ -129,8 +129,9 @@ $(VENV)/.created: | system
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.installed: requirements.txt requirements.lock pyproject.toml $(VENV)/.created
+$(VENV)/.installed: requirements.txt requirements-no-deps.txt requirements.lock pyproject.toml $(VENV)/.created
 	python -m pip install --disable-pip-version-check -q -e . -c requirements.lock
+	python -m pip install --disable-pip-version-check -q --no-deps -r requirements-no-deps.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

@@ -48,6 +48,7 @@ rule data:
 include: "rules/fetch.smk"
 include: "rules/select.smk"
 include: "rules/engrave.smk"
+include: "rules/works.smk"
 include: "rules/synthesize.smk"
 include: "rules/spectrogram.smk"
 include: "rules/shard.smk"

@@ -78,7 +78,7 @@ class Training(ABC):
         self.weights, self.history_path = Path(weights), Path(history)
         self.checkpoint = Path(f"{weights}.state")
         samples = settings.epoch_samples or batches.usable()
-        self.steps = max(1, round(samples / settings.batch_size))
+        self.steps = steps(samples, settings.batch_size)
         fixed = {name: v for name, v in asdict(settings).items() if name not in RESUMABLE}
         self.identity = fixed | {"seed": seed} | identity
         self.state = {
@@ -278,6 +278,24 @@ class Training(ABC):
             if self.fabric.is_global_zero
             else 0
         )
+
+
+def steps(samples: int, batch_size: int) -> int:
+    """How many steps an epoch of so many examples takes."""
+    return max(1, round(samples / batch_size))
+
+
+def warm_up_and_cosine(highest: float, number: int, total: int, warm_up: float) -> float:
+    """Learning rate that rises in a line and then falls to zero along half a cosine.
+
+    Args:
+        highest: about what it reaches.
+        number: of the step, from 0.
+        total: steps of the run.
+        warm_up: fraction of them in which it rises.
+    """
+    rise = min(1.0, (number + 1) / (warm_up * total))
+    return highest * rise * 0.5 * (1 + math.cos(math.pi * number / total))
 
 
 def _any(fabric: "Fabric", mine: bool) -> bool:

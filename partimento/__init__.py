@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from models.retrieval.index import index
+    from partimento.following import follow_score
     from partimento.matching import align, embed_recording, embed_strip, search
     from partimento.scores import Score, engrave, play
     from partimento.shards import Shards
@@ -17,6 +18,7 @@ _HOMES = {
     "engrave": "partimento.scores",
     "play": "partimento.scores",
     "Shards": "partimento.shards",
+    "follow_score": "partimento.following",
     "embed_recording": "partimento.matching",
     "embed_strip": "partimento.matching",
     "search": "partimento.matching",
@@ -31,6 +33,7 @@ __all__ = [
     "embed_recording",
     "embed_strip",
     "engrave",
+    "follow_score",
     "index",
     "play",
     "search",

@@ -113,7 +113,8 @@ def _gathering(name: str, about: str, **options) -> App:
 def as_command(function: Callable) -> Callable:
     """Wrap a function so that the command line shows no more of it than people need.
 
-    The first argument needs no flag, all others do. One that may be None is optional. What only
+    The first argument needs no flag, nor does one that can be given by its position alone; all
+    others do. One that may be None is optional. What only
     code can pass, such as a function, is left out.
     """
     signature = inspect.signature(function)
@@ -127,7 +128,7 @@ def as_command(function: Callable) -> Callable:
         if parameter.kind is parameter.VAR_KEYWORD or _only_code(hint):
             continue
         kind = parameter.kind
-        if kind is not parameter.VAR_POSITIONAL:
+        if kind not in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
             kind = parameter.KEYWORD_ONLY if parameters else parameter.POSITIONAL_OR_KEYWORD
         if _untyped(hint):
             hint = Annotated[

@@ -24,6 +24,9 @@ COMMANDS = {
     ),
     "index": Command(PEOPLE, f"{RETRIEVAL}.index:index", "Make the scores in shards searchable."),
     "query": Command(PEOPLE, f"{RETRIEVAL}.query:query", "Find the score of a recording."),
+    "follow": Command(
+        PEOPLE, "partimento.following:follow", "Follow a recording on the pages of its score."
+    ),
     "verify": Command(
         PEOPLE, "partimento.workflow:verify", "Find truncated or corrupt results and downloads."
     ),
@@ -49,6 +52,9 @@ COMMANDS = {
     ),
     "select": Command(DATA, "pipeline.select:select", "Choose the pieces of a collection."),
     "engrave": Command(DATA, "pipeline.engrave:engrave", "Engrave pages, noteheads and notes."),
+    "works": Command(
+        DATA, "pipeline.works:works", "Find extra pieces that share a work with held-out ones."
+    ),
     "synthesize": Command(DATA, "pipeline.synthesize:synthesize", "Play notes with a sound font."),
     "spectrogram": Command(
         DATA, "pipeline.spectrogram:extract", "Make spectrograms of recordings."
@@ -61,7 +67,12 @@ COMMANDS = {
     "provenance": Command(
         DATA, "pipeline.describing.provenance:provenance", "Record what the results come from."
     ),
-    "retrieval train": Command(LEARNING, f"{RETRIEVAL}.train:train", "Train a network."),
+    "retrieval train": Command(
+        LEARNING, f"{RETRIEVAL}.train:train", "Train one of the paper's networks."
+    ),
+    "retrieval train-segments": Command(
+        LEARNING, f"{RETRIEVAL}.train_segments:train_segments", "Train our own network."
+    ),
     "retrieval refine": Command(LEARNING, f"{RETRIEVAL}.refine:refine", "Refit the projection."),
     "retrieval choose": Command(LEARNING, f"{RETRIEVAL}.pairs:choose", "Choose the test pairs."),
     "retrieval embed": Command(LEARNING, f"{RETRIEVAL}.embed:embed", "Embed the test pairs."),
@@ -101,6 +112,15 @@ COMMANDS = {
     ),
     "score-following history": Command(
         LEARNING, f"{FOLLOWING}.figures:history", "Draw the course of training."
+    ),
+    "score-following track": Command(
+        LEARNING, f"{FOLLOWING}.track:track", "Follow whole recordings staff by staff."
+    ),
+    "score-following tracking-table": Command(
+        LEARNING, f"{FOLLOWING}.track_report:tracking_table", "Write the table of tracking."
+    ),
+    "score-following tracking-figure": Command(
+        LEARNING, f"{FOLLOWING}.track_report:tracking_figure", "Draw how positions are tracked."
     ),
     "score-following staves": Command(
         LEARNING, f"{FOLLOWING}.figures:staves", "Draw staves with their noteheads marked."

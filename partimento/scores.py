@@ -65,6 +65,29 @@ def engrave(
         FileNotFoundError: If there is no such file.
         ValueError: With the reason, if the score cannot be read or engraved.
     """
+    made = engraved_tables(score, suffix=suffix, repeats=repeats)
+    printed, systems, noteheads, notes = (_frame(made[table]) for table in TABLES)
+    pages = [Image.fromarray(images.grey(png)) for png in printed["png"]]
+    return Score(pages, systems, noteheads, notes)
+
+
+def engraved_tables(
+    score: Path | str, *, suffix: str = ".ly", repeats: Literal["unfold", "once"] = "unfold"
+) -> dict[str, pa.Table]:
+    """Engrave a score, and give the tables that the workflow would write of it.
+
+    Args:
+        score: As for `engrave`.
+        suffix: As for `engrave`.
+        repeats: As for `engrave`.
+
+    Returns:
+        One row in `pieces`; `images`, `systems`, `noteheads` and `notes`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: With the reason, if the score cannot be read or engraved.
+    """
     with tempfile.TemporaryDirectory(prefix="score-") as name:
         source, made = Path(name, "source"), Path(name)
         source.mkdir()
@@ -75,9 +98,7 @@ def engrave(
         }
         pipeline.engrave.engrave(made / "pieces.parquet", "pages", repeats, "warn", **files)
         _check(files["engraved"])
-        printed, systems, noteheads, notes = (_frame(files[table]) for table in TABLES)
-        pages = [Image.fromarray(images.grey(png)) for png in printed["png"]]
-        return Score(pages, systems, noteheads, notes)
+        return {table: pq.read_table(made / f"{table}.parquet") for table in ("pieces", *TABLES)}
 
 
 def _gather(score: Path | str, folder: Path, suffix: str) -> None:
@@ -124,8 +145,8 @@ def _check(table: Path) -> None:
         raise ValueError(reason)
 
 
-def _frame(table: Path) -> pd.DataFrame:
-    return pq.read_table(table).drop_columns(["piece_id"]).to_pandas(types_mapper=NULLABLE.get)
+def _frame(table: pa.Table) -> pd.DataFrame:
+    return table.drop_columns(["piece_id"]).to_pandas(types_mapper=NULLABLE.get)
 
 
 def play(

@@ -36,8 +36,8 @@ EXAMPLES = f"""An onset is an example if its excerpt ({EXCERPT_FRAMES} frames, t
 its staff, and if it is the last onset in the excerpt. The others stay in the shards with the
 reason."""
 COMPLAINTS = """LilyPond complained of some pieces and engraved them all the same; what it did not
-understand may be missing. Each complaint stands in the column `warnings` of the table
-`engraved`."""
+understand may be missing. In others something was mended. Each complaint stands in the column
+`warnings` of the table `engraved`."""
 
 
 def _counted(title: str, number: str, counter: Counter) -> str:

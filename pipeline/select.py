@@ -216,7 +216,7 @@ def select(
     settings = MelodySettings(allowed, tempo, track, _metre(metre), pickup or 0)
     licence = (catalogue.entry_of(source) or {"licence": "the user's own files"})["licence"]
     split_of = {
-        piece: drawn_split(piece.piece_id, seed, shares) if shares else piece.split
+        piece: drawn_split(piece.work or piece.piece_id, seed, shares) if shares else piece.split
         for piece in sources.pieces_of(source, downloads, layout)
         if chunk_of(piece.piece_id, chunks) == chunk
         and _draw(f"take:{seed}:{piece.piece_id}") < fraction

@@ -164,6 +164,8 @@ def shard(
     features: Path,
     layout: Literal["staves", "pages"],
     out: dict[str, Path],
+    *,
+    shared_works: Path | None = None,
 ) -> None:
     """Join the tables of a chunk and one set of performances into shards, which training reads.
 
@@ -178,9 +180,16 @@ def shard(
         features: Parquet table of FEATURES.
         layout: What the images show: single staves, or pages, which are cut into one strip.
         out: Parquet files to write, by split (--out.train FILE --out.valid FILE ...).
+        shared_works: Parquet table of SHARED_WORKS; extra pieces that it does not list are then
+            training pieces. Without it they stay in the split `extra`.
     """
     known = tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pylist()
     split_of = {row["piece_id"]: row["split"] for row in known}
+    if shared_works:
+        kept_apart = set(tables.read(shared_works, tables.SHARED_WORKS)["piece_id"].to_pylist())
+        for piece_id, split in split_of.items():
+            if split == "extra" and piece_id not in kept_apart:
+                split_of[piece_id] = "train"
     shown = _by_piece(images, tables.IMAGES)
     lines = _by_piece(systems, tables.SYSTEMS)
     heads = _by_piece(noteheads, tables.NOTEHEADS)

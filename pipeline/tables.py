@@ -100,6 +100,8 @@ NOTEHEADS = pa.schema(
         field("height", pa.float32(), "of the notehead", "px"),
         field("pitch", pa.int16(), "MIDI number of the written pitch"),
         field("moment", pa.float64(), "in the printed score, repeats not played", "quarter notes"),
+        field("bar", pa.string(), "number of its bar, as printed; null if the source has none"),
+        field("beat", pa.float64(), "from the beginning of its bar", "quarter notes"),
         field("grace", pa.bool_(), "a grace note"),
         field("tied", pa.bool_(), "continues a note that already sounds"),
         field("source_id", pa.string(), "id of the note in its source; null if it has none"),
@@ -154,7 +156,7 @@ ENGRAVED = pa.schema(
         field(
             "warnings",
             pa.list_(pa.string()),
-            "what LilyPond complained of although it engraved the piece",
+            "what LilyPond complained of, or what was mended, although the piece was engraved",
         ),
         field("reason", pa.string(), "why nothing was engraved; null if it was"),
     ]
@@ -212,6 +214,14 @@ SHARDS = pa.schema(
             "last_frame", pa.list_(pa.int32()), "last onset of the pass over the staff", "frames"
         ),
         field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
+    ]
+)
+SHARED_WORKS = pa.schema(
+    [
+        field("piece_id", pa.string(), "piece of the split `extra`"),
+        field("shared_with", pa.string(), "piece that is held out"),
+        field("split", pa.string(), "of that piece: valid or test"),
+        field("reason", pa.string(), "catalogue number, title or music, and what they share"),
     ]
 )
 _OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame")

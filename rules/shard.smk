@@ -9,6 +9,7 @@ rule shard:
         noteheads=f"{DATA}/noteheads/{{chunk}}.parquet",
         notes=f"{DATA}/notes/{{chunk}}.parquet",
         features=f"{DATA}/features/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
+        shared_works=lambda wildcards: PLAN.shared_works(wildcards.collection),
     output:
         expand(
             f"{DATA}/shards/{{split}}/{{{{font}}}}-{{{{tempo_ratio}}}}-{{{{chunk}}}}.parquet",
@@ -26,10 +27,13 @@ rule shard:
         runtime=minutes(30),  # 4 s for 29 piano pieces
     params:
         layout=of_collection("layout"),
+        shared_works=lambda wildcards, input: option(
+            "shared_works", next(iter(input.shared_works), None)
+        ),
         out=lambda wildcards, output: text(dict(zip(SPLITS, output))),
     message:
         "Write shards of {wildcards.collection}, {wildcards.font}, tempo {wildcards.tempo_ratio}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento shard --pieces {input.pieces:q} --images {input.images:q}"
         " --systems {input.systems:q} --noteheads {input.noteheads:q} --notes {input.notes:q}"
-        " --features {input.features:q} --layout {params.layout:q} --out {params.out:q} 2> {log:q}"
+        " --features {input.features:q} --layout {params.layout:q} {params.shared_works:q} --out {params.out:q} 2> {log:q}"

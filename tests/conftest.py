@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.support.browser"]
+
 HERE = Path(__file__).parent
 BY_FOLDER = {
     "workflow": ["slow"],

@@ -19,6 +19,7 @@ FLOORS = [
     [
         "pipeline.select",
         "pipeline.engrave",
+        "pipeline.works",
         "pipeline.synthesize",
         "pipeline.spectrogram",
         "pipeline.shard",
@@ -29,6 +30,7 @@ FLOORS = [
     ["pipeline.publishing"],
     ["models"],
     ["models.retrieval", "models.score_following"],
+    ["models.following"],
     ["models.reporting"],
     ["partimento"],
 ]

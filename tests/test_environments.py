@@ -96,6 +96,19 @@ def test_lock_has_all_that_the_requirements_bring_along():
     assert len(seen) > 50
 
 
+def test_what_is_installed_without_its_dependencies_is_the_same_everywhere():
+    """And works with the packages that we pin: it is imported here."""
+    named = set(pins((ROOT / "requirements-no-deps.txt").read_text().splitlines()).values())
+    script = (ROOT / "envs/learning.post-deploy.sh").read_text()
+    (command,) = [line for line in script.splitlines() if "--no-deps" in line]
+    assert {word for word in command.split() if "==" in word} == named
+    for requirement in map(Requirement, named):
+        assert metadata.version(requirement.name) in requirement.specifier
+    from synctoolbox.dtw.mrmsdtw import sync_via_mrmsdtw
+
+    assert callable(sync_via_mrmsdtw)
+
+
 def test_data_half_is_free_of_torch():
     data = pins(pip_lines(ROOT / "envs" / "data.yaml"))
     assert not {"torch", "lightning", "captum"} & data.keys()

@@ -31,9 +31,9 @@ from models.retrieval.inference import (
     in_batches,
     load_network,
 )
-from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
+from models.retrieval.weights import AnyNetwork
 from pipeline import tables
 from pipeline.constants import PAGE_WIDTH_PX, SNIPPET_WIDTH_PX
 
@@ -115,7 +115,7 @@ def alignment_path(distances: np.ndarray) -> np.ndarray:
 
 
 def align_recording(
-    fabric: Fabric, network: Network, strip: np.ndarray, spectrogram: np.ndarray
+    fabric: Fabric, network: AnyNetwork, strip: np.ndarray, spectrogram: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Align a recording to the strip of its score.
 
@@ -221,7 +221,7 @@ def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf1
 
 
 def _align_piece(
-    fabric: Fabric, network: Network, data: Examples, piece: int, performance: int
+    fabric: Fabric, network: AnyNetwork, data: Examples, piece: int, performance: int
 ) -> dict[str, dict | str]:
     """For each method the metrics of a piece, or the reasons why they are missing."""
     width, length = int(data.width[piece]), int(data.frames[performance])

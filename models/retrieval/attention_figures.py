@@ -27,9 +27,9 @@ from models.retrieval.figure_parts import (
     read_pairs,
     short_title,
 )
-from models.retrieval.network import load
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import MARGIN_PX, Examples
+from models.retrieval.weights import load
 from pipeline.constants import SNIPPET_HEIGHT_PX, SNIPPET_WIDTH_PX, STRIP_HEIGHT_PX, WHITE
 
 COLOURS = (BLUE, ORANGE, GREEN)  # of the three excerpts of Figure 2, from left to right

@@ -105,6 +105,21 @@ def read_frames(sound: soundfile.SoundFile, first: int, frames: int) -> np.ndarr
     return result
 
 
+def samples(sound: soundfile.SoundFile) -> np.ndarray:
+    """A whole recording at 22.05 kHz, mono: (n,) float32.
+
+    Args:
+        sound: from `open_recording`.
+
+    Raises:
+        ValueError: naming the file, if it is truncated or corrupt.
+    """
+    whole, step = _samples(sound), int(BLOCK_FRAMES * RETRIEVAL.hop_samples)
+    return np.concatenate(
+        [_resampled(sound, start, min(start + step, whole)) for start in range(0, whole, step)]
+    )
+
+
 def spectrogram(path: Path | str) -> np.ndarray:
     """The spectrogram of a recording: (frames, 92) float32, 20 frames a second.
 

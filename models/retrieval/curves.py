@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from models import plotting
-from models.plotting import BLUE, GREEN, GREY, ORANGE, STYLE, TIGHT
+from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT
 from models.retrieval import network, report
+from models.retrieval.token_network import PT
 from pipeline.constants import CONTEXTS
 
 # Colour and mark of each length of excerpt: the marks tell them apart in grey prints, too.
 CONTEXT_LOOKS = dict(zip(CONTEXTS, ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^")), strict=True))
-PANELS = {False: "without attention", True: "with attention"}
+PANELS = ("without attention", "with attention", "our own")
 WRITTEN = 1.0  # tempo ratio of the score
 MARKED_EPOCHS = 20  # with more of them, marks run together
 
@@ -40,6 +41,8 @@ def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -
 
 def _look(model: str) -> dict:
     """Colour, mark and label of a model; lines of those with attention are dashed."""
+    if model == PT.name:
+        return {"color": INK, "marker": "P", "markersize": 3.5, "linestyle": "-", "label": model}
     shape = network.MODELS[model]
     lengths = {frames: length for length, frames in CONTEXTS.items()}
     colour, mark = CONTEXT_LOOKS[lengths[shape.context]]
@@ -49,13 +52,21 @@ def _look(model: str) -> dict:
     return {"color": colour, "marker": mark, "markersize": 3.5, "linestyle": line, "label": model}
 
 
-def _columns(figure: Figure, models: Iterable[str], rows: int, **how) -> dict[bool, np.ndarray]:
-    """`rows` axes below one another for each kind of model that there is."""
-    kinds = sorted({network.MODELS[model].attends for model in models})
-    grid = figure.subplots(rows, len(kinds), squeeze=False, sharey="row", **how)
-    for kind, axes in zip(kinds, grid.T, strict=True):
-        axes[0].set_title(PANELS[kind])
-    return dict(zip(kinds, grid.T, strict=True))
+def _panel(model: str) -> str:
+    """Which of PANELS a model is drawn in."""
+    without, attending, own = PANELS
+    if model == PT.name:
+        return own
+    return attending if network.MODELS[model].attends else without
+
+
+def _columns(figure: Figure, models: Iterable[str], rows: int, **how) -> dict[str, np.ndarray]:
+    """`rows` axes below one another for each panel that has a model."""
+    panels = sorted({_panel(model) for model in models}, key=PANELS.index)
+    grid = figure.subplots(rows, len(panels), squeeze=False, **how)
+    for panel, axes in zip(panels, grid.T, strict=True):
+        axes[0].set_title(panel)
+    return dict(zip(panels, grid.T, strict=True))
 
 
 @mpl.rc_context(STYLE)
@@ -68,8 +79,23 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
     Args:
         histories: HISTORY of `train`, by model.
     """
-    figure = plotting.new(7.2, 2.7)
-    panels = figure.subplots(1, 3)
+    kinds = [
+        kind
+        for own in (False, True)
+        if (kind := [model for model in histories if (_panel(model) == PANELS[-1]) == own])
+    ]
+    figure = plotting.new(7.2, 0.4 + 2.3 * len(kinds))
+    grid = figure.subplots(len(kinds), 3, squeeze=False)
+    for models, panels in zip(kinds, grid, strict=True):  # our own has another loss
+        _draw_training(panels, {model: histories[model] for model in models})
+    keys = [pair for panels in grid for pair in zip(*panels[0].get_legend_handles_labels(),
+                                                    strict=True)]  # fmt: skip
+    figure.legend(*zip(*keys, strict=True), loc="outside upper center", ncols=4, **TIGHT)
+    return figure
+
+
+def _draw_training(panels: np.ndarray, histories: dict[str, pd.DataFrame]) -> None:
+    """Draw the course of some networks into a row of three axes."""
     shown = {
         "train_loss": "training loss",
         "valid_loss": "validation loss",
@@ -87,9 +113,6 @@ def training(histories: dict[str, pd.DataFrame]) -> Figure:
         axes.set_title(title, loc="left")
         axes.set_xlabel("pairs seen (thousands)")
     panels[2].set_ylim(bottom=0)
-    keys = panels[0].get_legend_handles_labels()
-    figure.legend(*keys, loc="outside upper center", ncols=4, **TIGHT)
-    return figure
 
 
 @mpl.rc_context(STYLE)
@@ -104,9 +127,9 @@ def tempo(table: pd.DataFrame) -> Figure:
     """
     table = table[table.protocol == table.protocol.iloc[0]]
     figure = plotting.new(7.0, 3.4)
-    columns = _columns(figure, table.model.unique(), 1)
+    columns = _columns(figure, table.model.unique(), 1, sharey="row")
     for model, rows in table.groupby("model", sort=False):
-        (axes,) = columns[network.MODELS[model].attends]
+        (axes,) = columns[_panel(model)]
         look = _look(model)
         for who, column, line, style in (
             ("ours", "micro", "-", {"linewidth": 1.4}),

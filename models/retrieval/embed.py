@@ -16,6 +16,7 @@ from models.retrieval.network import Network
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS, group_by_tempo
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
+from models.retrieval.weights import AnyNetwork
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
@@ -92,7 +93,7 @@ def embed(
 
 
 def audio_with_entropy(
-    network: Network,
+    network: AnyNetwork,
     fabric: Fabric,
     batches: Iterable[np.ndarray],
     description: str | None = None,
@@ -110,7 +111,7 @@ def audio_with_entropy(
         (all, 32) embeddings before the projection; (all,) entropies in nats, None if the network
         has no attention.
     """
-    if not network.attends:
+    if not isinstance(network, Network) or not network.attends:
         return run_batches(network.audio, batches, fabric, description, total), None
 
     def with_entropy(excerpts: torch.Tensor) -> torch.Tensor:
@@ -137,7 +138,7 @@ def snippet_hash(images: np.ndarray) -> np.ndarray:
 
 
 def _wanted(
-    pairs: Path, network: Network, shards: dict[float, list[Path]]
+    pairs: Path, network: AnyNetwork, shards: dict[float, list[Path]]
 ) -> dict[float, pd.DataFrame]:
     """The pairs of the network's context by tempo ratio."""
     table = tables.read(pairs, PAIRS).to_pandas()
@@ -159,7 +160,7 @@ def _wanted(
 
 
 def _embed_tempo(
-    network: Network,
+    network: AnyNetwork,
     fabric: Fabric,
     paths: list[Path],
     tempo_ratio: float,
@@ -191,7 +192,7 @@ def _embed_tempo(
 
 
 def _embed_new_snippets(
-    network: Network,
+    network: AnyNetwork,
     fabric: Fabric,
     data: Examples,
     examples: np.ndarray,

@@ -16,7 +16,7 @@ from models.bootstrap import RESAMPLES, Bootstrap
 from models.retrieval.embed import EMBEDDINGS
 from models.retrieval.inference import project
 from models.retrieval.metrics import metrics
-from models.retrieval.network import Network, load
+from models.retrieval.weights import AnyNetwork, load
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
@@ -121,7 +121,7 @@ def evaluate(
 
 
 # --- files -------------------------------------------------------------------------------------
-def _networks(embeddings: Path, weights: Path, refined: Path) -> tuple[str, dict[str, Network]]:
+def _networks(embeddings: Path, weights: Path, refined: Path) -> tuple[str, dict[str, AnyNetwork]]:
     """The model's name, and the networks of both projections.
 
     Raises ValueError if the embeddings are not of these weights, or the refined network differs

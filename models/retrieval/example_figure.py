@@ -21,8 +21,8 @@ from models.retrieval.figure_parts import (
     short_title,
 )
 from models.retrieval.inference import project
-from models.retrieval.network import load
 from models.retrieval.reading import read_examples
+from models.retrieval.weights import load
 
 BEST = 5  # snippets listed
 SHOWN = 2_000  # vectors of each kind, at most

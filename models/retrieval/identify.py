@@ -23,9 +23,9 @@ from scipy.stats import rankdata
 from models.dataset import evenly_spaced
 from models.retrieval import search
 from models.retrieval.inference import embed_excerpts, embed_snippets, in_batches, load_network
-from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
+from models.retrieval.weights import AnyNetwork
 from pipeline import tables
 
 QUERY_WINDOWS = 100
@@ -183,7 +183,7 @@ def _kept(data: Examples, inside: np.ndarray) -> np.ndarray:
 
 
 def _embedded(
-    fabric: Fabric, network: Network, data: Examples, inside: np.ndarray, kept: np.ndarray
+    fabric: Fabric, network: AnyNetwork, data: Examples, inside: np.ndarray, kept: np.ndarray
 ) -> tuple[dict, dict]:
     """Vectors of the entries, (examples, 32), and of the queries, (pieces, 100, 32), by side."""
     performance = performances(data)[kept]

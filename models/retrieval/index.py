@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from models.dataset import shard_columns
 from models.retrieval.inference import DEFAULT_WEIGHTS, embed_strip, load_network
-from models.retrieval.network import Network
 from models.retrieval.reading import decode_strip
+from models.retrieval.weights import AnyNetwork
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
@@ -93,7 +93,7 @@ def _positions(shards: list[Path]) -> dict[str, dict[float, int]]:
 
 
 def _indexed(
-    fabric: Fabric, network: Network, shards: list[Path], positions: dict[str, dict[float, int]]
+    fabric: Fabric, network: AnyNetwork, shards: list[Path], positions: dict[str, dict[float, int]]
 ) -> Iterator[dict]:
     """Rows of INDEX, one a piece, in the order of the shards."""
     left = dict(positions)

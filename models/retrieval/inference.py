@@ -9,8 +9,9 @@ from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models.device import inference_device
-from models.retrieval import audio, network
-from models.retrieval.network import Network
+from models.retrieval import audio
+from models.retrieval import weights as weights_files
+from models.retrieval.weights import AnyNetwork
 from models.training import PROGRESS_S
 from pipeline.constants import (
     EMBEDDING,
@@ -30,7 +31,7 @@ STEP_FRAMES = 10  # between windows of a short recording, 0.5 s
 
 def load_network(
     weights: Path | str = DEFAULT_WEIGHTS, precision: str = "32-true"
-) -> tuple[Fabric, Network]:
+) -> tuple[Fabric, AnyNetwork]:
     """Load a trained network onto the device on which it runs.
 
     Args:
@@ -41,14 +42,14 @@ def load_network(
         The device, and the network in evaluation mode.
     """
     fabric = inference_device(precision)
-    trained = network.load(weights)
+    trained = weights_files.load(weights)
     return fabric, fabric.to_device(trained.to(memory_format=torch.channels_last))
 
 
 # --- unit vectors ------------------------------------------------------------------------------
 def embed_snippets(
     fabric: Fabric,
-    network: Network,
+    network: AnyNetwork,
     batches: Iterable[np.ndarray],
     description: str | None = None,
     total: int | None = None,
@@ -74,7 +75,7 @@ def embed_snippets(
 
 def embed_excerpts(
     fabric: Fabric,
-    network: Network,
+    network: AnyNetwork,
     batches: Iterable[np.ndarray],
     description: str | None = None,
     total: int | None = None,
@@ -98,7 +99,9 @@ def embed_excerpts(
     )
 
 
-def embed_strip(fabric: Fabric, network: Network, strip: np.ndarray, x: np.ndarray) -> np.ndarray:
+def embed_strip(
+    fabric: Fabric, network: AnyNetwork, strip: np.ndarray, x: np.ndarray
+) -> np.ndarray:
     """Embed the snippets around some positions of a strip.
 
     Args:
@@ -114,7 +117,7 @@ def embed_strip(fabric: Fabric, network: Network, strip: np.ndarray, x: np.ndarr
 
 
 def embed_spectrogram(
-    fabric: Fabric, network: Network, spectrogram: np.ndarray, frames: np.ndarray
+    fabric: Fabric, network: AnyNetwork, spectrogram: np.ndarray, frames: np.ndarray
 ) -> np.ndarray:
     """Embed the excerpts around some frames of a spectrogram.
 
@@ -131,7 +134,7 @@ def embed_spectrogram(
 
 
 def embed_recording(
-    fabric: Fabric, network: Network, recording: Path, at: float | None = None
+    fabric: Fabric, network: AnyNetwork, recording: Path, at: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embed windows of a recording, normalised to the level of the training data.
 
@@ -149,7 +152,7 @@ def embed_recording(
 
 
 def project(
-    network: Network, sheet: np.ndarray, audio: np.ndarray, source: str = "vectors"
+    network: AnyNetwork, sheet: np.ndarray, audio: np.ndarray, source: str = "vectors"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Project stored embeddings to unit vectors, in float64.
 

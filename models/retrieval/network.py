@@ -6,7 +6,6 @@ excerpt before they embed it.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,6 @@ from torch.nn import functional
 
 from models.fast_layers import BatchNorm
 from models.retrieval.cca import CCA
-from models.weights import load_into, read_weights, write_weights
 from pipeline.constants import (
     CONTEXTS,
     EMBEDDING,
@@ -214,53 +212,3 @@ class Network(nn.Module):
     def project_audio(self, embeddings: Tensor) -> Tensor:
         """Project embeddings (n, 32) of `audio` to unit vectors, with the stored projection."""
         return functional.normalize(self.cca.project_audio(embeddings))
-
-
-# --- files ---------------------------------------------------------------------------------
-def save(network: Network, path: Path | str, **metadata: str) -> None:
-    """Write weights, statistics and projection as safetensors.
-
-    Args:
-        network: what to write.
-        path: file to write.
-        metadata: kept in the file beside the model's name, its channels and its spectrogram.
-    """
-    write_weights(network, path, _identity(network) | metadata)
-
-
-def load(path: Path | str) -> Network:
-    """Load a trained network, in evaluation mode.
-
-    Args:
-        path: what `save` wrote.
-
-    Raises:
-        ValueError: if the file is of another kind, model or spectrogram.
-        OSError: if it cannot be read.
-    """
-    tensors, metadata = read_weights(path, _described)
-    network = _described(metadata)
-    load_into(network, path, tensors, metadata, _identity(network))
-    return network.eval()
-
-
-def _described(metadata: dict[str, str]) -> Network:
-    """Build the network that the metadata of a weights file name."""
-    return Network(metadata.get("model", ""), _channels(metadata))
-
-
-def _identity(network: Network) -> dict[str, str]:
-    """Metadata that a file of this network must have."""
-    return {
-        "model": network.name,
-        "channels": " ".join(map(str, network.channels)),
-        "fps": f"{RETRIEVAL.fps:g}",
-        "bins": str(RETRIEVAL.bins),
-    }
-
-
-def _channels(metadata: dict[str, str]) -> tuple[int, ...]:
-    channels = tuple(int(number) for number in metadata.get("channels", "").split())
-    if len(channels) != len(CHANNELS):
-        raise ValueError(f"expected {len(CHANNELS)} numbers of channels; train it again")
-    return channels

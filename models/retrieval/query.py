@@ -25,7 +25,7 @@ from models.retrieval.inference import (
     load_network,
     recording_windows,
 )
-from models.retrieval.network import Network
+from models.retrieval.weights import AnyNetwork
 from pipeline import tables
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.strips import snippet
@@ -190,7 +190,7 @@ def _print(
 
 
 @torch.inference_mode()
-def _attention(fabric: Fabric, network: Network, excerpts: np.ndarray) -> np.ndarray | None:
+def _attention(fabric: Fabric, network: AnyNetwork, excerpts: np.ndarray) -> np.ndarray | None:
     """Attention weights (n, T) of excerpts (n, 1, 92, T), None if the network has no attention."""
     if not network.attends:
         return None

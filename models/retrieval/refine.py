@@ -14,9 +14,9 @@ from tqdm import tqdm
 from models.retrieval import cca
 from models.retrieval.batches import Batches, training_batches
 from models.retrieval.inference import load_network
-from models.retrieval.network import save
 from models.retrieval.sampling import Augmentation
 from models.retrieval.schedule import AUGMENTATION
+from models.retrieval.weights import save
 from models.training import PROGRESS_S
 from models.weights import read_metadata
 

@@ -190,11 +190,14 @@ def retrieval_grids(table: pd.DataFrame) -> list[Grid]:
 
 
 def _beside_paper(rows: pd.DataFrame) -> list[list[str]]:
-    """Two lines a model, the paper's and ours."""
+    """Two lines a model, the paper's and ours; one where the paper has no such model."""
     lines = []
     for model, group in rows.groupby("model", sort=False):
         group = group.set_index("metric")
-        lines += [[model, "paper", *_cells(group, "paper")], ["", "ours", *_cells(group, "micro")]]
+        if group.paper.notna().any():
+            lines.append([model, "paper", *_cells(group, "paper")])
+            model = ""
+        lines.append([model, "ours", *_cells(group, "micro")])
     return lines
 
 
@@ -256,15 +259,19 @@ def _span(values: pd.Series) -> str:
 
 # --- tempo -------------------------------------------------------------------------------------
 def tempo_grids(table: pd.DataFrame) -> list[Grid]:
-    """For each protocol Table 3: two lines a model, a column for each tempo ratio."""
+    """For each protocol Table 3: lines of the paper's and ours, a column for each tempo ratio."""
     ratios = sorted(table.tempo_ratio.unique())
     grids = []
     for protocol, rows in table.groupby("protocol", sort=False):
         lines = []
         for model, group in rows.groupby("model", sort=False):
             group = group.set_index("tempo_ratio").reindex(ratios)
-            for name, who, column in ((model, "paper", "paper"), ("", "ours", "micro")):
-                lines.append([name, who, *(number(value, "mrr") for value in group[column])])
+            whose = {"paper": "paper", "ours": "micro"}
+            if group.paper.isna().all():
+                del whose["paper"]
+            for index, (who, column) in enumerate(whose.items()):
+                cells = [number(value, "mrr") for value in group[column]]
+                lines.append(["" if index else model, who, *cells])
         caption = f"MRR by tempo ratio ρ, audio to sheet, refined (Table 3){PROTOCOLS[protocol]}"
         grids.append(Grid(["model", "", *(f"ρ {ratio:g}" for ratio in ratios)], lines, caption))
     return grids

@@ -230,28 +230,53 @@ class Examples:
         scale: np.ndarray | None,
         shift: np.ndarray | None,
     ) -> np.ndarray:
+        """Windows of a snippet's width, of an image that is neither moved nor resized by default.
+
+        Raises ValueError if they leave the strip and its margins.
+        """
+        scale = np.ones(len(columns)) if scale is None else scale
+        shift = np.zeros(len(columns), np.int64) if shift is None else shift
+        if reach := _reach(scale, shift):
+            raise ValueError(reach)
+        return self.windows(pieces, columns, SNIPPET_WIDTH_PX, scale, shift)
+
+    def windows(
+        self,
+        pieces: np.ndarray,
+        columns: np.ndarray,
+        width: int,
+        scale: np.ndarray,
+        shift: np.ndarray,
+    ) -> np.ndarray:
         """Windows around columns of strips, resized by nearest neighbour, then halved.
 
         Pixel (i, j) of a window is the strip's pixel nearest to row 100 + (i - 80 + shift) / scale
-        and column c + (j - 100) / scale. Two rows become one, as 16-bit sums, before columns are
-        picked, which halves the expensive part: picking single numbers.
+        and column c + (j - width / 2) / scale; beyond the strip it is white. Two rows become one,
+        as 16-bit sums, before columns are picked, which halves the expensive part: picking single
+        numbers.
+
+        Args:
+            pieces, columns: (n,) indices; `columns` count from the left end of the strip, px.
+            width: of the windows, px.
+            scale: (n,) sizes of the image, 1 as printed.
+            shift: (n,) whole px that the image is moved up.
+
+        Returns:
+            (n, 1, 80, width / 2) float32, white 1 and ink 0.
         """
         count = len(columns)
-        scale = np.ones(count) if scale is None else scale
-        shift = np.zeros(count, np.int64) if shift is None else shift
-        if reach := _reach(scale, shift):
-            raise ValueError(reach)
         rows = STRIP_HEIGHT_PX // 2 + _nearest(SNIPPET_HEIGHT_PX, scale, shift)
-        across = _nearest(SNIPPET_WIDTH_PX, scale, np.zeros(count, np.int64))
-        first = MARGIN_PX + columns + across[:, 0]
-        across -= across[:, :1]
-        height, width = SNIPPET_HEIGHT_PX // 2, SNIPPET_WIDTH_PX // 2
-        sums = np.empty((count, 1, height, width), np.uint16)
-        for index, (piece, left) in enumerate(zip(pieces.tolist(), first.tolist(), strict=True)):
-            strip = self.strips[piece][:, left : left + across[index, -1] + 1]
-            picked = strip[rows[index]]
+        across = _nearest(width, scale, np.zeros(count, np.int64))
+        across += MARGIN_PX + columns[:, None]
+        sums = np.empty(
+            (count, 1, SNIPPET_HEIGHT_PX // SNIPPET_FACTOR, width // SNIPPET_FACTOR), np.uint16
+        )
+        for index, piece in enumerate(pieces.tolist()):
+            strip = self.strips[piece]
+            chosen = across[index].clip(0, strip.shape[1] - 1)  # the margins are white
+            picked = strip[:, chosen[0] : chosen[-1] + 1][rows[index]]
             pairs = np.add(picked[0::2], picked[1::2], dtype=np.uint16)
-            picked = pairs.take(across[index], axis=1)
+            picked = pairs.take(chosen - chosen[0], axis=1)
             np.add(picked[:, 0::2], picked[:, 1::2], out=sums[index, 0])
         return np.divide(sums, _FULL, dtype=np.float32)
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -20,11 +21,16 @@ from models.retrieval import metrics, search
 from models.retrieval.batches import training_batches
 from models.retrieval.inference import run_batches
 from models.retrieval.loss import ranking_loss
-from models.retrieval.network import Network, save
+from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
+from models.retrieval.sampling import Examples
 from models.retrieval.schedule import Course, Settings, after_epoch, learning_rate_at
+from models.retrieval.weights import AnyNetwork, save
 from pipeline import tables
 from pipeline.constants import EMBEDDING
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 VALIDATION_BATCH = 200  # snippets or excerpts in one forward pass
 BETAS = (0.9, 0.999)  # of Adam, as the authors' library has them
@@ -155,13 +161,7 @@ class Training(training.Training):
 
     def __init__(self, fabric, network, batches, valid, settings, seed, weights, history):
         self.valid = valid
-        inside = np.flatnonzero(valid.inside(network.context))
-        if not len(inside):
-            raise ValueError(
-                f"no validation recording is long enough for {network.context} frames and a snippet"
-                "; give other shards"
-            )
-        self.valid_examples = inside[evenly_spaced(len(inside), settings.valid_samples)]
+        self.valid_examples = validation_examples(valid, network.context, settings.valid_samples)
         identity = {
             "model": network.name,
             "training data": batches.fingerprint(),
@@ -217,22 +217,9 @@ class Training(training.Training):
 
     def validate(self) -> dict[str, float]:
         """Loss and metrics of the validation pairs, with the projection of the last batch."""
-        network, count = self.network, len(self.valid_examples)
-        parts = np.array_split(self.valid_examples, math.ceil(count / VALIDATION_BATCH))
-        snippets = (self.valid.snippet_batch(part) for part in parts)
-        excerpts = (self.valid.excerpt_batch(part, network.context) for part in parts)
-        embedded = [
-            torch.from_numpy(run_batches(function, batches, self.fabric)).to(self.fabric.device)
-            for function, batches in ((network.sheet, snippets), (network.audio, excerpts))
-        ]
-        sheet, audio = network.project_sheet(embedded[0]), network.project_audio(embedded[1])
+        sheet, audio = embed_examples(self.network, self.valid, self.valid_examples, self.fabric)
         loss = ranking_loss(sheet, audio, self.settings.margin, self.settings.symmetric)
-        better, equal = search.ranks(sheet.cpu().numpy(), audio.cpu().numpy())
-        return {
-            "valid_loss": loss.item(),
-            "valid_mrr": float(metrics.expected_reciprocal(better, equal).mean()),
-            "valid_r1": float(metrics.expected_hit(better, equal, 1).mean()),
-        }
+        return {"valid_loss": loss.item(), **rank_metrics(sheet, audio)}
 
     def after_validation(self, metrics: dict[str, float]) -> tuple[str, dict]:
         """Keep the best epoch; restart from it, or end, once patience is exhausted."""
@@ -270,3 +257,42 @@ class Training(training.Training):
             valid_mrr=f"{self.state['course']['best']:.4f}",
             seed=str(self.seed),
         )
+
+
+# --- validation --------------------------------------------------------------------------------
+def validation_examples(valid: Examples, context: int, count: int) -> np.ndarray:
+    """Choose evenly spaced examples, (at most `count`,), of those with snippet and excerpt.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    inside = np.flatnonzero(valid.inside(context))
+    if not len(inside):
+        raise ValueError(
+            f"no validation recording is long enough for {context} frames and a snippet"
+            "; give other shards"
+        )
+    return inside[evenly_spaced(len(inside), count)]
+
+
+def embed_examples(
+    network: AnyNetwork, examples: Examples, chosen: np.ndarray, fabric: "Fabric"
+) -> tuple[Tensor, Tensor]:
+    """Embed chosen examples: (n, 32) unit vectors of their snippets and of their excerpts."""
+    parts = np.array_split(chosen, math.ceil(len(chosen) / VALIDATION_BATCH))
+    snippets = (examples.snippet_batch(part) for part in parts)
+    excerpts = (examples.excerpt_batch(part, network.context) for part in parts)
+    sheet, audio = (
+        torch.from_numpy(run_batches(function, batches, fabric)).to(fabric.device)
+        for function, batches in ((network.sheet, snippets), (network.audio, excerpts))
+    )
+    return network.project_sheet(sheet), network.project_audio(audio)
+
+
+def rank_metrics(sheet: Tensor, audio: Tensor) -> dict[str, float]:
+    """Metrics of the ranks of excerpts by snippets, from unit vectors (n, 32) of pairs."""
+    better, equal = search.ranks(sheet.cpu().numpy(), audio.cpu().numpy())
+    return {
+        "valid_mrr": float(metrics.expected_reciprocal(better, equal).mean()),
+        "valid_r1": float(metrics.expected_hit(better, equal, 1).mean()),
+    }

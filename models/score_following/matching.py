@@ -149,7 +149,11 @@ class PT(nn.Module):
 
     def listen(self, sheet: Tensor, excerpts: Tensor, image_index: Tensor) -> Tensor:
         """The part of `forward` that follows on the images' columns `sheet` (staves, width, 97)."""
-        scores = self.match(sheet, self.audio(excerpts), image_index).float()
+        return self.combine(sheet, self.audio(excerpts), image_index)
+
+    def combine(self, sheet: Tensor, heard: Tensor, image_index: Tensor) -> Tensor:
+        """The part of `forward` that follows on the excerpts' vectors `heard` (notes, width)."""
+        scores = self.match(sheet, heard, image_index).float()
         # A note in a column shares its probability between two buckets as the targets do (2.2.2).
         with torch.autocast(scores.device.type, enabled=False):
             return (scores.softmax(dim=1) @ self.shares).clamp(min=SMALLEST).log()

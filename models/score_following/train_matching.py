@@ -1,6 +1,5 @@
 """Train our own network for the task of Dorfer et al. 2016; the recipe is ours, too."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models import training
+from models.augmentation import vary_sound
 from models.score_following import train
-from models.score_following.augmentation import vary_sound
 from models.score_following.matching import PT
 
 WARM_UP = 0.05  # of all steps
@@ -128,10 +128,12 @@ class MatchingTraining(train.Training):
 
     def learning_rate(self, epoch: int, step: int) -> float:
         """Linear rise, then half a cosine down to zero over all steps of the run."""
-        total = self.settings.epochs * self.steps
-        number = epoch * self.steps + step
-        rise = min(1.0, (number + 1) / (WARM_UP * total))
-        return self.settings.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * number / total))
+        return training.warm_up_and_cosine(
+            self.settings.learning_rate,
+            epoch * self.steps + step,
+            self.settings.epochs * self.steps,
+            WARM_UP,
+        )
 
     def loss(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy (2.2.2) and hits, of excerpts whose sound is varied."""

@@ -1,13 +1,8 @@
 """Write a page to look at a piece and listen to it: its images with systems, staves and noteheads
 marked, and its recording, in one self-contained HTML file."""
 
-import base64
 import difflib
-import html
-import io
-import json
 import math
-import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -18,15 +13,13 @@ import soundfile
 
 from pipeline import synthesize, tables
 from pipeline.constants import AUDIO_RATE_HZ
+from pipeline.describing import page
 from pipeline.reading.fonts import font_path
 
-TEMPLATE = Path(__file__).with_name("inspect.html")
+SCRIPT = Path(__file__).with_name("inspect.js")
 RESULTS = Path("results")
 FONT_FILE = "pretty_midi:TimGM6mb.sf2"  # plays the notes if no recording was kept
-BLOCK_SAMPLES = 65_536  # libsndfile's Vorbis encoder overflows its stack on long blocks
 ABOUT = ("piece_id", "collection", "split", "composer", "title", "licence")
-NOTEHEAD = ("notehead_id", "image", "system", "staff", "x", "y", "width", "height", "pitch",
-            "moment", "grace", "tied")  # fmt: skip
 
 
 def _rows(path: Path, schema: pa.Schema, piece: str) -> list[dict]:
@@ -132,15 +125,6 @@ def _sound(
     return np.clip(samples, -1, 1), AUDIO_RATE_HZ, tempo_ratio, path.stem
 
 
-def vorbis(samples: np.ndarray, rate: int) -> bytes:
-    """Encode samples (n,) in [-1, 1] as Ogg Vorbis: a third of FLAC, no sample more or less."""
-    out = io.BytesIO()
-    with soundfile.SoundFile(out, "w", rate, channels=1, format="OGG", subtype="VORBIS") as file:
-        for first in range(0, len(samples), BLOCK_SAMPLES):
-            file.write(samples[first : first + BLOCK_SAMPLES])
-    return out.getvalue()
-
-
 def stops(notes: list[dict], noteheads: dict[int, dict]) -> list[dict]:
     """Where the cursor stands at each onset, in order of time: {onset_s, system, x (px)}.
 
@@ -161,18 +145,6 @@ def stops(notes: list[dict], noteheads: dict[int, dict]) -> list[dict]:
         notehead = noteheads.get(highest["notehead_id"], {})
         found.append({"onset_s": onset_s, "system": notehead.get("system"), "x": notehead.get("x")})
     return found
-
-
-def _data_url(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def page(piece: dict) -> str:
-    """Fill the template with a piece; no text of the piece can end the script that holds it."""
-    content = json.dumps(piece, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    title = html.escape(piece["title"] or piece["piece_id"])
-    before, between, after = re.split(r"{{title}}|{{piece}}", TEMPLATE.read_text())
-    return before + title + between + content + after
 
 
 def inspect(
@@ -212,19 +184,21 @@ def inspect(
         note["onset_s"] = round(note["onset_s"] / ratio, 6)
         note["duration_s"] = round(note["duration_s"] / ratio, 6)
 
+    images, systems = rows("images", tables.IMAGES), rows("systems", tables.SYSTEMS)
     content = {
         **{key: about[key] for key in ABOUT},
+        "unit": "image" if len(images) == len(systems) else "page",
         "sound": f"{name}, tempo ratio {ratio:g}",
-        "audio": _data_url("audio/ogg", vorbis(samples, rate)),
+        "audio": page.data_url("audio/ogg", page.vorbis(samples, rate)),
         "duration_s": len(samples) / rate,
         "end_s": max(note["onset_s"] + note["duration_s"] for note in notes),
         "images": [
-            {"image": row["image"], "src": _data_url("image/png", row["png"]),
+            {"image": row["image"], "src": page.data_url("image/png", row["png"]),
              "width": row["width"], "height": row["height"]}
-            for row in rows("images", tables.IMAGES)
+            for row in images
         ],
-        "systems": rows("systems", tables.SYSTEMS),
-        "heads": [{key: row[key] for key in NOTEHEAD} for row in noteheads.values()],
+        "systems": systems,
+        "heads": [{key: row[key] for key in page.NOTEHEAD} for row in noteheads.values()],
         "notes": [
             {"onset_s": note["onset_s"], "duration_s": note["duration_s"],
              "pitch": note["pitch"], "head": note["notehead_id"], "reason": note["reason"]}
@@ -233,7 +207,5 @@ def inspect(
         "stops": stops(notes, noteheads),
     }  # fmt: skip
     out = out or Path(piece.replace("/", "__") + ".html")
-    text = page(content)
-    with tables.replacing(out) as temporary:
-        temporary.write_text(text)
+    page.write(content, SCRIPT, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -46,6 +46,15 @@
     (data-system . ,(partimento-number (ly:grob-system grob)))
     (data-staff . ,(partimento-number staff))))
 
+%% The number of a notehead's bar, and where in the bar it stands, in whole notes; a pickup counts
+%% back from the bar that it leads to.
+#(define (partimento-bar-place grob)
+  (let ((place (grob::rhythmic-location grob)))
+   (if (pair? place)
+    `((data-bar . ,(number->string (car place)))
+      (data-beat . ,(number->string (ly:moment-main (cdr place)))))
+    '())))
+
 #(define (partimento-head grob)
   (let* ((event (event-cause grob))
          (pitch (and event (ly:event-property event 'pitch #f)))
@@ -60,6 +69,7 @@
      (data-steps . ,(if (ly:pitch? pitch) (number->string (ly:pitch-steps pitch)) ""))
      (data-moment . ,(number->string (ly:moment-main moment)))
      (data-grace . ,(number->string (ly:moment-grace moment)))
+     ,@(partimento-bar-place grob)
      (data-box . ,(format #f "~a ~a ~a ~a" (car x) (cdr x) (car y) (cdr y))))))
 
 #(define (partimento-staff grob)

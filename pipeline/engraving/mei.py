@@ -43,7 +43,6 @@ class Times:
     begin: dict[str, Fraction]  # by id of the note
     end: dict[str, Fraction]
     bars: dict[str, Fraction]  # where a bar begins, by its id
-    tempi: list[tuple[Fraction, float]]  # (when, quarters a minute)
     last: Fraction  # end of all
 
 
@@ -101,7 +100,7 @@ def _left_out(note: ET.Element, around: list[ET.Element], pitch: int | None) -> 
 class _Reader:
     def __init__(self, times: Times):
         self.times = times
-        self.score = Score(tempi=times.tempi)
+        self.score = Score()
         self.staves: dict[int, _Staff] = {}
         self.names: list[str] = []  # ids of the bars
 
@@ -218,14 +217,13 @@ class _Reader:
         )
 
 
-def read(text: str, times: Times) -> Score:
-    """Read an MEI file as Verovio writes it.
+def read(root: ET.Element, times: Times) -> Score:
+    """Read an MEI score as Verovio writes it.
 
     Args:
-        text: the file.
+        root: of the file.
         times: when its notes begin and end.
     """
-    root = ET.fromstring(text)
     reader = _Reader(times)
     music = next(root.iter(f"{SPACE}score"), None)
     if music is not None:
@@ -233,7 +231,7 @@ def read(text: str, times: Times) -> Score:
     score = reader.score
     score.chord_symbols = sum(1 for _ in root.iter(f"{SPACE}harm"))
     score.begins.append(max([times.last, *score.begins]))
-    score.order = expansion(text)
+    score.order = expansion(root)
     return score
 
 
@@ -253,32 +251,27 @@ def _expanded(root: ET.Element) -> list[ET.Element] | None:
     return [bar for name in names for bar in sections[name]]
 
 
-def expansion(text: str) -> list[int] | None:
+def expansion(root: ET.Element) -> list[int] | None:
     """The order of bars that the first expansion of an MEI score asks for, if it has any."""
-    root = ET.fromstring(text)
     bars = _expanded(root)
     number = {id(bar): place for place, bar in enumerate(root.iter(f"{SPACE}measure"))}
     return None if bars is None else [number[id(bar)] for bar in bars]
 
 
-def first_notes(text: str) -> list[str] | None:
+def first_notes(root: ET.Element) -> list[str] | None:
     """The id of a note in each bar that has any, in the order of `expansion`."""
-    bars = _expanded(ET.fromstring(text))
+    bars = _expanded(root)
     if bars is None:
         return None
     notes = (next(bar.iter(f"{SPACE}note"), None) for bar in bars)
     return [note.get(ID, "") for note in notes if note is not None]
 
 
-def staff_numbers(text: str) -> dict[str, int]:
+def staff_numbers(root: ET.Element) -> dict[str, int]:
     """The number of a staff by the id that it has in a bar, and so in Verovio's SVG."""
-    return {
-        staff.get(ID, ""): int(staff.get("n", 0))
-        for staff in ET.fromstring(text).iter(f"{SPACE}staff")
-    }
+    return {staff.get(ID, ""): int(staff.get("n", 0)) for staff in root.iter(f"{SPACE}staff")}
 
 
-def pitches(text: str) -> dict[str, int | None]:
+def pitches(root: ET.Element) -> dict[str, int | None]:
     """The written pitch of each note by its id, as Verovio understood and printed it."""
-    notes = ET.fromstring(text).iter(f"{SPACE}note")
-    return {note.get(ID, ""): written_pitch(note) for note in notes}
+    return {note.get(ID, ""): written_pitch(note) for note in root.iter(f"{SPACE}note")}

@@ -127,6 +127,8 @@ def _notehead_row(
         "height": notehead.height * scale,
         "pitch": notehead.pitch,
         "moment": float(notehead.moment),
+        "bar": None if notehead.bar is None else str(notehead.bar),
+        "beat": None if notehead.beat is None else float(notehead.beat),
         "grace": notehead.grace != 0,
         "tied": False,
     }

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from pipeline.engraving.mei import SPACE
+from pipeline.engraving import mei_tempo
+from pipeline.engraving.mei import ID, JUMPS, SPACE, Times
 
 ALL, PIANO = "all", "piano"
 PIANO_PROGRAMS = range(8)  # General MIDI, from 0: pianos, harpsichord, clavinet
@@ -101,8 +102,66 @@ def chosen(parts: list[Part], wanted: str | list) -> list[Part]:
     return [part for part in parts if part in found]
 
 
-def reduce(text: str, wanted: str | list) -> str:
+def _is_for_all(element: ET.Element) -> bool:
+    """Whether a sign at one staff holds for the whole score: tempo, rehearsal mark, jump."""
+    if element.tag == f"{SPACE}dir":
+        return (element.get("type") or "").lower() in JUMPS
+    return element.tag in {f"{SPACE}{name}" for name in ("tempo", "reh", "repeatMark")}
+
+
+def _staves_of(element: ET.Element) -> set[int]:
+    return {int(number) for number in element.get("staff", "").split() if number.isdecimal()}
+
+
+def _beat(anchor: ET.Element, measure: ET.Element, unit: int, times: Times | None) -> float:
+    """The beat, from 1, on which an element of a bar begins; 1 if it cannot be told."""
+    onset = mei_tempo.onset_in(measure, anchor, times) if times else None
+    return 1 + float(onset or 0) * unit / mei_tempo.QUARTER
+
+
+def _move_signs(measure: ET.Element, unit: int, dropped: set[int], first: str, times) -> None:
+    """Move the signs of a bar that hold for all from staves that are dropped to the `first` that
+    is kept, and remove what else belongs to those staves."""
+    staff_of = {
+        element.get(ID): (int(staff.get("n", 0)), element)
+        for staff in measure.findall(f"{SPACE}staff")
+        for element in staff.iter()
+        if staff.get("n", "").isdecimal()
+    }
+    for child in list(measure):
+        if child.tag == f"{SPACE}staff":
+            if child.get("n", "").isdecimal() and int(child.get("n", "")) in dropped:
+                measure.remove(child)
+            continue
+        number, anchor = staff_of.get(child.get("startid", "").removeprefix("#"), (0, None))
+        on = _staves_of(child) or {number} - {0}
+        if not on or on - dropped:
+            continue
+        if not _is_for_all(child):
+            measure.remove(child)
+            continue
+        child.set("staff", first)
+        if anchor is not None:
+            del child.attrib["startid"]
+            child.set("tstamp", f"{_beat(anchor, measure, unit, times):g}")
+
+
+def _remove(root: ET.Element, tag: str, unwanted) -> None:
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag == f"{SPACE}{tag}" and unwanted(child):
+                parent.remove(child)
+
+
+def reduce(text: str, wanted: str | list, times: Times | None = None) -> str:
     """An MEI score with only the parts that are asked for.
+
+    Tempo, rehearsal marks and jumps hold for all and move to the first staff that is kept.
+
+    Args:
+        text: the score, as Verovio writes it.
+        wanted: as for `chosen`.
+        times: when its notes begin, for signs that are bound to a note of a part that is dropped.
 
     Raises:
         ValueError: as `chosen`.
@@ -114,22 +173,8 @@ def reduce(text: str, wanted: str | list) -> str:
     if kept == every:
         return text
     dropped, first = every - kept, str(min(kept))
-    for parent in list(root.iter()):
-        for child in list(parent):
-            number = child.get("n", "")
-            if child.tag in (f"{SPACE}staff", f"{SPACE}staffDef"):
-                if number.isdecimal() and int(number) in dropped:
-                    parent.remove(child)
-                continue
-            on = {int(n) for n in child.get("staff", "").split() if n.isdecimal()}
-            if not on or on - dropped:
-                continue
-            if child.tag == f"{SPACE}tempo":  # it holds for all
-                child.set("staff", first)
-            else:
-                parent.remove(child)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag == f"{SPACE}staffGrp" and child.find(f".//{SPACE}staffDef") is None:
-                parent.remove(child)
+    for measure, unit in mei_tempo.measures(root):
+        _move_signs(measure, unit, dropped, first, times)
+    _remove(root, "staffDef", lambda staff: int(staff.get("n") or 0) in dropped)
+    _remove(root, "staffGrp", lambda group: group.find(f".//{SPACE}staffDef") is None)
     return ET.tostring(root, encoding="unicode")

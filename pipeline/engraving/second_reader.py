@@ -91,45 +91,47 @@ def _by_partitura(path: Path) -> Reading:
         else:
             loaders = {".mei": library.load_mei, ".krn": library.load_kern}
             score = loaders[path.suffix](str(path))
-            hidden, transposed = set(), [[] for _ in score.parts]
+            hidden, transposed = set(), {}
         parts = list(score.parts)
         if not parts:
             raise ValueError("no parts")
         reading = Reading()
-        for part, shifts in zip(parts, transposed, strict=True):
-            _add_part(library, part, hidden, shifts, reading)
+        for part in parts:
+            _add_part(library, part, hidden, transposed, reading)
         longest = max(parts, key=lambda part: len(list(part.iter_all(library.score.Measure))))
         _add_bars(library, longest, reading)
     return reading
 
 
 def _add_part(
-    library, part, hidden: set[str], shifts: list[tuple[int, int]], reading: Reading
+    library, part, hidden: set[str], transposed: dict[str, int], reading: Reading
 ) -> None:
+    quarters = part.quarter_map  # made anew each time it is asked for
     measures = list(part.iter_all(library.score.Measure))
-    begin = float(part.quarter_map(measures[0].start.t)) if measures else 0.0
-    starts = [measure.start.t for measure in measures]
+    begin = float(quarters(measures[0].start.t)) if measures else 0.0
+    found: list[tuple[int, int, bool]] = []
     for note in part.iter_all(library.score.GenericNote, include_subclasses=True):
         silent = (library.score.Rest, library.score.UnpitchedNote)
         if isinstance(note, silent) or not hasattr(note, "midi_pitch"):
             continue
         if note.id in hidden or (note.tie_prev is not None and note.tie_prev.id not in hidden):
             continue
-        bar = bisect_right(starts, note.start.t) - 1
-        shift = next((semitones for first, semitones in reversed(shifts) if first <= bar), 0)
         grace = isinstance(note, library.score.GraceNote)
-        onset = float(part.quarter_map(note.start.t)) - begin
-        reading.notes.append((onset, int(note.midi_pitch) + shift, grace))
+        found.append((note.start.t, int(note.midi_pitch) + transposed.get(note.id, 0), grace))
+    onsets = quarters([when for when, _, _ in found]) - begin if found else ()
+    reading.notes += [
+        (float(onset), pitch, grace) for onset, (_, pitch, grace) in zip(onsets, found, strict=True)
+    ]
     for tempo in part.iter_all(library.score.Tempo):
         bpm = 60e6 / tempo.microseconds_per_quarter
-        reading.tempi.append((float(part.quarter_map(tempo.start.t)) - begin, bpm))
+        reading.tempi.append((float(quarters(tempo.start.t)) - begin, bpm))
     reading.tempi.sort(key=lambda tempo: tempo[0])
 
 
 def _add_bars(library, part, reading: Reading) -> None:
     measures = list(part.iter_all(library.score.Measure))
-    times = [float(part.quarter_map(measure.start.t)) for measure in measures]
-    times.append(float(part.quarter_map(measures[-1].end.t)))
+    marks = [measure.start.t for measure in measures] + [measures[-1].end.t]
+    times = [float(quarter) for quarter in part.quarter_map(marks)]
     reading.bars = [time - times[0] for time in times]
     starts = [measure.start.t for measure in measures]
     try:
@@ -154,17 +156,19 @@ def _hidden(root: ET.Element) -> set[str]:
     }
 
 
-def _transposed(root: ET.Element) -> list[list[tuple[int, int]]]:
-    """For each part of a MusicXML score, (bar, semitones from written to sounding) at changes."""
-    found = []
+def _transposed(root: ET.Element) -> dict[str, int]:
+    """Semitones from written to sounding pitch by id of the note, of a MusicXML score."""
+    found: dict[str, int] = {}
     for part in root.findall("part"):
-        shifts = []
-        for number, measure in enumerate(part.findall("measure")):
-            for transpose in measure.iter("transpose"):
+        shifts: dict[str, int] = {}  # by number of the staff; "" is all
+        for element in part.iterfind("measure/*"):
+            for transpose in element.findall("transpose"):
                 chromatic = int(float(transpose.findtext("chromatic") or 0))
                 octaves = int(float(transpose.findtext("octave-change") or 0))
-                shifts.append((number, chromatic + 12 * octaves))
-        found.append(shifts)
+                shifts[transpose.get("number", "")] = chromatic + 12 * octaves
+            if element.tag == "note":
+                staff = element.findtext("staff") or "1"
+                found[element.get("id", "")] = shifts.get(staff, shifts.get("", 0))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import pairwise
+from xml.etree import ElementTree as ET
 
 from pipeline.engraving import mei, page_checks, playing, second_reader
 from pipeline.reading.written import Score
@@ -9,12 +10,15 @@ from pipeline.reading.written import Score
 MOST_BARS = 0.005  # of the bars may have another length or tempo; with more a piece is left out
 
 
-def order_of(score: Score, reading: second_reader.Reading, read: str, repeats: str) -> list[int]:
+def order_of(
+    score: Score, reading: second_reader.Reading, read: ET.Element, repeats: str
+) -> list[int]:
     """In which order the bars are played; `once` plays each as it is printed.
 
     Args:
         score: as it was read first, with its order; `reading` is the second reading of its source.
-        read: the score as Verovio read it, in MEI, with the order that Verovio plays.
+        read: the score as Verovio read it, with the order that Verovio plays; the root of an MEI
+            file.
         repeats: `unfold` or `once`.
 
     Raises:
@@ -101,6 +105,7 @@ def check_print(counts: dict, notes: list[dict], noteheads: int) -> None:
     for kind, what in (
         ("off_height", "noteheads whose pitch is printed otherwise than the source has it"),
         ("off_ink", "noteheads without ink on the page"),
+        ("off_accidental", "noteheads whose pitch follows from neither accidental nor key"),
     ):
         if counts[kind] > page_checks.MOST_OFF * noteheads:
             raise ValueError(f"{what}: {counts[kind]} of {noteheads}")

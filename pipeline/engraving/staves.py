@@ -121,6 +121,8 @@ def rows(piece_id: str, folder: Path, name: str, melody: list[dict]) -> dict[str
                 "height": notehead.height * scale,
                 "pitch": notehead.pitch,
                 "moment": float(notehead.moment),
+                "bar": None if notehead.bar is None else str(notehead.bar),
+                "beat": None if notehead.beat is None else float(notehead.beat),
                 "grace": False,
                 "tied": notehead.location in held,
             }

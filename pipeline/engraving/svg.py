@@ -48,6 +48,8 @@ class Notehead:
     width: float
     height: float
     number: int = -1  # tells the heads of a piece apart
+    bar: int | None = None
+    beat: Fraction | None = None  # quarters from the bar's beginning; negative in a pickup
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def _head(group: ET.Element) -> Notehead:
         x1 - x0,
         y1 - y0,
         int(group.get("data-number")),
+        int(bar) if (bar := group.get("data-bar")) else None,
+        4 * note_log.fraction(beat) if (beat := group.get("data-beat")) else None,
     )
 
 

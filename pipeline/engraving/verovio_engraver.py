@@ -83,18 +83,15 @@ def times(text: str) -> mei.Times:
     begin: dict[str, Fraction] = {}
     end: dict[str, Fraction] = {}
     bars: dict[str, Fraction] = {}
-    tempi: list[tuple[Fraction, float]] = []
     now = Fraction(0)
     options = {"includeMeasures": True, "includeRests": True, "useFractions": True}
     for event in toolkit.renderToTimemap(options):
         now = Fraction(*event["qfrac"])
         if "measureOn" in event:
             bars[event["measureOn"]] = now
-        if "tempo" in event:
-            tempi.append((now, float(event["tempo"])))
         begin |= dict.fromkeys(event.get("on", ()), now)
         end |= dict.fromkeys(event.get("off", ()), now)
-    return mei.Times(begin, end, bars, tempi, now)
+    return mei.Times(begin, end, bars, now)
 
 
 def load(text: str, kind: str) -> str:

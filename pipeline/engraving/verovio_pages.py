@@ -3,9 +3,12 @@ linked by the ids of the score's notes."""
 
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from pipeline.engraving import (
     mei,
+    mei_accidentals,
+    mei_tempo,
     page_checks,
     parts,
     playing,
@@ -16,23 +19,55 @@ from pipeline.engraving import (
     verovio_svg,
 )
 from pipeline.engraving.looks import Look
-from pipeline.reading import musicxml_notes, unfolding
+from pipeline.reading import musicxml_accidentals, musicxml_notes, unfolding
 from pipeline.reading.written import UNPITCHED, Score
 
 NO_HEAD = "no printed note has its id"
+ADDED = "accidentals that the file leaves out although its pitches need them were printed"
 
 
-def written(text: str, kind: str, read: str) -> Score:
-    """The score as its source has it: MusicXML is read itself, other formats as Verovio read them.
+def written(text: str, kind: str, read: ET.Element, times: mei.Times) -> Score:
+    """A score of another format than MusicXML as Verovio read it.
 
-    `read` is what Verovio made of the score, in MEI.
+    Args:
+        text: the score; `kind` is its suffix.
+        read: what Verovio made of it, the root of an MEI file; `times` are those of its notes.
     """
-    if kind == ".musicxml":
-        return musicxml_notes.read(text)
-    score = mei.read(read, verovio_engraver.times(read))
+    if kind == ".abc":
+        mei_tempo.with_beats_of_abc(read, text)
+    score = mei.read(read, times)
+    score.tempi = mei_tempo.read(read, times)
     if not (kind == ".mei" and "<expansion" in text):
         score.order = None
     return score
+
+
+def _engraved(
+    text: str, kind: str, look: Look, wanted: str | list
+) -> tuple[Score, ET.Element, ET.Element, list[str], int]:
+    """Engrave a score.
+
+    Returns:
+        The score as its source has it; its MEI, with all parts and with those that are printed; the
+        pages as SVG; and how many accidentals were added to it.
+    """
+    source = ET.fromstring(text) if kind == ".musicxml" else None  # its own durations count
+    added = 0
+    if source is not None and (added := musicxml_accidentals.complete(source)):
+        text = ET.tostring(source, encoding="unicode")
+    made = verovio_engraver.engrave(text, kind, look) if wanted == parts.ALL else None
+    whole = verovio_engraver.load(text, kind) if made is None else made.mei
+    read = printed = ET.fromstring(whole)
+    times = None
+    if source is not None:
+        score = musicxml_notes.read(source)
+    else:
+        times = verovio_engraver.times(whole)
+        score = written(text, kind, read, times)
+    if made is None:
+        made = verovio_engraver.engrave(parts.reduce(whole, wanted, times), ".mei", look)
+        printed = ET.fromstring(made.mei)
+    return score, read, printed, made.pages, added
 
 
 def rows(
@@ -52,14 +87,7 @@ def rows(
         ValueError: the piece cannot serve; the message is the reason.
     """
     text, kind = path.read_text(), path.suffix
-    whole = None if wanted == parts.ALL else verovio_engraver.load(text, kind)
-    made = (
-        verovio_engraver.engrave(text, kind, look)
-        if whole is None
-        else verovio_engraver.engrave(parts.reduce(whole, wanted), ".mei", look)
-    )
-    read = whole or made.mei
-    score = written(text, kind, read)
+    score, read, engraved, drawings, added = _engraved(text, kind, look, wanted)
     if repeats == "unfold" and score.order is None:
         score.order = unfolding.play_order(score.bars)  # before other readers lose themselves in it
     reading = second_reader.read(path)
@@ -70,11 +98,12 @@ def rows(
     if not played:
         raise ValueError("no notes sound")
     compared = source_check.check(score, played, order, reading)
-    printed = mei.pitches(made.mei)
-    if whole is not None:
+    printed = mei.pitches(engraved)
+    if wanted != parts.ALL:
         score.notes = [note for note in score.notes if note.name in printed]
         played = [note for note in played if note.note in printed]
-    found, boxes, row_of, pixels = _pages(piece_id, made, look, fonts)
+    numbers = mei.staff_numbers(engraved)
+    found, boxes, row_of, pixels = _pages(piece_id, drawings, numbers, look, fonts)
     heads, number_of = _noteheads(piece_id, score, boxes, row_of)
     if not heads:
         raise ValueError("no notes are printed")
@@ -88,6 +117,7 @@ def rows(
         "linked_onsets": len({note["onset"] for note in linked}),
         "off_source": compared.different,
         "off_height": sum(printed.get(name) != pitch for name, pitch in sounding.items()),
+        "off_accidental": mei_accidentals.off(engraved, score),
         "off_ink": sum(
             page_checks.off_ink(image, [head for head in heads if head["image"] == page])
             for page, image in enumerate(pixels)
@@ -95,20 +125,22 @@ def rows(
         "drum_strokes": left_out[UNPITCHED],
         "chord_symbols": score.chord_symbols,
         "engraving": f"Verovio, {look.music_font}",
+        "warnings": [f"{ADDED} ({added})"] if added else [],
     }
     source_check.check_print(counts, found["notes"], len(heads))
     return found | counts
 
 
-def _pages(piece_id: str, made: verovio_engraver.Engraving, look: Look, fonts: list[str]) -> tuple:
+def _pages(
+    piece_id: str, drawings: list[str], numbers: dict[str, int], look: Look, fonts: list[str]
+) -> tuple:
     """Rows of IMAGES and SYSTEMS; the boxes of noteheads; the place of each staff in its system, by
     number of the system and of the staff in the score; and the pixels of the pages."""
     found: dict = {"images": [], "systems": []}
     boxes: list[verovio_svg.Box] = []
     row_of: dict[int, dict[int, int]] = {}
     pages = []
-    numbers = mei.staff_numbers(made.mei)
-    for page, drawn in enumerate(made.pages):
+    for page, drawn in enumerate(drawings):
         systems, on_page = verovio_svg.read(
             drawn, page, len(found["systems"]), numbers, look.music_font, look.page_width_px
         )
@@ -168,6 +200,8 @@ def _noteheads(
                 "height": box.height,
                 "pitch": note.pitch,
                 "moment": float(note.begin),
+                "bar": score.bars[note.bar].number or None,
+                "beat": float(note.begin - score.begins[note.bar]),
                 "grace": note.grace is not None,
                 "tied": note.name in score.ties or note.name in score.loose,
                 "source_id": note.name,

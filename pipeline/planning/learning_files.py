@@ -5,7 +5,7 @@ A training leaves its checkpoint beside the weights, named `.state`, until it ha
 
 TABLES = (".md", ".csv", ".tex", ".html")
 FIGURES = (".png", ".pdf")
-NETWORK_FIGURES = ("errors", "example")  # of each network of score following
+NETWORK_FIGURES = ("errors", "example", "tracking")  # of each network of score following
 
 
 def of(settings: dict) -> list[str]:
@@ -24,11 +24,12 @@ def suffixed(folder: str, names: list[str], suffixes: tuple[str, ...]) -> list[s
 
 def _score_following(networks: list[str]) -> list[str]:
     weights = (".safetensors", ".safetensors.state", "_history.parquet")
+    predictions = (".parquet", "_metrics.parquet", "_reached.parquet", "_tracks.parquet")
     figures = [f"score_following_{name}_{kind}" for name in networks for kind in NETWORK_FIGURES]
     return [
         *suffixed("models/score_following", networks, weights),
-        *suffixed("predictions/score_following", networks, (".parquet", "_metrics.parquet")),
-        *suffixed("tables", ["score_following"], TABLES),
+        *suffixed("predictions/score_following", networks, predictions),
+        *suffixed("tables", ["score_following", "tracking"], TABLES),
         *suffixed("figures", ["staves", "score_following_history", *figures], FIGURES),
     ]
 

@@ -102,6 +102,12 @@ class Plan:
         pattern = f"{self.data}/shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet"
         return self.chunk_files(pattern, collection, split)
 
+    def shared_works(self, collection: str) -> list[str]:
+        """The table of extra pieces that no training may hear; none if it hears no extra ones."""
+        if not self.settings["collections"][collection].get("train_on_extra"):
+            return []
+        return [f"{self.data}/shared_works.parquet".format(collection=collection)]
+
     def data_files(self, collection: str) -> list[str]:
         """All that the data half makes of a collection and keeps."""
         patterns = [f"{table}/{{chunk}}" for table in TABLES]
@@ -115,6 +121,7 @@ class Plan:
             for file in self.chunk_files(f"{self.data}/{pattern}.parquet", collection)
         ]
         kept = self.settings["performances"]["keep_audio"]
+        made += self.shared_works(collection)
         return made + (self.audio_folders(collection) if kept else [])
 
     def written(self, names: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from xml.etree import ElementTree as ET
 
 from pipeline.reading import unfolding
@@ -45,18 +46,24 @@ class _Part:
     tied: dict[int, list[Note]] = field(default_factory=lambda: defaultdict(list))  # by pitch
 
 
+@lru_cache(maxsize=4096)
 def _number(text: str | None, default: Fraction = Fraction(0)) -> Fraction:
+    text = (text or "").strip()
     try:
-        value = Fraction((text or "").strip())
+        value = Fraction(int(text) if text.isdecimal() else text)
     except (ValueError, ZeroDivisionError):
         return default
     return value if abs(value) < 10**9 else default
 
 
+@lru_cache(maxsize=4096)
+def _quarters(duration: str | None, divisions: Fraction) -> Fraction:
+    return min(max(_number(duration) / divisions, Fraction(0)), LONGEST)
+
+
 def _steps(element: ET.Element, part: _Part) -> Fraction:
     """Quarters of an element's duration."""
-    quarters = _number(element.findtext("duration")) / part.divisions
-    return min(max(quarters, Fraction(0)), LONGEST)
+    return _quarters(element.findtext("duration"), part.divisions)
 
 
 def _pitch(note: ET.Element) -> int | None:
@@ -251,9 +258,8 @@ def _lengths(element: ET.Element) -> list[Fraction]:
     return found
 
 
-def read(text: str) -> Score:
+def read(root: ET.Element) -> Score:
     """Read a MusicXML score (partwise) whose notes have ids."""
-    root = ET.fromstring(text)
     reader = _Reader(root)
     elements = root.findall("part")
     lengths = [_lengths(element) for element in elements]

@@ -3,8 +3,8 @@
 import hashlib
 import posixpath
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ class Piece:
     split: str | None  # None if the source has none
     read: Callable[[], object]  # MIDI bytes, path of a work, or LilyPond texts by name
     file: Path | None = None  # the user's own file that the piece is read from
+    work: str | None = None  # shared by files that differ only in suffix, which share a split, too
 
 
 def piece_id_of(name: str) -> str:
@@ -54,6 +55,17 @@ def with_digest(piece_id: str, name: str) -> str:
     cut = piece_id.encode()[:room].decode(errors="ignore")
     digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
     return f"{cut}-{digest[:DIGEST_CHARACTERS]}"
+
+
+def ids_of(names: Iterable[str]) -> dict[str, str]:
+    """The ids of pieces by the names of their files; files that differ only in their suffix keep it
+    (`song.mxl` and `song.musicxml` beside each other)."""
+    plain = {name: piece_id_of(name) for name in names}
+    count = Counter(plain.values())
+    return {
+        name: piece_id_of(f"{name}.") if count[piece_id] > 1 else piece_id
+        for name, piece_id in plain.items()
+    }
 
 
 def _is_odd(character: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.reading import lilypond_files, msmd, score_text
 from pipeline.reading.archives import members
 from pipeline.reading.listing import files_below, read_file
-from pipeline.reading.pieces import Piece, piece_id_of, printable, split_of
+from pipeline.reading.pieces import Piece, ids_of, piece_id_of, printable, split_of
 
 
 def _read_score(path: Path) -> dict[str, str]:
@@ -39,13 +39,15 @@ def pieces_of_folder(folder: Path) -> list[Piece]:
         readers[name] = lambda name=name: _read_score(folder / name)
     if not readers:
         raise ValueError(f"{folder}: no scores (.ly, {', '.join(score_text.SUFFIXES)}) in it")
+    ids = ids_of(readers)
     return [
         Piece(
-            piece_id_of(name),
+            ids[name],
             printable(f"{folder}/{name}"),
             split_of(name),
             reader,
             folder / name,
+            piece_id_of(name),
         )
         for name, reader in readers.items()
     ]

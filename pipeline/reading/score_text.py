@@ -17,6 +17,8 @@ from xml.etree import ElementTree as ET
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from pipeline.reading import musicxml_mending
+
 SUFFIXES = (".musicxml", ".mxl", ".xml", ".mei", ".krn", ".abc")
 MAX_BYTES = 50_000_000  # a symphony has some 20 million
 MAX_BARS = 10_000  # the longest movements have under 3,000
@@ -166,43 +168,9 @@ def _musicxml(root: ET.Element) -> str:
     bars = max((len(part.findall("measure")) for part in parts), default=0)
     notes = [note for part in parts for note in part.iter("note")]
     _check_size(bars, sum(note.find("rest") is None for note in notes))
-    for part in parts:
-        _close_tuplets(part)
+    musicxml_mending.mend(root)
     _give_ids(root, notes, "id")
     return ET.tostring(root, encoding="unicode")
-
-
-def _close_tuplets(part: ET.Element) -> None:
-    """End tuplets that never stop where their last note is: engravers draw them on and on."""
-    opened: dict[tuple[str, str], ET.Element] = {}  # by voice and number: the last note within
-    for measure in part.findall("measure"):
-        for note in measure.findall("note"):
-            if note.find("chord") is not None or note.find("grace") is not None:
-                continue
-            voice = note.findtext("voice") or ""
-            marks = {
-                mark.get("number", "1"): mark.get("type")
-                for mark in note.findall("notations/tuplet")
-            }
-            inside = note.find("time-modification") is not None
-            for key in [key for key in opened if key[0] == voice]:
-                if not inside or marks.get(key[1]) == "start":
-                    _stop_tuplet(opened.pop(key), key[1])
-                elif marks.get(key[1]) == "stop":
-                    del opened[key]
-                else:
-                    opened[key] = note
-            opened |= {(voice, number): note for number, kind in marks.items() if kind == "start"}
-        for (_, number), last in opened.items():
-            _stop_tuplet(last, number)
-        opened.clear()
-
-
-def _stop_tuplet(note: ET.Element, number: str) -> None:
-    notations = note.find("notations")
-    if notations is None:
-        notations = ET.SubElement(note, "notations")
-    ET.SubElement(notations, "tuplet", {"type": "stop", "number": number})
 
 
 # --- MEI

@@ -7,8 +7,10 @@ from pipeline import constants
 
 MODELS = RETRIEVAL["models"]
 RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
-# Frames of the networks' excerpts, from their names: those of BL2-LC+AT are LC.
-RETRIEVAL_CONTEXTS = sorted({constants.CONTEXTS[model[4:6]] for model in MODELS})
+# Frames of the networks' excerpts, from the paper's names: those of BL2-LC+AT are LC; ours are, too.
+RETRIEVAL_CONTEXTS = sorted(
+    {constants.CONTEXTS["LC" if model == "PT" else model[4:6]] for model in MODELS}
+)
 
 RETRIEVAL_TABLES = [
     "retrieval",
@@ -53,6 +55,11 @@ RETRIEVAL_FILES += [
     *figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE),
     *(figures(RETRIEVAL_ATTENTION) if ATTENDING else []),
 ]
+
+
+def training_of(model):
+    """How a network is trained: our own as `PT`, the others as `paper` says."""
+    return RETRIEVAL["training"]["PT" if model == "PT" else "paper"]
 
 
 def retrieval_shards(split):

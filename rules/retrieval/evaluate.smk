@@ -43,7 +43,7 @@ rule retrieval_embed:
         mem_mb=memory(3000, 3),
         runtime=minutes(120),
     params:
-        precision=RETRIEVAL["training"]["precision"],
+        precision=lambda wildcards: training_of(wildcards.model)["precision"],
     message:
         "Embed the test pairs with {wildcards.model}"
     shell:
@@ -100,7 +100,7 @@ rule retrieval_pieces:
         mem_mb=memory(4000, 3),  # the test split, its vectors, the distances of one piece
         runtime=minutes(120),
     params:
-        precision=RETRIEVAL["training"]["precision"],
+        precision=training_of(BEST)["precision"],
     message:
         "Identify and align whole pieces"
     shell:

@@ -1,5 +1,5 @@
-# Train the networks of Balke et al. 2019, then refine their projection. A training that is killed
-# continues from its checkpoint.
+# Train the networks of Balke et al. 2019, and ours for the same task, then refine their projection.
+# A training that is killed continues from its checkpoint.
 import json
 
 
@@ -22,14 +22,19 @@ rule retrieval_train:
         mem_mb=memory(3000, 3, config["memory_mb"]),
         runtime=minutes(720),  # continues from its checkpoint if that is not enough
     params:
-        settings=lambda wildcards: json.dumps(RETRIEVAL["training"]),
+        command=lambda wildcards: (
+            "train_segments"
+            if wildcards.model == "PT"
+            else f"train --model {wildcards.model}"
+        ),
+        settings=lambda wildcards: json.dumps(training_of(wildcards.model)),
         seed=config["seed"],
         memory_mb=option("memory_mb", config["memory_mb"]),
     message:
         "Train {wildcards.model} for retrieval"
     shell:
-        "python -m partimento retrieval train --shards_train {input.train:q}"
-        " --shards_valid {input.valid:q} --model {wildcards.model:q} --settings {params.settings:q}"
+        "python -m partimento retrieval {params.command} --shards_train {input.train:q}"
+        " --shards_valid {input.valid:q} --settings {params.settings:q}"
         " --seed {params.seed:q} {params.memory_mb:q} --weights {output.weights:q}"
         " --history {output.history:q} 2>&1 | tee {log:q}"
 
@@ -53,8 +58,10 @@ rule retrieval_refine:
     params:
         samples=text(RETRIEVAL["refinement"]["samples"]),
         seed=config["seed"],
-        precision=RETRIEVAL["training"]["precision"],
-        augmentation=lambda wildcards: json.dumps(RETRIEVAL["training"]["augmentation"]),
+        precision=lambda wildcards: training_of(wildcards.model)["precision"],
+        augmentation=lambda wildcards: json.dumps(
+            training_of(wildcards.model)["augmentation"]
+        ),
         memory_mb=option("memory_mb", config["memory_mb"]),
     message:
         "Refit the projection of {wildcards.model}"

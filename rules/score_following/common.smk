@@ -3,16 +3,21 @@ WEIGHTS = f"{RESULTS}/models/score_following/{{network}}.safetensors"
 HISTORY = f"{RESULTS}/models/score_following/{{network}}_history.parquet"
 PREDICTIONS = f"{RESULTS}/predictions/score_following/{{network}}.parquet"
 METRICS = f"{RESULTS}/predictions/score_following/{{network}}_metrics.parquet"
+REACHED = f"{RESULTS}/predictions/score_following/{{network}}_reached.parquet"
+TRACKS = f"{RESULTS}/predictions/score_following/{{network}}_tracks.parquet"
 NETWORKS = FOLLOWING["networks"]
 FOLLOWING_FILES += [
-    *expand([WEIGHTS, HISTORY, PREDICTIONS, METRICS], network=NETWORKS),
-    *written(["score_following"]),
+    *expand(
+        [WEIGHTS, HISTORY, PREDICTIONS, METRICS, REACHED, TRACKS], network=NETWORKS
+    ),
+    *written(["score_following", "tracking"]),
     *figures(
         [
             "staves",
             "score_following_history",
             *expand("score_following_{network}_errors", network=NETWORKS),
             *expand("score_following_{network}_example", network=NETWORKS),
+            *expand("score_following_{network}_tracking", network=NETWORKS),
         ]
     ),
 ]

@@ -1,4 +1,5 @@
-# Predict with each trained network and the baselines, and compute the metrics of the paper's 3.3.
+# Predict with each trained network and the baselines, and compute the metrics of the paper's 3.3;
+# follow whole recordings, the paper's future work.
 
 
 rule predict:
@@ -48,3 +49,28 @@ rule evaluate:
     shell:
         "python -m partimento score_following evaluate --predictions {input:q} --seed {params.seed:q}"
         " --out {output:q} 2> {log:q}"
+
+
+rule track:
+    input:
+        weights=WEIGHTS,
+        test=following_shards("test"),
+    output:
+        reached=REACHED,
+        tracks=TRACKS,
+    log:
+        f"{RESULTS}/logs/track-{{network}}.log",
+    conda:
+        "../../envs/learning.yaml"
+    threads: 64  # as many as there are, Snakemake sees to that
+    resources:
+        mem_mb=memory(4000),  # the weights, one shard, one batch of activations
+    params:
+        precision=lambda wildcards: FOLLOWING["training"][wildcards.network][
+            "precision"
+        ],
+        tunes=FOLLOWING["evaluation"]["tracked"],
+    shell:
+        "python -m partimento score_following track --weights {input.weights:q}"
+        " --shards {input.test:q} --tunes {params.tunes:q} --precision {params.precision:q}"
+        " --out {output.reached:q} --tracks {output.tracks:q} 2> {log:q}"

@@ -24,6 +24,50 @@ rule table:
         "python -m partimento score_following table --metrics {params.metrics:q} --out_stem {params.stem:q} 2> {log:q}"
 
 
+rule tracking_table:
+    input:
+        expand(REACHED, network=NETWORKS),
+    output:
+        report(
+            f"{RESULTS}/tables/tracking.html",
+            caption="../captions/tracking.rst",
+            category="Score following",
+        ),
+        multiext(f"{RESULTS}/tables/tracking", ".md", ".csv", ".tex"),
+    log:
+        f"{RESULTS}/logs/tracking-table.log",
+    conda:
+        "../../envs/learning.yaml"
+    params:
+        reached=by_network(REACHED),
+        stem=stem,
+    shell:
+        "python -m partimento score_following tracking_table --reached {params.reached:q}"
+        " --out_stem {params.stem:q} 2> {log:q}"
+
+
+rule tracking_figure:
+    input:
+        TRACKS,
+    output:
+        report(
+            f"{RESULTS}/figures/score_following_{{network}}_tracking.png",
+            caption="../captions/tracking_figure.rst",
+            category="Score following",
+            labels={"figure": "tracking", "network": "{network}"},
+        ),
+        f"{RESULTS}/figures/score_following_{{network}}_tracking.pdf",
+    log:
+        f"{RESULTS}/logs/tracking-figure-{{network}}.log",
+    conda:
+        "../../envs/learning.yaml"
+    params:
+        stem=stem,
+    shell:
+        "python -m partimento score_following tracking_figure --tracks {input:q}"
+        " --out_stem {params.stem:q} 2> {log:q}"
+
+
 rule errors:
     input:
         PREDICTIONS,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.fast_layers import BatchNorm, _Normalise
+from models.fast_layers import BatchNorm, Dropout, Linear, _Normalise
 
 SETTINGS = {"eps": 1e-4, "momentum": 0.1}
 CHANNELS_LAST = torch.channels_last
@@ -98,3 +98,64 @@ def test_outputs_may_be_changed_in_place():
         for module in (ours, theirs)
     ]
     torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("layout", [CHANNELS_LAST, torch.contiguous_format])
+@pytest.mark.parametrize("share", [0.15, 0.3])
+def test_dropout_drops_its_share_and_keeps_the_mean(share, layout):
+    torch.manual_seed(0)
+    values = torch.ones(50, 64, 16, 20, requires_grad=True)
+    outputs = Dropout(share).train()(values.to(memory_format=layout))
+    assert outputs.is_contiguous(memory_format=layout)
+    kept = outputs != 0
+    count = kept.numel()
+    deviation = (share * (1 - share) / count) ** 0.5
+    assert (~kept).float().mean() == pytest.approx(share, abs=4 * deviation)
+    assert outputs[kept].unique().tolist() == pytest.approx([1 / (1 - share)], abs=1e-4)
+    (gradient,) = torch.autograd.grad(outputs.sum(), values)
+    torch.testing.assert_close(gradient, outputs.detach())  # of ones: the mask itself
+    neighbours = (kept[..., 1:] & kept[..., :-1]).float().mean()  # of one random number
+    assert neighbours == pytest.approx((1 - share) ** 2, abs=0.005)
+
+
+def test_dropout_follows_from_the_seed_and_rests_in_evaluation():
+    module, values = Dropout(0.3).train(), torch.randn(7, 3)
+    torch.manual_seed(3)
+    first = module(values)
+    torch.manual_seed(3)
+    assert torch.equal(module(values), first) and not torch.equal(module(values), first)
+    assert torch.equal(module.eval()(values), values)
+
+
+@pytest.mark.parametrize("rows", [3, 80])  # few, whose gradient is computed in float32, and many
+def test_a_dense_layer_equals_torch_s_with_a_gradient_at_least_as_exact(rows):
+    torch.manual_seed(0)
+    ours = Linear(300, 40)
+    theirs = nn.Linear(300, 40, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    values, upstream = torch.randn(rows, 300), torch.randn(rows, 40)
+
+    def run(module, precision):
+        inputs = values.clone().requires_grad_()
+        with torch.autocast("cpu", precision or torch.bfloat16, enabled=precision is not None):
+            outputs = module(inputs)
+        outputs.backward(upstream.to(outputs.dtype))
+        gradient, module.weight.grad = module.weight.grad, None
+        return outputs, inputs.grad, gradient
+
+    truth = run(theirs, None)
+    for exact, mine in zip(truth, run(ours, None), strict=True):
+        torch.testing.assert_close(mine, exact)
+    for exact, mine, other in zip(
+        truth, run(ours, torch.bfloat16), run(theirs, torch.bfloat16), strict=True
+    ):
+        assert mine.dtype == other.dtype
+        assert (mine - exact).abs().max() <= 1.01 * (other - exact).abs().max()
+
+
+def test_pooling_before_a_rectifier_gives_the_same_numbers_and_gradients():
+    values = maps(24, rows=8)
+    orders = [[nn.ReLU(), nn.MaxPool2d(2)], [nn.MaxPool2d(2), nn.ReLU()]]
+    outputs = [nn.Sequential(*layers)(values) for layers in orders]
+    assert torch.equal(*outputs)
+    assert torch.equal(*(torch.autograd.grad((o * o).sum(), values)[0] for o in outputs))

@@ -8,7 +8,7 @@ import soundfile
 from PIL import Image
 
 import partimento
-from models.retrieval import network
+from models.retrieval import weights as weights_files
 from tests.support.staves import write_shard
 from tests.support.tones import GAP_PX, PIECES, Knowing, played, printed
 
@@ -17,7 +17,7 @@ from tests.support.tones import GAP_PX, PIECES, Knowing, played, printed
 def weights(tmp_path, monkeypatch):
     path = tmp_path / "weights.safetensors"
     path.write_bytes(b"made-up weights")
-    monkeypatch.setattr(network, "load", lambda path: Knowing())
+    monkeypatch.setattr(weights_files, "load", lambda path: Knowing())
     return path
 
 

@@ -5,7 +5,7 @@ import pytest
 from pipeline import select, tables
 from pipeline.reading import catalogue
 from pipeline.reading.melody import WRITTEN
-from tests.support import scores
+from tests.support import musicxml, scores
 
 DURATIONS = [0.5, 0.75, 1, 1.5, 2, 3]
 
@@ -146,3 +146,20 @@ def test_a_score_without_a_split_is_left_out_unread(sheets):
 def test_melodies_need_their_settings(folder):
     with pytest.raises(ValueError, match="needs 'durations' and 'tempo'"):
         run(folder, tempo=None)
+
+
+def test_two_files_of_one_work_are_two_pieces_in_one_split(tmp_path):
+    folder = tmp_path / "tunes"
+    folder.mkdir()
+    text = musicxml.score([musicxml.scale("C4 D4 E4 F4")])
+    for number in range(8):
+        (folder / f"song{number}.xml").write_text(text)
+        (folder / f"song{number}.musicxml").write_text(text)
+    rows = run(tmp_path, layout="pages", shares={"train": 0.5, "valid": 0.25, "test": 0.25})
+    assert len(rows) == 16 and not any(row["reason"] for row in rows.values())
+    splits = [
+        {rows[f"song{number}.{suffix}"]["split"] for suffix in ("xml", "musicxml")}
+        for number in range(8)
+    ]
+    assert all(len(split) == 1 for split in splits)
+    assert len(set.union(*splits)) > 1

@@ -141,6 +141,29 @@ def test_a_shard_joins_the_tables_and_only_its_split_has_rows(chunk):
     assert tables.read(out["test"], tables.SHARDS).num_rows == 0
 
 
+@pytest.mark.parametrize(
+    ("listed", "split"),
+    [(None, "extra"), ([], "train"), (["a"], "extra"), (["b"], "train")],
+)
+def test_an_extra_piece_is_trained_on_if_it_shares_no_work_with_a_held_out_one(
+    chunk, tmp_path, listed, split
+):
+    """`listed` are the pieces that share one; None stands for no such table."""
+    paths, _ = chunk
+    pieces = [{"piece_id": i, "split": "extra"} for i in "ab"]
+    tables.write(pieces, tables.PIECES, paths["pieces"])
+    if listed is not None:
+        paths["shared_works"] = tmp_path / "shared_works.parquet"
+        rows = [{"piece_id": i, "shared_with": "t", "split": "test"} for i in listed]
+        tables.write(rows, tables.SHARED_WORKS, paths["shared_works"])
+    out = {name: tmp_path / f"new-{name}.parquet" for name in ("train", "test", "extra")}
+    shard.shard(**paths, layout="staves", out=out)
+    found = {
+        name: tables.read(path, tables.SHARDS)["split"].to_pylist() for name, path in out.items()
+    }
+    assert found == {"train": [], "test": [], "extra": []} | {split: [split]}
+
+
 def chord(onset_s, *pitches, first_id=0):
     """Notes that begin together, each with the head of its own number."""
     return [

@@ -31,6 +31,7 @@ def test_every_column_says_what_it_is():
         "PERFORMANCES",
         "FEATURES",
         "SHARDS",
+        "SHARED_WORKS",
     ):
         for field in getattr(tables, name):
             assert field.metadata[b"description"], f"{name}.{field.name}"

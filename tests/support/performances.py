@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from models.retrieval.token_network import PT
 from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX, WHITE, onset_frame
 from tests.support.staves import png, write_shard
 
@@ -114,3 +115,8 @@ def assert_drawn(folder, *names):
         pixels = np.asarray(Image.open(folder / f"{name}.png").convert("L"))
         assert pixels.shape[1] > 1000
         assert 0.005 < (pixels < 200).mean() < 0.9
+
+
+def narrow_tokens() -> PT:
+    """Our embedding network, of few weights."""
+    return PT(channels=(2, 2, 2, 4, 4), width=8)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.retrieval import network
+from models.retrieval import weights as weights_files
 from models.retrieval.index import index as make_index
 from tests.support.staves import write_shard
 from tests.support.tones import PIECES, Knowing, printed
@@ -13,7 +13,7 @@ def weights(tmp_path, monkeypatch):
     """A weights file; whatever it is, the network that knows is loaded."""
     path = tmp_path / "weights.safetensors"
     path.write_bytes(b"made-up weights")
-    monkeypatch.setattr(network, "load", lambda path: Knowing())
+    monkeypatch.setattr(weights_files, "load", lambda path: Knowing())
     monkeypatch.chdir(tmp_path)
     return path
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from models.retrieval import align, network
+from models.retrieval import weights as weights_files
 from models.retrieval.align import (
     ALIGNED,
     alignment_path,
@@ -133,7 +134,7 @@ def aligned(tmp_path, rows) -> pd.DataFrame:
 
 @pytest.fixture
 def knowing(monkeypatch):
-    monkeypatch.setattr(network, "load", lambda path: Knowing())
+    monkeypatch.setattr(weights_files, "load", lambda path: Knowing())
 
 
 @pytest.mark.parametrize("shape", [rising, falling])
@@ -157,7 +158,7 @@ def test_the_published_count_leaves_out_more_for_longer_windows(tmp_path, monkey
         def audio(self, excerpts):
             return super().audio(excerpts[..., 84 - 21 : 84 + 21])
 
-    monkeypatch.setattr(network, "load", lambda path: Longer())
+    monkeypatch.setattr(weights_files, "load", lambda path: Longer())
     row = piece("tune", rising, rising)
     own = aligned(tmp_path, [row]).loc["tune"]
     length = len(row["spectrogram"]) // 92
@@ -197,7 +198,7 @@ def test_a_piece_played_twice_is_refused(tmp_path, knowing):
 def test_runs_with_a_real_network(tmp_path):
     torch.manual_seed(0)
     weights = tmp_path / "weights.safetensors"
-    network.save(network.Network("BL2-LC+AT", NARROW), weights)
+    weights_files.save(network.Network("BL2-LC+AT", NARROW), weights)
     shard = write_shard(tmp_path / "shard.parquet", [performance("tune")])
     out = tmp_path / "aligned.parquet"
     align.align(weights, [shard], out, precision="32-true")

@@ -12,7 +12,8 @@ from lightning.fabric import Fabric
 from PIL import Image
 from scipy.stats import entropy
 
-from models.retrieval import embed, network
+from models.retrieval import embed
+from models.retrieval import weights as weights_files
 from models.retrieval.inference import run_batches
 from models.retrieval.network import MODELS, Network
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS
@@ -38,7 +39,7 @@ def weights(tmp_path):
             if isinstance(layer, torch.nn.BatchNorm2d):
                 layer.running_mean.normal_(std=0.1)
                 layer.running_var.uniform_(0.5, 2)
-        network.save(module, tmp_path / f"{model}.safetensors")
+        weights_files.save(module, tmp_path / f"{model}.safetensors")
         return tmp_path / f"{model}.safetensors"
 
     return write
@@ -93,7 +94,7 @@ def test_every_pair_is_embedded_as_one_by_one(model, weights, files, tmp_path, m
     monkeypatch.setattr(embed, "BATCH", 4)
     notes = {"0.5": (12, 20, 21), "1.0": (11, 20, 25)}  # one snippet in three is known already
     found = run(weights(model), files, choose(files, tmp_path / "pairs", notes), tmp_path)
-    module, context = network.load(weights(model)), MODELS[model].context
+    module, context = weights_files.load(weights(model)), MODELS[model].context
     assert len(found) == 2 * 3 * 3
     assert found.pair.tolist() == 2 * list(range(9))
     assert found.piece_id.tolist() == 2 * (3 * ["tune2"] + 3 * ["tune1"] + 3 * ["tune0"])
@@ -249,9 +250,9 @@ def test_pairs_of_another_context_or_protocol_are_refused(weights, files, tmp_pa
 
 
 def test_weights_that_are_no_numbers_are_refused(weights, files, tmp_path):
-    module = network.load(weights())
+    module = weights_files.load(weights())
     torch.nn.init.constant_(module.audio_branch[1].dense.weight, torch.nan)
-    network.save(module, tmp_path / "broken")
+    weights_files.save(module, tmp_path / "broken")
     with pytest.raises(FloatingPointError, match=r"broken, tempo 0.5: .* not finite"):
         run(tmp_path / "broken", files, choose(files, tmp_path / "pairs"), tmp_path)
     assert not (tmp_path / "embeddings.parquet").exists()

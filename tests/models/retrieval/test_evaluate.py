@@ -11,7 +11,8 @@ import torch
 from scipy.spatial.distance import cdist
 
 from models.bootstrap import Bootstrap
-from models.retrieval import evaluate, network
+from models.retrieval import evaluate
+from models.retrieval import weights as weights_files
 from models.retrieval.embed import EMBEDDINGS
 from models.retrieval.metrics import metrics
 from models.retrieval.network import Network
@@ -154,12 +155,12 @@ def files(tmp_path):
     torch.manual_seed(0)
     module = Network(MODEL, channels=(2, 2, 2, 2))
     paths = {name: {MODEL: tmp_path / f"{name}.safetensors"} for name in ("weights", "refined")}
-    network.save(module, paths["weights"][MODEL])
+    weights_files.save(module, paths["weights"][MODEL])
     turn = torch.linalg.qr(torch.randn(EMBEDDING, EMBEDDING)).Q
     module.cca.sheet.copy_(turn)
     module.cca.mean_sheet.fill_(3.0)
     module.cca.mean_audio.fill_(-2.0)
-    network.save(module, paths["refined"][MODEL])
+    weights_files.save(module, paths["refined"][MODEL])
     random = np.random.default_rng(0)
     music = random.standard_normal((40, EMBEDDING)) * np.linspace(0.5, 2, EMBEDDING)
     sheet, audio = music @ turn.numpy().T + 3, music - 2 + 0.3 * random.standard_normal(music.shape)
@@ -188,7 +189,9 @@ def test_each_projection_and_direction_is_evaluated_as_it_stands(files):
     assert len(found) == 2 * 2 * len(METRICS)
     assert set(found.model) == {MODEL}
     for projection in ("unrefined", "refined"):
-        cca = network.load(files["weights" if projection == "unrefined" else "refined"][MODEL]).cca
+        cca = weights_files.load(
+            files["weights" if projection == "unrefined" else "refined"][MODEL]
+        ).cca
         sheet = (files["sheet"] - cca.mean_sheet.numpy()) @ cca.sheet.numpy()
         audio = (files["audio"] - cca.mean_audio.numpy()) @ cca.audio.numpy()
         distance = cdist(audio, sheet, "cosine")
@@ -241,10 +244,10 @@ def test_files_that_do_not_belong_together_are_refused(files, tmp_path):
     with pytest.raises(ValueError, match=r"embeddings.parquet: not of the weights in .*refined"):
         run(files, weights=files["refined"])
     other = tmp_path / "other.safetensors"
-    network.save(Network(MODEL, channels=(2, 2, 2, 2)), other)
+    weights_files.save(Network(MODEL, channels=(2, 2, 2, 2)), other)
     with pytest.raises(ValueError, match=r"other.safetensors: not a refinement of .*weights"):
         run(files, refined={MODEL: other})
-    network.save(Network("BL1-SC", channels=(2, 2, 2, 2)), other)
+    weights_files.save(Network("BL1-SC", channels=(2, 2, 2, 2)), other)
     with pytest.raises(
         ValueError, match=r"vectors of 'BL2-SC\+AT', but .*other.safetensors is of 'BL1-SC'"
     ):

@@ -12,6 +12,7 @@ from scipy.stats import rankdata, spearmanr
 
 from models import plotting
 from models.retrieval import attention_figures, example_figure, figure_parts, network
+from models.retrieval import weights as weights_files
 from models.retrieval.embed import EMBEDDINGS
 from models.retrieval.reading import read_examples
 from pipeline.constants import RETRIEVAL
@@ -271,7 +272,7 @@ def files(tmp_path_factory):
     paths = {"shards": [shard]}
     for name in ("BL2-SC", "BL2-SC+AT"):
         module = network.Network(name, NARROW)
-        network.save(module, folder / f"{name}.safetensors")
+        weights_files.save(module, folder / f"{name}.safetensors")
         pairs = {
             "protocol": "fixed",
             "tempo_ratio": 1.0,

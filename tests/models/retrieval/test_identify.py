@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from models.retrieval import identify, network
+from models.retrieval import weights as weights_files
 from models.retrieval.identify import IDENTIFIED, rank_of, ranks, sequence_cost, votes
 from pipeline import tables
 from tests.support.performances import performance
@@ -149,7 +150,7 @@ class Knowing(torch.nn.Module):
 
 @pytest.fixture
 def knowing(monkeypatch):
-    monkeypatch.setattr(network, "load", lambda path: Knowing())
+    monkeypatch.setattr(weights_files, "load", lambda path: Knowing())
 
 
 def piece(name: str, printed, sounding, notes: int = 40) -> dict:
@@ -251,7 +252,7 @@ def test_a_piece_played_twice_is_refused(tmp_path, knowing):
 def test_runs_with_a_real_network(tmp_path):
     torch.manual_seed(0)
     weights = tmp_path / "weights.safetensors"
-    network.save(network.Network("BL2-MC+AT", NARROW), weights)
+    weights_files.save(network.Network("BL2-MC+AT", NARROW), weights)
     shard = write_shard(
         tmp_path / "shard.parquet", [performance(f"tune{n}", seed=n) for n in range(3)]
     )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from models.retrieval import index as indexing
 from models.retrieval import network
+from models.retrieval import weights as weights_files
 from models.retrieval.index import INDEX
 from models.weights import digest
 from pipeline import tables
@@ -24,7 +25,7 @@ def test_every_place_has_the_vector_of_its_snippet(tmp_path):
     """Also those near the ends, whose snippets are filled up with white."""
     torch.manual_seed(0)
     module = network.Network("BL2-MC+AT", NARROW).eval()
-    network.save(module, tmp_path / "weights.safetensors")
+    weights_files.save(module, tmp_path / "weights.safetensors")
     rows = [performance("one", seed=1), performance("two", seed=2, notes=7)]
     shard = write_shard(tmp_path / "shard.parquet", rows)
     out = tmp_path / "index.parquet"

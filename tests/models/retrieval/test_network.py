@@ -8,7 +8,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from models.retrieval.network import MODELS, Network, load, save
+from models.retrieval.network import MODELS, Network
+from models.retrieval.weights import load, save
 from models.weights import digest
 from pipeline.constants import CONTEXTS, EMBEDDING
 

@@ -10,6 +10,7 @@ from cyclopts import CycloptsError
 from PIL import Image
 
 from models.retrieval import audio, inference, network, query
+from models.retrieval import weights as weights_files
 from models.retrieval.index import index as make_index
 from models.retrieval.inference import window_centres
 from models.retrieval.query import distinct_matches, piece_scores
@@ -155,7 +156,7 @@ def test_attention_is_drawn(tmp_path, monkeypatch):
     torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)
     weights = tmp_path / "weights.safetensors"
-    network.save(network.Network("BL2-LC+AT", NARROW), weights)
+    weights_files.save(network.Network("BL2-LC+AT", NARROW), weights)
     shard = write_shard(tmp_path / "shard.parquet", [performance("a $1 tune"), performance("b")])
     make_index([shard], tmp_path / "index.parquet", weights=weights, precision="32-true")
     drawn = []

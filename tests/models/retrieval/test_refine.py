@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 from models import device
 from models.retrieval import refine, sampling
 from models.retrieval.batches import Batches
-from models.retrieval.network import Network, load, save
+from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
+from models.retrieval.weights import load, save
 from tests.support.performances import performance
 from tests.support.staves import write_shard
 

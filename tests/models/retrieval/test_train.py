@@ -19,9 +19,10 @@ from torch import nn
 from models.retrieval import sampling, train
 from models.retrieval.batches import Batches
 from models.retrieval.loss import ranking_loss
-from models.retrieval.network import Network, load
+from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
 from models.retrieval.schedule import Settings
+from models.retrieval.weights import load
 from pipeline import tables
 from tests.support.performances import performance
 from tests.support.staves import write_shard

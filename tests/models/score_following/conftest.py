@@ -10,15 +10,6 @@ from tests.support.staves import narrow, performance, write_shard
 
 
 @pytest.fixture
-def few_threads():
-    """Networks this small gain nothing from more, and wait for each other on a busy machine."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
-
-
-@pytest.fixture
 def shards(tmp_path):
     """Two fonts to train on, one to test on; the last piece has longer staves."""
     rows = {

@@ -2,9 +2,7 @@
 
 import base64
 import io
-import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -15,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image, ImageDraw
-from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from pipeline import tables
 from pipeline.describing.inspect import inspect
+from tests.support.browser import check_plays_from, content, mark, now, opened, press, wait
 
 PIECE = "BachJS/minuet"
 TITLE = "</title></script><i>Minuet</i> & Trio"
@@ -162,78 +160,10 @@ def html(tmp_path_factory):
     return folder / "page.html"
 
 
-def content(html: Path) -> dict:
-    """What the page knows of the piece."""
-    return json.loads(re.search(r'id="piece">(.*?)</script>', html.read_text(), re.S)[1])
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next(filter(None, map(shutil.which, names)), None)
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.fail(
-            "the page is tested in a browser: install Chromium and its driver "
-            "(Debian: apt-get install chromium chromium-driver; `make test` tries to)"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (
-        "headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-quic",
-        "no-first-run", "disable-background-networking", "disable-component-update",
-        "disable-sync", "force-device-scale-factor=1", "window-size=1000,800",
-        "force-prefers-reduced-motion",
-        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    session = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield session
-    session.quit()
-
-
 @pytest.fixture
 def page(browser, html):
     """The page, loaded afresh, its sound ready; a test must leave no complaint behind."""
-    browser.get(html.as_uri())
-    wait(lambda: browser.execute_script("return document.querySelector('audio').readyState >= 3"))
-    browser.execute_script(NOTE_SEEKS)
-    yield browser
-    assert browser.get_log("browser") == []
-
-
-def wait(condition, seconds: float = 10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-# where the recording was sent to, and whether it then played: no time is lost in asking
-NOTE_SEEKS = """
-    const audio = document.querySelector("audio");
-    window.seeks = [];
-    audio.addEventListener("seeking", () => seeks.push(audio.currentTime));
-"""
-
-
-def check_plays_from(page, onset: float) -> None:
-    """Assert that the recording was sent to a moment last, and goes on from there."""
-    wait(lambda: abs((page.execute_script("return seeks.at(-1)") or 0) - onset) < 0.02)
-    wait(lambda: now(page) > onset + 0.1)
-
-
-def now(page) -> float:
-    return page.execute_script("return document.querySelector('audio').currentTime")
-
-
-def head(page, number: int):
-    return page.find_element("css selector", f".head[data-head='{number}']")
-
-
-def press(page, key) -> None:
-    ActionChains(page).send_keys(key).perform()
+    yield from opened(browser, html)
 
 
 CURSOR = """
@@ -299,7 +229,7 @@ def test_marks_stand_on_the_ink(page):
                 continue
             box = page.execute_script(
                 "return arguments[0].getBoundingClientRect().toJSON()",
-                head(page, one["notehead_id"]),
+                mark(page, one["notehead_id"]),
             )
             x, y = box["left"] + box["width"] / 2, box["top"] + box["height"] / 2
             assert shot.getpixel((x, y)) < 150  # black, or coloured because it sounds
@@ -328,7 +258,7 @@ def test_the_sound_is_in_time_with_the_notes(html):
 def test_a_click_on_a_head_plays_from_its_note(page):
     heads, _ = score()
     for number in (5, 0, 13):
-        head(page, number).click()
+        mark(page, number).click()
         check_plays_from(page, heads[number]["moment"] * QUARTER)
         check_cursor(page)
 
@@ -336,12 +266,12 @@ def test_a_click_on_a_head_plays_from_its_note(page):
 def test_a_head_that_sounds_twice_is_heard_in_turn(page):
     last = max(one["notehead_id"] for one in score()[0] if not one["tied"])
     for onset in (9 * QUARTER, 12 * QUARTER, 9 * QUARTER):
-        head(page, last).click()
+        mark(page, last).click()
         check_plays_from(page, onset)
 
 
 def test_a_tied_head_has_no_sound_of_its_own(page):
-    tied = head(page, len(score()[0]) - 1)
+    tied = mark(page, len(score()[0]) - 1)
     tied.click()
     assert now(page) == 0
     assert "silent" in tied.get_attribute("class")
@@ -420,11 +350,11 @@ def test_a_note_without_a_head_is_listed_with_its_reason(page):
 def test_hovering_tells_pitch_onset_and_staff(page):
     hint = page.find_element("id", "hint")
     last = max(one["notehead_id"] for one in score()[0] if not one["tied"])
-    ActionChains(page).move_to_element(head(page, last)).perform()
+    ActionChains(page).move_to_element(mark(page, last)).perform()
     wait(hint.is_displayed)
     for fact in ("B3", "onset 4.500, 6.000 s", "staff 2 of 2, system 3", "pitch 59"):
         assert fact in hint.text
-        assert fact in head(page, last).accessible_name
+        assert fact in mark(page, last).accessible_name
     ActionChains(page).move_to_element(page.find_element("tag name", "h1")).perform()
     wait(lambda: not hint.is_displayed())
 

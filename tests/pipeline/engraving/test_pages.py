@@ -84,6 +84,17 @@ def test_tied_heads_do_not_sound_and_grace_notes_do(little):
     assert grace["width"] < min(h["width"] for h in little["noteheads"] if not h["grace"])
 
 
+def test_noteheads_know_their_bar_and_beat(long, tmp_path):
+    """Four quarters a bar; a pickup counts back from the bar that it leads to."""
+    for head in long["noteheads"]:
+        bar, beat = divmod(head["moment"], 4)
+        assert (head["bar"], head["beat"]) == (str(int(bar) + 1), beat)
+    pickup = r"\score { { \time 3/4 \partial 4 c'4 d' e' f' g'2. } \layout { } \midi { } }"
+    heads = engraved(piano.HEADER + pickup, tmp_path)["noteheads"]
+    found = [(head["bar"], head["beat"]) for head in heads]
+    assert found == [("1", -1), ("1", 0), ("1", 1), ("1", 2), ("2", 0)]
+
+
 # --- places ----------------------------------------------------------------------------------
 def test_the_pages_are_as_wide_as_asked_and_numbered(long):
     images = long["images"]

@@ -101,6 +101,13 @@ def test_a_repeat_sounds_twice_or_once_from_the_same_noteheads(engrave):
     assert heads[:half] == heads[half:]
 
 
+@pytest.mark.parametrize(("text", "name"), [(two_staves(), "s.musicxml"), (HUMDRUM, "s.krn")])
+def test_noteheads_know_their_bar_and_beat(engrave, text, name):
+    for head in engrave(text, name)["noteheads"]:
+        bar, beat = divmod(head["moment"], 4)
+        assert (head["bar"], head["beat"]) == (str(int(bar) + 1), beat)
+
+
 def test_transposed_notes_are_printed_as_written_and_sound_at_pitch(engrave):
     clarinet = "<transpose><chromatic>-2</chromatic></transpose>"
     text = score([scale("C5 D5 E5 F5")], attributes=clarinet)

@@ -41,6 +41,14 @@ def test_paths_are_those_of_earlier_versions():
     assert len(files) == len(set(files)) == 2 * (6 + 2 + 4 + 1)
 
 
+def test_extra_pieces_are_compared_with_held_out_ones_only_if_they_are_trained_on():
+    path = "results/data/tunes/shared_works.parquet"
+    plan = Plan(plans.complete())
+    assert plan.shared_works("tunes") == [] and path not in plan.data_files("tunes")
+    plan = Plan(plans.complete(collections={"tunes": {"train_on_extra": True}}))
+    assert plan.shared_works("tunes") == [path] and path in plan.data_files("tunes")
+
+
 def test_recordings_that_are_not_kept_are_no_data_files():
     plan = Plan(plans.complete(performances={"keep_audio": False}))
     assert not any("/audio/" in path for path in plan.data_files("tunes"))

@@ -1,6 +1,7 @@
 """Piano works of music21's corpus: two staves, the right notes, equal each time."""
 
 import re
+from xml.etree import ElementTree as ET
 
 import pytest
 from music21 import converter, corpus
@@ -26,7 +27,7 @@ def chorale():
 
 
 def test_a_chorale_keeps_its_notes_on_two_staves_of_two_voices(chorale):
-    notes = musicxml_notes.read(chorale).notes
+    notes = musicxml_notes.read(ET.fromstring(chorale)).notes
     assert sorted((float(n.begin), n.pitch) for n in notes) == sounding(corpus.parse("bach/bwv269"))
     assert {note.staff for note in notes} == {1, 2}
     assert set(re.findall(r"<voice>(\d)</voice>", chorale)) == {"1", "2", "3", "4"}

@@ -1,6 +1,7 @@
 """What a MusicXML score says of its notes, each rule by itself."""
 
 from fractions import Fraction
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.support.musicxml import backup, note, scale, score, sound
 
 def read(text: str):
     ((_, safe),) = score_text.read(text.encode(), "s.musicxml").items()
-    return musicxml_notes.read(safe)
+    return musicxml_notes.read(ET.fromstring(safe))
 
 
 def spans(text: str) -> list[tuple[float, float, int | None]]:

@@ -162,11 +162,13 @@ def test_a_job_waits_for_its_scores_and_what_they_include(tmp_path):
     assert [[path.name for path in own] for own in wanted] == [["a.ly", "defs.ily"], ["b.ly"], []]
 
 
-def test_two_files_for_one_piece_are_an_error(tmp_path):
-    (tmp_path / "a.ly").write_text(MUSIC)
-    (tmp_path / "a.xml").write_text("<score-partwise/>")
-    with pytest.raises(ValueError, match="two files for one piece 'a'"):
-        ids(tmp_path, "pages")
+def test_scores_that_differ_only_in_suffix_keep_it_in_their_ids(tmp_path):
+    for name in ("song.mxl", "song.musicxml", "other.mxl"):
+        (tmp_path / name).write_text("<score-partwise/>")
+    found = {item.piece_id: item for item in sources.pieces_of(str(tmp_path), "downloads", "pages")}
+    assert sorted(found) == ["other", "song.musicxml", "song.mxl"]
+    assert found["song.mxl"].source.endswith("song.mxl")
+    assert found["song.mxl"].work == found["song.musicxml"].work  # one split has both
 
 
 def test_a_source_without_pieces_is_an_error(tmp_path):

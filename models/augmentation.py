@@ -14,17 +14,17 @@ def vary_sound(excerpts: Tensor, level_db: float, equaliser_db: float) -> Tensor
     The spectrogram holds log10(1 + |X|), so a gain g is exact: log10(1 + g |X|).
 
     Args:
-        excerpts: (notes, 1, bins, frames), log10(1 + |X|).
+        excerpts: (n, 1, bins, frames), log10(1 + |X|).
         level_db: gains are uniform between minus and plus this, dB.
         equaliser_db: standard deviation of the points of the curve, dB.
 
     Returns:
         The same shape; zeros stay zeros.
     """
-    notes, _, bins, _ = excerpts.shape
+    count, _, bins, _ = excerpts.shape
     random = {"device": excerpts.device, "dtype": excerpts.dtype}
-    levels = level_db * (2 * torch.rand(notes, 1, 1, **random) - 1)
-    points = equaliser_db * torch.randn(notes, 1, CURVE_POINTS, **random)
+    levels = level_db * (2 * torch.rand(count, 1, 1, **random) - 1)
+    points = equaliser_db * torch.randn(count, 1, CURVE_POINTS, **random)
     curves = functional.interpolate(points, size=bins, mode="linear", align_corners=True)
     gains = 10 ** ((levels + curves) / AMPLITUDE_DB)
     return torch.log10(1 + gains[..., None] * (10**excerpts - 1))

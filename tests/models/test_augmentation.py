@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.score_following.augmentation import vary_sound
+from models.augmentation import vary_sound
 
 
 @pytest.fixture

@@ -1,0 +1,334 @@
+"""Follow a recording on page images alone, by the networks' embeddings of sound and image.
+
+No symbols are needed: pages may be a scan. Windows slide over the systems and over the recording;
+the way over the print (`image_path`) maps each moment to a position.
+"""
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from models.following import alignment, image_path, staff_finding, staff_systems
+from models.following.alignment import About, Alignment, Sheet, Span, What
+from models.following.sheet_images import read_pages
+from models.retrieval import audio, inference
+from models.retrieval.align import STEP_FRAMES, STEP_PX, window_positions
+from pipeline import strips
+from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX
+from pipeline.images import grey
+
+__all__ = ["align", "read_pages"]
+
+CLEF_PX = 35  # at the left of a system, five staff spaces: no note is printed there
+MOST_CELLS = 2**26  # frames times windows; 9 bytes each
+LONGEST_SILENCE_S = 0.7  # that is part of the music
+NEAR_S = 1.0  # about a moment, over which similarities are averaged
+BESIDE_PX = (60, 400)  # how far beside the way others are compared with it
+LEAST_FIT = 0.45  # mean cosine along the way of a recording of these pages; docs/follow.md
+# Of a logistic regression: the chance that a position is within 50 px of the truth.
+INTERCEPT, COSINE, MARGIN = -1.0, 4.0, 12.0
+
+
+@dataclass(frozen=True)
+class Print:
+    """The systems joined from left to right, as windows slide over them.
+
+    Attributes:
+        strip: (200, width) uint8.
+        x: (windows,) px in the strip.
+        system: (windows,) index into `systems`.
+        page_x: (windows,) px in the page.
+        systems: Rows of SYSTEMS in order.
+        bar: (windows,) number of the bar, from 0.
+        begins: (bars,) first window of each bar.
+        ends: (bars,) last window of each bar.
+        names: (bars,) the bars' numbers in words.
+    """
+
+    strip: np.ndarray
+    x: np.ndarray
+    system: np.ndarray
+    page_x: np.ndarray
+    systems: list[dict]
+    bar: np.ndarray
+    begins: np.ndarray
+    ends: np.ndarray
+    names: list[str]
+
+
+def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIGHTS) -> Alignment:
+    """Align a recording with page images.
+
+    Args:
+        path: Any sound file, or a video.
+        sheet: Pages and their systems; noteheads and notes are not looked at, but for the numbers
+            of bars.
+        weights: Of the retrieval network.
+
+    Returns:
+        The table has a row for each tenth of a second that is in the print.
+
+    Raises:
+        FileNotFoundError: If there is no such recording.
+        ValueError: If it cannot be followed; the message names the remedy.
+    """
+    with tqdm(total=4, desc=f"follow {path.name}", disable=None, file=sys.stderr) as progress:
+        heard = audio.spectrogram(path)
+        printed = read_print(sheet)
+        progress.update()
+        frames = window_positions(len(heard), STEP_FRAMES)
+        if len(frames) * len(printed.x) > MOST_CELLS:
+            raise ValueError(
+                f"{path}: {len(heard) / RETRIEVAL.fps / 60:.0f} minutes over {len(printed.systems)} "
+                "systems are too much at once; cut both into parts"
+            )
+        fabric, network = inference.load_network(weights)
+        paper = inference.embed_strip(fabric, network, printed.strip, printed.x)
+        progress.update()
+        level = audio.normalise_level(heard[None])[0]
+        sound = inference.embed_spectrogram(fabric, network, level, frames)
+        progress.update()
+        silent = _silent(heard, frames)
+        cosine = sound @ paper.T
+        way = image_path.find(1 - cosine, printed.begins, printed.ends, silent)
+        seconds = frames / RETRIEVAL.fps
+        sure, fit = sureness(cosine, way)
+        found = rows(printed, way, seconds, sure)
+        about = About(
+            recording=path.name,
+            duration=len(heard) / RETRIEVAL.fps,
+            method="image",
+            route=route(printed, way),
+            unaligned=unaligned(way, seconds, silent),
+            sureness=float(np.mean([row["sureness"] for row in found])) if found else 0.0,
+            fit=round(fit, 3),
+            fits=bool(fit >= LEAST_FIT and found),
+            verdict=_verdict(fit),
+        )
+        progress.update()
+    return Alignment(alignment.table(found, about), about, path, **vars(sheet))
+
+
+def _verdict(fit: float) -> str:
+    if fit >= LEAST_FIT:
+        return f"this is a recording of these pages (fit {fit:.2f})"
+    return (
+        f"this does not seem to be a recording of these pages (fit {fit:.2f}; recordings of the "
+        f"right ones reach {LEAST_FIT:.2f} or more)"
+    )
+
+
+def read_print(sheet: Sheet) -> Print:
+    """Join the systems of a sheet, and find their bars in the image.
+
+    Raises:
+        ValueError: If there are no systems.
+    """
+    systems = sheet.systems.to_pylist()
+    if not systems:
+        raise ValueError("the pages show no staves")
+    pages = [grey(page) for page in sheet.pages]
+    dark = [staff_finding.darkness(page) for page in pages]
+    lines = [staff_systems.barlines(dark[system["image"]], system) for system in systems]
+    strip, shifts = strips.strip(pages, systems)
+    above = (len(strip) - STRIP_HEIGHT_PX) // 2
+    strip = strip[above : above + STRIP_HEIGHT_PX]
+    x, of_system = [], []
+    for number, system in enumerate(systems):
+        left, _, right, _ = strips.box(system)
+        first = max(0, left) + shifts[system["system"]]
+        width = min(right, pages[system["image"]].shape[1]) - max(0, left)
+        skipped = min(CLEF_PX, width // 2)
+        places = first + skipped + window_positions(width - skipped, STEP_PX)
+        x.append(places)
+        of_system.append(np.full(len(places), number))
+    strip_x, system_of = np.concatenate(x), np.concatenate(of_system)
+    shift = np.array([shifts[system["system"]] for system in systems])
+    page_x = (strip_x - shift[system_of]).astype(float)
+    bars = staff_systems.bars(lines, systems)
+    number_of = np.zeros(len(page_x), int)
+    for number, (system, begin, _) in enumerate(bars):
+        number_of[(system_of == system) & (page_x >= begin - STEP_PX / 2)] = number
+    _, begins, bar = np.unique(number_of, return_index=True, return_inverse=True)
+    kept = [bars[number] for number in np.unique(number_of)]
+    ends = np.append(begins[1:], len(bar)) - 1
+    return Print(
+        strip,
+        strip_x,
+        system_of,
+        page_x,
+        systems,
+        bar,
+        begins,
+        ends,
+        _bar_names(sheet, systems, kept),
+    )
+
+
+def _bar_names(
+    sheet: Sheet, systems: list[dict], bars: list[tuple[int, float, float]]
+) -> list[str]:
+    """Numbers of bars: those of the noteheads printed in them if known, else counted from 1."""
+    known: dict[int, Counter[str]] = {}
+    if "bar" in sheet.noteheads.column_names:
+        for row in sheet.noteheads.select(["system", "x", "bar"]).to_pylist():
+            for number, (system, begin, end) in enumerate(bars):
+                inside = begin <= row["x"] < end and systems[system]["system"] == row["system"]
+                if inside and row["bar"]:
+                    known.setdefault(number, Counter())[row["bar"]] += 1
+    names: list[str] = []
+    for number in range(len(bars)):
+        if number in known:
+            names.append(known[number].most_common(1)[0][0])
+        else:
+            before = names[-1] if names else "0"
+            names.append(str(int(before) + 1) if before.isdigit() else str(number + 1))
+    return names
+
+
+def _silent(heard: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Whether nothing sounds about each frame: (frames,) bool."""
+    half = round(LONGEST_SILENCE_S * RETRIEVAL.fps / 2)
+    loud = np.pad(heard, ((half, half), (0, 0)))
+    windows = loud[frames[:, None] + np.arange(2 * half + 1)]
+    return ~audio.audible(windows)
+
+
+# --- what is found ---------------------------------------------------------------------------
+def sureness(cosine: np.ndarray, way: image_path.Path) -> tuple[np.ndarray, float]:
+    """How sure the position at each frame is, and the mean cosine along the way.
+
+    What counts is the cosine about a moment, and by how much it exceeds that of the best way beside
+    it, so many px before or after.
+
+    Args:
+        cosine: (frames, windows).
+        way: The way over the print.
+
+    Returns:
+        (frames,) 0 to 1, and the mean over the frames in the print.
+    """
+    inside = np.flatnonzero(way.windows != image_path.NOWHERE)
+    if not len(inside):
+        return np.zeros(len(cosine)), 0.0
+    size = 2 * round(NEAR_S * RETRIEVAL.fps / STEP_FRAMES) + 1
+    windows = way.windows[inside]
+    along = _mean(cosine[inside, windows], size)
+    least, most = (px // STEP_PX for px in BESIDE_PX)
+    beside = np.full(len(inside), -1.0)
+    for shift in (*range(-most, -least + 1), *range(least, most + 1)):
+        other = windows + shift
+        valid = (other >= 0) & (other < cosine.shape[1])
+        values = np.where(valid, cosine[inside, np.clip(other, 0, cosine.shape[1] - 1)], -1.0)
+        beside = np.maximum(beside, _mean(values, size))
+    odds = INTERCEPT + COSINE * along + MARGIN * (along - beside)
+    sure = np.zeros(len(cosine))
+    sure[inside] = 1 / (1 + np.exp(-odds))
+    return sure, float(cosine[inside, windows].mean())
+
+
+def _mean(values: np.ndarray, size: int) -> np.ndarray:
+    """Moving average over `size` values, fewer at the ends."""
+    kernel = np.ones(min(size, len(values)))
+    return np.convolve(values, kernel, "same") / np.convolve(np.ones_like(values), kernel, "same")
+
+
+def visits(printed: Print, way: image_path.Path) -> list[tuple[int, int, bool]]:
+    """The bars heard, in order: first frame, number of the bar, and whether the music jumped."""
+    found: list[tuple[int, int, bool]] = []
+    before = image_path.NOWHERE
+    for frame, window in enumerate(way.windows.tolist()):
+        if window == image_path.NOWHERE:
+            before = window
+            continue
+        bar = int(printed.bar[window])
+        if not found or before == image_path.NOWHERE or way.jumped[frame]:
+            found.append((frame, bar, bool(found)))
+        elif bar != printed.bar[before]:
+            skipped = range(int(printed.bar[before]) + 1, bar)
+            found += [(frame, other, False) for other in skipped]
+            found.append((frame, bar, False))
+        before = window
+    return found
+
+
+def route(printed: Print, way: image_path.Path) -> str:
+    """The way in words: "bars 1-16, 1-16, 17-32"."""
+    runs: list[list[int]] = []
+    for _, bar, jumped in visits(printed, way):
+        if runs and bar == runs[-1][1] + 1 and not (jumped and bar != runs[-1][1] + 1):
+            runs[-1][1] = bar
+        else:
+            runs.append([bar, bar])
+    named = [(printed.names[first], printed.names[last]) for first, last in runs]
+    said = [a if a == b else f"{a}-{b}" for a, b in named]
+    return "bars " + ", ".join(said) if said else "no bars"
+
+
+def positions(printed: Print, way: image_path.Path, seconds: np.ndarray) -> np.ndarray:
+    """x in the page at each frame, between windows interpolated: (frames,) px, NaN outside.
+
+    A window on which the way waits is reached in the middle of that time.
+    """
+    x = np.full(len(seconds), np.nan)
+    inside = way.windows != image_path.NOWHERE
+    system = np.where(inside, printed.system[np.maximum(way.windows, 0)], -1)
+    new = way.jumped | (np.diff(system, prepend=-2) != 0)
+    starts = np.flatnonzero(new)
+    for start, stop in pairwise([*starts.tolist(), len(seconds)]):
+        if not inside[start]:
+            continue
+        windows = way.windows[start:stop]
+        unique, index = np.unique(windows, return_inverse=True)
+        when = np.bincount(index, seconds[start:stop]) / np.bincount(index)
+        x[start:stop] = np.interp(seconds[start:stop], when, printed.page_x[unique])
+    return x
+
+
+def rows(printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.ndarray) -> list[dict]:
+    """Rows of ALIGNMENT, one for each frame in the print."""
+    x = positions(printed, way, seconds)
+    heard: Counter[int] = Counter()
+    pass_at = {}
+    for frame, bar, _ in visits(printed, way):
+        heard[bar] += 1
+        pass_at[frame] = heard[bar]
+    found, number = [], 1
+    for frame in np.flatnonzero(way.windows != image_path.NOWHERE).tolist():
+        number = pass_at.get(frame, number)
+        window = way.windows[frame]
+        system = printed.systems[printed.system[window]]
+        found.append(
+            {
+                "time": round(float(seconds[frame]), 4),
+                "page": system["image"],
+                "system": system["system"],
+                "bar": printed.names[printed.bar[window]],
+                "x": float(x[frame]),
+                "y": (min(system["top"]) + max(system["bottom"])) / 2,
+                "pass": number,
+                "note_ids": [],
+                "notehead_ids": [],
+                "sureness": float(sure[frame]),
+            }
+        )
+    return found
+
+
+def unaligned(way: image_path.Path, seconds: np.ndarray, silent: np.ndarray) -> list[Span]:
+    """The parts of the recording that are not in the print: silence, or something else."""
+    outside = way.windows == image_path.NOWHERE
+    edges = np.flatnonzero(np.diff(np.pad(outside, 1).astype(int)))
+    step = STEP_FRAMES / RETRIEVAL.fps
+    found = []
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if (stop - start) * step < LONGEST_SILENCE_S:
+            continue
+        what: What = "silence" if silent[start:stop].mean() > 0.5 else "not in the score"
+        found.append(Span(float(seconds[start]), float(seconds[stop - 1] + step), what))
+    return found

@@ -1,0 +1,269 @@
+"""Training batches of segments: a stretch of a strip, the sound of it, and onsets that lie in both.
+
+The embedding network passes over a segment once and reads off the vectors of all its onsets
+(`token_network`), which costs a fraction of passing over a snippet and an excerpt for each, and
+gives every onset the hardest candidates beside it: other onsets of the same passage.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models import batches, streaming
+from models.retrieval.reading import read_parts
+from models.retrieval.sampling import Augmentation, Examples
+from pipeline.constants import (
+    CONTEXTS,
+    RETRIEVAL,
+    SNIPPET_FACTOR,
+    SNIPPET_WIDTH_PX,
+)
+
+CONTEXT = CONTEXTS["LC"]  # frames that an onset needs about it
+SEGMENT_WIDTH_PX = 1200  # six snippets
+SEGMENT_FRAMES = 408  # 12 s, in which onsets may lie, and half a context on either side
+_ORDER, _AUGMENT = 0, 1  # streams of random numbers
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Some segments and where their onsets lie, in the units of a segment's image and sound."""
+
+    anchor: np.ndarray  # (segments,) example whose place decides the segment's
+    onsets: np.ndarray  # (segments, onsets) examples; those that are not `real` repeat the anchor
+    real: np.ndarray  # (segments, onsets)
+    left: np.ndarray  # (segments,) where the anchor lies: px from the middle of the image
+    before: np.ndarray  # (segments,) frames of the segment's sound up to the anchor
+    scale: np.ndarray  # (segments,) size of the image
+    up: np.ndarray  # (segments,) px that the image is moved up
+    tempo: np.ndarray  # (segments,) how many times as fast the sound becomes
+
+
+class SegmentBatches(batches.Batches[Examples]):
+    """Batches of segments, then, from batch number `isolated_from`, of isolated pairs.
+
+    A batch holds images, sounds, the onsets' positions in both (halved px and frames from the
+    first), and which of the onsets are real:
+
+    - of segments: (segments, 1, 80, 600), (segments, 1, 92, 408), and (segments, onsets) each;
+    - isolated: (n, 1, 80, 100), (n, 1, 92, 168), and (n, 1) each, with n = segments * onsets; the
+      same onsets, each with its snippet and excerpt alone, as an evaluation cuts them.
+    """
+
+    def __init__(
+        self,
+        source: Examples | streaming.Stream[Examples],
+        segments: int,
+        onsets: int,
+        isolated_from: int,
+        seed: int,
+        augmentation: Augmentation,
+        tempo: tuple[float, float],
+        share: tuple[int, int] = (0, 1),
+    ):
+        """Set up the batches.
+
+        Args:
+            source, seed, share: as for `models.batches.Batches`.
+            segments: of a batch, on all devices together.
+            onsets: of a segment, at most.
+            isolated_from: number of the first batch of isolated pairs.
+            augmentation: of the images; the shift of excerpts is for isolated pairs alone.
+            tempo: lowest and highest factor of the speed of the sound, drawn evenly on a
+                logarithmic scale.
+
+        Raises:
+            ValueError: if no example has a complete snippet and excerpt.
+        """
+        self.onsets, self.isolated_from = onsets, isolated_from
+        self.augmentation, self.tempo = augmentation, tempo
+        super().__init__(source, segments, seed, share)
+
+    def shuffled(self, examples: Examples, key: tuple[int, ...]) -> np.ndarray:
+        """All examples with a complete snippet and excerpt, in random order."""
+        inside = np.flatnonzero(examples.inside(CONTEXT))
+        if not len(inside):
+            raise ValueError(
+                f"none of the {len(examples)} onsets of split {examples.split} lies inside for a "
+                f"context of {CONTEXT} frames; use longer pieces"
+            )
+        return np.random.default_rng([self.seed, _ORDER, *key]).permutation(inside)
+
+    def tensors(self, examples: Examples, chosen: np.ndarray, number: int) -> tuple[Tensor, ...]:
+        """This device's share of a batch."""
+        random = np.random.default_rng([self.seed, _AUGMENT, number, self.share[0]])
+        segments = draw(
+            examples, self.split(chosen), self.onsets, self.augmentation, self.tempo, random
+        )
+        if number < self.isolated_from:
+            arrays = cut(examples, segments)
+        else:
+            most = self.augmentation.shift_frames
+            later = random.integers(-most, most, segments.real.shape, endpoint=True)
+            arrays = isolate(examples, segments, later)
+        images, sounds, x, frames, real = map(torch.from_numpy, arrays)
+        return images, sounds, x.float(), frames.float(), real
+
+
+def draw(
+    examples: Examples,
+    anchors: np.ndarray,
+    onsets: int,
+    augmentation: Augmentation,
+    tempo: tuple[float, float],
+    random: np.random.Generator,
+) -> Segments:
+    """Draw a segment about each anchor: where it begins, how it is changed, and its onsets.
+
+    Onsets keep half a snippet to the ends of the image and half a context to those of the sound.
+    The anchor is one of them.
+
+    Args:
+        examples: what is drawn from.
+        anchors: (segments,) indices.
+        onsets: of a segment, at most.
+        augmentation: ranges of the image's changes.
+        tempo: range of the sound's.
+        random: draws.
+    """
+    count = len(anchors)
+    scale = random.uniform(*augmentation.scale, count)
+    up = random.integers(-augmentation.shift_px, augmentation.shift_px, count, endpoint=True)
+    slow, fast = np.log(tempo)
+    speed = np.exp(random.uniform(slow, fast, count))
+    along = random.uniform(0, 1, count)  # the anchor's place between the ends
+    left = (along - 0.5) * (SEGMENT_WIDTH_PX - SNIPPET_WIDTH_PX)
+    before = np.rint(CONTEXT // 2 + along * (SEGMENT_FRAMES - CONTEXT))
+    chosen = np.repeat(anchors[:, None], onsets, axis=1)
+    real = np.zeros((count, onsets), bool)
+    first = np.searchsorted(examples.performance, examples.performance[anchors])
+    stop = np.searchsorted(examples.performance, examples.performance[anchors], side="right")
+    for index in range(count):
+        near = np.arange(first[index], stop[index])
+        x, frame = _places(examples, near, anchors[index], scale[index], speed[index])
+        x, frame = x + left[index], frame + before[index]
+        inside = np.abs(x) <= (SEGMENT_WIDTH_PX - SNIPPET_WIDTH_PX) / 2
+        inside &= (frame >= CONTEXT // 2) & (frame <= SEGMENT_FRAMES - CONTEXT // 2)
+        inside &= near != anchors[index]
+        others = random.permutation(near[inside])[: onsets - 1]
+        chosen[index, 1 : 1 + len(others)] = others
+        real[index, : 1 + len(others)] = True
+    return Segments(anchors, chosen, real, left, before, scale, up, speed)
+
+
+def cut(examples: Examples, segments: Segments) -> tuple[np.ndarray, ...]:
+    """Images, sounds, positions of the onsets in both, and which are real; see `SegmentBatches`."""
+    anchors = segments.anchor
+    # The image's middle is a whole column; what rounding moves the anchor by is kept in `x`.
+    column = np.floor(examples.x[anchors]).astype(np.int64)
+    middle = column - np.rint(segments.left / segments.scale).astype(np.int64)
+    images = examples.windows(
+        examples.piece[anchors], middle, SEGMENT_WIDTH_PX, segments.scale, segments.up
+    )
+    x = (np.floor(examples.x[segments.onsets]) - middle[:, None]) * segments.scale[:, None]
+    frames = examples.frame[segments.onsets] - examples.frame[anchors][:, None]
+    frames = segments.before[:, None] + frames / segments.tempo[:, None]
+    sounds = play(
+        examples,
+        examples.performance[anchors],
+        examples.frame[anchors],
+        segments.before,
+        SEGMENT_FRAMES,
+        segments.tempo,
+    )
+    return images, sounds, (x + SEGMENT_WIDTH_PX / 2) / SNIPPET_FACTOR, frames, segments.real
+
+
+def isolate(examples: Examples, segments: Segments, later: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The same of every onset alone: its snippet, its excerpt, `later` frames later (as shape)."""
+    onsets, later = segments.onsets.ravel(), later.ravel()
+    each = np.repeat(np.arange(len(segments.anchor)), segments.onsets.shape[1])
+    images = examples.snippet_batch(onsets, scale=segments.scale[each], shift=segments.up[each])
+    sounds = play(
+        examples,
+        examples.performance[onsets],
+        examples.frame[onsets],
+        np.full(len(onsets), CONTEXT // 2) - later,
+        CONTEXT,
+        segments.tempo[each],
+    )
+    x = np.full((len(onsets), 1), SNIPPET_WIDTH_PX / SNIPPET_FACTOR / 2)
+    frames = np.full((len(onsets), 1), CONTEXT / 2)
+    return images, sounds, x, frames, segments.real.reshape(-1, 1)
+
+
+def play(
+    examples: Examples,
+    performances: np.ndarray,
+    frame: np.ndarray,
+    before: np.ndarray,
+    length: int,
+    tempo: np.ndarray,
+) -> np.ndarray:
+    """Parts of recordings at other speeds: each frame is the recording's nearest one.
+
+    Nearest frames, unlike means of two, keep the attack of a note within one frame.
+
+    Args:
+        examples: holds the recordings.
+        performances: (n,) indices.
+        frame: (n,) of the recording.
+        before: (n,) frames of the part up to that one.
+        length: frames of a part.
+        tempo: (n,) how many times as fast.
+
+    Returns:
+        (n, 1, 92, length) float32, zeros beyond a recording's ends.
+    """
+    steps = (np.arange(length) - before[:, None]) * tempo[:, None]
+    rows = frame[:, None] + np.floor(steps + 0.5).astype(np.int64)
+    # The rows next to a recording's ends are silent.
+    rows = rows.clip(-1, examples.frames[performances][:, None])
+    rows += examples.start[performances][:, None]
+    sounds = np.empty((len(rows), 1, RETRIEVAL.bins, length), examples.spectrogram.dtype)
+    for index, chosen in enumerate(rows):
+        sounds[index, 0] = examples.spectrogram[chosen].T
+    return torch.from_numpy(sounds).float().numpy()  # several times as fast as astype
+
+
+def segment_batches(
+    paths: Iterable[Path | str],
+    segments: int,
+    onsets: int,
+    isolated_from: int,
+    seed: int,
+    augmentation: Augmentation,
+    tempo: tuple[float, float],
+    memory_mb: int | None,
+    share: tuple[int, int] = (0, 1),
+) -> SegmentBatches:
+    """Batches of segments of all examples in shards, streamed if they need more than `memory_mb`.
+
+    Args:
+        paths: Parquet shards of one split.
+        memory_mb: MB that recordings and images may take; None for no limit.
+        segments, onsets, isolated_from, seed, augmentation, tempo, share: see `SegmentBatches`.
+
+    Raises:
+        ValueError: if the shards are not valid or no example has a complete snippet and excerpt.
+    """
+
+    def count_usable(examples: Examples) -> int:
+        return int(examples.inside(CONTEXT).sum())
+
+    source = streaming.in_memory_or_streamed(
+        paths, read_parts, count_usable, batch_size=segments, seed=seed, memory_mb=memory_mb
+    )
+    return SegmentBatches(source, segments, onsets, isolated_from, seed, augmentation, tempo, share)
+
+
+def _places(
+    examples: Examples, near: np.ndarray, anchor: int, scale: float, tempo: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far examples lie from an anchor of the same performance: px and frames of a segment."""
+    x = (examples.x[near] - examples.x[anchor]) * scale
+    return x, (examples.frame[near] - examples.frame[anchor]) / tempo

@@ -1,0 +1,227 @@
+"""Our own embedding network for the task of Balke et al. 2019, of tokens and attention.
+
+Inputs, outputs and projection are the paper's. What lies between keeps time and columns: a trunk of
+convolutions turns a strip into a row of tokens, one every 16 px, and a spectrogram into one every
+four frames. The vector of an onset is read off the tokens about it. So one pass over a long stretch
+of music gives the vectors of all its onsets, and a snippet or an excerpt is such a stretch with one
+onset in its middle.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.fast_layers import BatchNorm
+from models.retrieval.cca import CCA
+from pipeline.constants import (
+    CONTEXTS,
+    EMBEDDING,
+    RETRIEVAL,
+    SNIPPET_FACTOR,
+    SNIPPET_HEIGHT_PX,
+    SNIPPET_WIDTH_PX,
+)
+
+CHANNELS = (32, 64, 64, 96, 96)  # of the five convolutions of either trunk
+WIDTH = 160  # values of a token
+HEADS = 8  # of the attention
+HEAD = 24  # values of each
+HIDDEN = 256  # values of the layer before the embedding
+SHEET_STEP = 8  # pixels of a halved strip, or frames, from one token to the next
+AUDIO_STEP = 4
+SHEET_REACH = 6  # tokens that an onset attends to on either side: 13 in 200 px
+AUDIO_REACH = 20  # 41 in 8.4 s
+SHEET_DILATIONS = (1, 2)  # tokens between the taps of the context's convolutions
+AUDIO_DILATIONS = (1, 2, 4)
+FIRST_SCALE = 15.0  # of a cosine in the training's softmax
+SMALLEST_LENGTH = 1e-6
+
+
+class Block(nn.Sequential):
+    """Convolution, batch normalisation and ReLU."""
+
+    def __init__(self, inputs, outputs, *, size=3, stride=1, padding=1):
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, outputs, size, stride, padding, bias=False)
+        self.normalisation = BatchNorm(outputs)
+        self.activation = nn.ReLU(inplace=True)
+
+
+class Context(nn.Module):
+    """Add to every token what a dilated convolution finds in its neighbours."""
+
+    def __init__(self, width: int, dilation: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(
+                width, width, (1, 3), padding=(0, dilation), dilation=(1, dilation), bias=False
+            ),
+            BatchNorm(width),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(n, width, 1, tokens), same shape out."""
+        return tokens + self.layers(tokens)
+
+
+def trunk(
+    rows: int, step: int, channels: tuple[int, ...], width: int, dilations: tuple[int, ...]
+) -> nn.Sequential:
+    """Layers that turn maps (n, 1, rows, columns) into tokens (n, width, 1, columns / step).
+
+    Heights and pitches are kept apart, a token for each of an eighth of the rows, until one
+    convolution over all of them mixes them. Token i is centred on column i * step.
+    """
+    a, b, c, d, e = channels
+    across = 2 if step == SHEET_STEP else 1
+    return nn.Sequential(
+        Block(1, a, size=5, stride=2, padding=2),
+        Block(a, b, stride=2),
+        Block(b, c),
+        Block(c, d, stride=(2, across)),
+        Block(d, e),
+        Block(e, width, size=(math.ceil(rows / 8), 1), padding=0),
+        *(Context(width, dilation) for dilation in dilations),
+    )
+
+
+class Side(nn.Module):
+    """Embed positions of maps: of the sheet music, or of the sound."""
+
+    def __init__(
+        self,
+        rows: int,
+        step: int,
+        reach: int,
+        dilations: tuple[int, ...],
+        channels: tuple[int, ...],
+        width: int,
+    ):
+        super().__init__()
+        self.step, self.reach = step, reach
+        self.trunk = trunk(rows, step, channels, width, dilations)
+        self.query = nn.Linear(width, HEADS * HEAD)
+        self.keys = nn.Linear(width, HEADS * HEAD, bias=False)
+        self.values = nn.Linear(width, HEADS * HEAD, bias=False)
+        # Each head looks at its own distance from the onset first: bell curves side by side.
+        self.middle = nn.Parameter(torch.linspace(-0.9, 0.9, HEADS) * reach)
+        self.spread = nn.Parameter(torch.full((HEADS,), math.log(2 * reach / HEADS)))
+        self.head = nn.Sequential(
+            nn.Linear(width + HEADS * HEAD, HIDDEN, bias=False),
+            nn.BatchNorm1d(HIDDEN),
+            nn.ReLU(inplace=True),
+        )
+        self.out = nn.Linear(HIDDEN, EMBEDDING)
+
+    def forward(self, maps: Tensor, positions: Tensor, *, grid: bool = False) -> Tensor:
+        """Vectors of positions of maps.
+
+        Args:
+            maps: (n, 1, rows, columns).
+            positions: (n, positions), in columns from the first.
+            grid: whether the vectors of every token's own position follow.
+
+        Returns:
+            (n, positions, 32), with `grid` (n, positions + tokens, 32); unit vectors.
+        """
+        tokens = self.trunk(maps).squeeze(2).transpose(1, 2)
+        positions = positions / self.step
+        if grid:
+            n, count, _ = tokens.shape
+            every = torch.arange(count, device=positions.device, dtype=positions.dtype)
+            positions = torch.cat([positions, every.expand(n, -1)], dim=1)
+        return self.read(tokens, positions)
+
+    def read(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        """Vectors of positions, from the tokens about them.
+
+        Args:
+            tokens: (n, tokens, width).
+            positions: (n, positions), in tokens from the first.
+
+        Returns:
+            (n, positions, 32) unit vectors.
+        """
+        n, count, _ = tokens.shape
+        shares = shares_of_tokens(positions, count)
+        centre = shares.to(tokens.dtype) @ tokens
+
+        def heads(values: Tensor) -> Tensor:
+            return values.view(n, -1, HEADS, HEAD).transpose(1, 2)
+
+        distance = torch.arange(count, device=tokens.device) - positions[..., None]
+        away = (distance[:, None] - self.middle[:, None, None]) * torch.exp(
+            -self.spread[:, None, None]
+        )
+        scores = heads(self.query(centre)) @ heads(self.keys(tokens)).transpose(2, 3)
+        # The softmax is in float32, or in what the position has if that is more.
+        scores = scores.to(positions.dtype) / math.sqrt(HEAD) - away.square() / 2
+        outside = (distance.abs() > self.reach + 0.5)[:, None]
+        attention = scores.masked_fill(outside, -torch.inf).softmax(dim=3)
+        found = attention.to(tokens.dtype) @ heads(self.values(tokens))
+        found = found.transpose(1, 2).flatten(2)
+        hidden = self.head(torch.cat([centre, found], dim=2).flatten(0, 1))
+        with torch.autocast(hidden.device.type, enabled=False):  # the projection needs all digits
+            vectors = self.out(hidden.to(self.out.weight.dtype))
+            return functional.normalize(vectors, eps=SMALLEST_LENGTH).view(n, -1, EMBEDDING)
+
+
+def shares_of_tokens(positions: Tensor, count: int) -> Tensor:
+    """Shares of tokens in positions between them: (n, positions) -> (n, positions, count).
+
+    A position between two tokens shares itself between both; rows sum to one.
+    """
+    positions = positions.clamp(0, count - 1)[..., None]
+    return (1 - (torch.arange(count, device=positions.device) - positions).abs()).clamp(min=0)
+
+
+class PT(nn.Module):
+    """Embed snippets, excerpts, and every onset of longer stretches: 1,496,673 parameters.
+
+    Narrower widths make a small network for tests.
+    """
+
+    name = "PT"
+    context = CONTEXTS["LC"]  # frames of an excerpt
+    attends = False  # not to single frames, as the paper's networks do
+
+    def __init__(self, channels: tuple[int, ...] = CHANNELS, width: int = WIDTH):
+        super().__init__()
+        self.widths = {"channels": list(channels), "width": width}
+        self.sheet_side = Side(
+            SNIPPET_HEIGHT_PX // SNIPPET_FACTOR,
+            SHEET_STEP,
+            SHEET_REACH,
+            SHEET_DILATIONS,
+            channels,
+            width,
+        )
+        self.audio_side = Side(
+            RETRIEVAL.bins, AUDIO_STEP, AUDIO_REACH, AUDIO_DILATIONS, channels, width
+        )
+        self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
+        self.cca = CCA()  # turns nothing until the projection is refitted
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+    def sheet(self, images: Tensor) -> Tensor:
+        """Embed images (n, 1, 80, 100), white 1 and ink 0: (n, 32) before the projection."""
+        middle = SNIPPET_WIDTH_PX // SNIPPET_FACTOR // 2
+        return self.sheet_side(images, images.new_full((len(images), 1), middle))[:, 0]
+
+    def audio(self, excerpts: Tensor) -> Tensor:
+        """Embed excerpts (n, 1, 92, 168), bins x frames: (n, 32) before the projection."""
+        middle = self.context // 2
+        return self.audio_side(excerpts, excerpts.new_full((len(excerpts), 1), middle))[:, 0]
+
+    def project_sheet(self, embeddings: Tensor) -> Tensor:
+        """Project embeddings (n, 32) of `sheet` to unit vectors, with the stored projection."""
+        return functional.normalize(self.cca.project_sheet(embeddings))
+
+    def project_audio(self, embeddings: Tensor) -> Tensor:
+        """Project embeddings (n, 32) of `audio` to unit vectors, with the stored projection."""
+        return functional.normalize(self.cca.project_audio(embeddings))

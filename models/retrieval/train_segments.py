@@ -1,0 +1,317 @@
+"""Train our own embedding network on segments of music; the recipe is ours, too."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models import training
+from models.augmentation import vary_sound
+from models.device import peak_mb, training_devices
+from models.retrieval import train
+from models.retrieval.reading import read_examples
+from models.retrieval.sampling import Augmentation
+from models.retrieval.schedule import AUGMENTATION
+from models.retrieval.segments import segment_batches
+from models.retrieval.token_network import PT, shares_of_tokens
+from models.retrieval.weights import save
+from pipeline.constants import EMBEDDING
+
+WARM_UP = 0.03  # of all steps
+LARGEST_SCALE = 100.0  # of a cosine in the softmax
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """Settings of a training of our own network.
+
+    Args:
+        epochs: how many to train.
+        epoch_samples: pairs in an epoch; the next epoch continues where the last one stopped.
+        batch_size: pairs of a batch, a multiple of `onsets`.
+        onsets: pairs of a batch that share one segment.
+        isolated: fraction of the steps, the last, on isolated snippets and excerpts.
+        learning_rate: at its highest; it rises in the first steps and then falls to zero along
+            half a cosine.
+        weight_decay: AdamW's.
+        average: share that the averaged weights keep of themselves in a step.
+        local_weight: of the loss that has each onset find its place in its own segment.
+        tempo: lowest and highest factor of the speed of the sound.
+        level_db: each segment's level is changed by up to so many dB.
+        equaliser_db: standard deviation of each segment's equaliser curve, dB.
+        augmentation: ranges of the random changes of a pair.
+        precision: of a step's products; a processor without bfloat16 computes in float32.
+        valid_samples: pairs that are validated after each epoch.
+    """
+
+    epochs: int
+    epoch_samples: int = 50_000
+    batch_size: int = 256
+    onsets: int = 16
+    isolated: float = 0.1
+    learning_rate: float = 0.002
+    weight_decay: float = 0.02
+    average: float = 0.998
+    local_weight: float = 1.0
+    tempo: tuple[float, float] = (0.5, 2.0)
+    level_db: float = 9.0
+    equaliser_db: float = 3.0
+    augmentation: Augmentation = AUGMENTATION
+    precision: str = "bf16-mixed"
+    valid_samples: int = 1_000
+
+
+def train_segments(
+    shards_train: list[Path],
+    shards_valid: list[Path],
+    weights: Path,
+    history: Path,
+    *,
+    settings: SegmentSettings,
+    seed: int = 0,
+    memory_mb: int | None = None,
+    checkpoint_minutes: float = 10.0,
+) -> None:
+    """Train our own embedding network, and continue a training that was stopped.
+
+    Checkpoints, signals and files are as for the paper's networks, see `train.train`.
+
+    Args:
+        shards_train: Parquet shards of the training split.
+        shards_valid: Parquet shards of the validation split.
+        weights: safetensors file to write, of the epoch with the best validation MRR.
+        history: Parquet table to write, a row an epoch.
+        settings: of the training.
+        seed: of the first weights, the order of the examples, and the augmentation.
+        memory_mb: MB of recordings and images to hold at once; more are streamed. No limit if
+            absent.
+        checkpoint_minutes: time between two checkpoints.
+
+    Raises:
+        ValueError: if settings, shards or checkpoint do not fit.
+        FloatingPointError: if the loss is not finite.
+    """
+    _train_segments(
+        shards_train, shards_valid, weights, history, settings, seed, memory_mb, checkpoint_minutes
+    )
+
+
+def _train_segments(
+    shards_train: list[Path],
+    shards_valid: list[Path],
+    weights: Path,
+    history: Path,
+    settings: SegmentSettings,
+    seed: int,
+    memory_mb: int | None,
+    checkpoint_minutes: float,
+    make_network: Callable[[], PT] = PT,
+) -> None:
+    """`train_segments`, of any widths."""
+    segments, rest = divmod(settings.batch_size, settings.onsets)
+    if rest:
+        raise ValueError(
+            f"a batch of {settings.batch_size} pairs is not divided by {settings.onsets} onsets "
+            "of a segment; change retrieval.training.PT"
+        )
+    torch.manual_seed(seed)
+    network = make_network()
+    fabric = training_devices(settings.precision, segments)
+    steps = settings.epochs * training.steps(settings.epoch_samples, settings.batch_size)
+    batches = segment_batches(
+        shards_train,
+        segments,
+        settings.onsets,
+        round((1 - settings.isolated) * steps),
+        seed,
+        settings.augmentation,
+        settings.tempo,
+        memory_mb,
+        (fabric.global_rank, fabric.world_size),
+    )
+    valid = read_examples(shards_valid)
+    SegmentTraining(fabric, network, batches, valid, settings, seed, weights, history).run(
+        checkpoint_minutes
+    )
+
+
+class _Vectors(nn.Module):
+    """All vectors of a batch in one forward pass, which is what runs on several devices at once."""
+
+    def __init__(self, network: PT):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images, sounds, x, frames) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors of sheet and audio, of a segment those of its tokens too, and the scale."""
+        grid = x.shape[1] > 1
+        sheet = self.network.sheet_side(images, x, grid=grid)
+        audio = self.network.audio_side(sounds, frames, grid=grid)
+        return sheet, audio, self.network.log_scale.exp().clamp(max=LARGEST_SCALE)
+
+
+class SegmentTraining(training.Training):
+    """AdamW on the contrastive loss of all onsets of a batch; the averaged weights are kept."""
+
+    history = train.HISTORY
+    unit = "pairs"
+
+    def __init__(self, fabric, network, batches, valid, settings, seed, weights, history):
+        self.valid, self.valid_examples = (
+            valid,
+            train.validation_examples(valid, network.context, settings.valid_samples),
+        )
+        network = network.to(memory_format=torch.channels_last)
+        decayed = [weight for weight in network.parameters() if weight.ndim > 1]
+        others = [weight for weight in network.parameters() if weight.ndim <= 1]
+        optimiser = torch.optim.AdamW(
+            [{"params": decayed}, {"params": others, "weight_decay": 0.0}],
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        super().__init__(
+            fabric,
+            network=network,
+            model=_Vectors(network),
+            optimiser=optimiser,
+            batches=batches,
+            settings=settings,
+            seed=seed,
+            identity={
+                "model": network.name,
+                "training data": batches.fingerprint(),
+                "validation data": valid.fingerprint(),
+                "epochs": settings.epochs,  # learning rate and isolated pairs depend on them
+            },
+            state={"best_mrr": -1.0, "average": network.state_dict()},
+            weights=weights,
+            history=history,
+        )
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.average.load_state_dict(self.state["average"])
+        self.state["average"] = self.average.state_dict()  # its tensors, so always the latest
+
+    def learning_rate(self, epoch: int, step: int) -> float:
+        """Linear rise, then half a cosine down to zero over all steps of the run."""
+        return training.warm_up_and_cosine(
+            self.settings.learning_rate,
+            epoch * self.steps + step,
+            self.settings.epochs * self.steps,
+            WARM_UP,
+        )
+
+    def step(self) -> None:
+        """Learn from one batch, then let the averaged weights follow."""
+        super().step()
+        done = self.state["epoch"] * self.steps + self.state["step"]
+        kept = min(self.settings.average, done / (done + 10))  # follows quickly at first
+        follow(self.average, self.network, kept)
+
+    def loss(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
+        """Contrastive loss of the whole batch, and the local loss of this device's segments."""
+        images, sounds, x, frames, real = batch
+        settings, onsets = self.settings, x.shape[1]
+        sounds = vary_sound(sounds, settings.level_db, settings.equaliser_db)
+        sheet, audio, scale = self.model(images, sounds, x, frames)
+        local = sheet.new_zeros(())
+        if onsets > 1 and settings.local_weight:
+            sides = self.network.sheet_side, self.network.audio_side
+            local = sum(
+                local_loss(queries[:, :onsets], tokens[:, onsets:], at / side.step, real, scale)
+                for queries, tokens, at, side in (
+                    (audio, sheet, x, sides[0]),
+                    (sheet, audio, frames, sides[1]),
+                )
+            )
+        pairs = torch.cat([sheet[:, :onsets], audio[:, :onsets]], dim=2)
+        if self.fabric.world_size > 1:
+            pairs = self.fabric.all_gather(pairs, sync_grads=True).flatten(0, 1)
+            real = self.fabric.all_gather(real).flatten(0, 1)
+        sheet, audio = pairs[real].split(EMBEDDING, dim=1)
+        return contrastive_loss(sheet, audio, scale) + settings.local_weight * local / 2, {}
+
+    def validate(self) -> dict[str, float]:
+        """Loss and metrics of the validation pairs, by the averaged weights."""
+        sheet, audio = train.embed_examples(
+            self.average, self.valid, self.valid_examples, self.fabric
+        )
+        loss = contrastive_loss(sheet, audio, self.average.log_scale.exp())
+        return {"valid_loss": loss.item(), **train.rank_metrics(sheet, audio)}
+
+    def after_validation(self, metrics: dict[str, float]) -> tuple[str, dict]:
+        """Keep the best averaged weights so far."""
+        best = metrics["valid_mrr"] > self.state["best_mrr"]
+        if best:
+            self.state["best_mrr"] = metrics["valid_mrr"]
+            tensors = self.average.state_dict().items()
+            kept = {name: tensor.detach().cpu().clone() for name, tensor in tensors}
+            self.state["best"] = {"epoch": self.state["epoch"], "network": kept}
+        line = (
+            f"; validation loss {metrics['valid_loss']:.3f}, MRR {metrics['valid_mrr']:.3f}, "
+            f"R@1 {metrics['valid_r1']:.1%}"
+        )
+        return line + (", the best" if best else ""), {
+            "restarts": 0,
+            "best": best,
+            "peak_mb": peak_mb(),
+        }
+
+    def save_weights(self) -> None:
+        """Write the network, with what it was trained on in the metadata."""
+        best = self.state["best"]
+        save(
+            self.network,
+            self.weights,
+            epoch=str(best["epoch"]),
+            samples=str(self.samples(best["epoch"])),
+            valid_mrr=f"{self.state['best_mrr']:.4f}",
+            seed=str(self.seed),
+        )
+
+
+def contrastive_loss(sheet: Tensor, audio: Tensor, scale: Tensor) -> Tensor:
+    """Cross-entropy of finding each pair's other side among all, mean of both directions (InfoNCE).
+
+    Args:
+        sheet, audio: (n, 32) unit vectors of pairs.
+        scale: of a cosine in the softmax, the inverse of its temperature.
+    """
+    scores = scale * (sheet @ audio.T)
+    own = torch.arange(len(sheet), device=sheet.device)
+    return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
+
+
+def local_loss(
+    queries: Tensor, tokens: Tensor, positions: Tensor, real: Tensor, scale: Tensor
+) -> Tensor:
+    """Cross-entropy of finding each onset's place among the tokens of its own segment.
+
+    An onset between two tokens is to be found in both, in shares.
+
+    Args:
+        queries: (segments, onsets, 32), vectors of one side.
+        tokens: (segments, tokens, 32), of the other side.
+        positions: (segments, onsets) of the queries, in tokens from the first.
+        real: (segments, onsets) which of the onsets count.
+        scale: of a cosine in the softmax.
+    """
+    scores = scale * (queries @ tokens.transpose(1, 2))
+    shares = shares_of_tokens(positions, tokens.shape[1])
+    return functional.cross_entropy(scores[real], shares[real])
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, kept: float) -> None:
+    """Move averaged weights and statistics towards those of a network, by a share 1 - `kept`."""
+    averages, latest = average.state_dict(), network.state_dict()
+    floating = [name for name, value in averages.items() if value.is_floating_point()]
+    torch._foreach_lerp_(
+        [averages[name] for name in floating], [latest[name] for name in floating], 1 - kept
+    )
+    for name in averages.keys() - set(floating):
+        averages[name].copy_(latest[name])

@@ -1,0 +1,106 @@
+"""Check in a score that Verovio engraved whether the pitch of each notehead follows from what is
+printed: its accidental, the tie that leads to it, an earlier accidental of its bar, or the key."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from xml.etree import ElementTree as ET
+
+from pipeline.engraving.mei import ALTERED, ID, SPACE
+from pipeline.reading.musicxml_accidentals import key
+from pipeline.reading.written import SEMITONES, Note, Score
+
+_MIXED = "mixed"  # of a key signature that its own accidentals spell out
+
+
+def _key(element: ET.Element) -> dict[str, int] | None:
+    """Alterations by step that a definition states with its attributes or a `keySig`."""
+    stated = element.get("sig" if element.tag == f"{SPACE}keySig" else "keysig")
+    if stated is None:
+        return None
+    if stated == _MIXED:
+        return {
+            sign.get("pname", ""): ALTERED.get(sign.get("accid", ""), 0)
+            for sign in element.iter(f"{SPACE}keyAccid")
+        }
+    count, sign = int(stated[:-1] or 0), stated[-1:]
+    return {step.lower(): n for step, n in key(count if sign == "s" else -count).items()}
+
+
+def _steps(root: ET.Element) -> Iterator[tuple[str, int | None, ET.Element]]:
+    """What changes keys, bar lines and notes of a score in order: (what, staff, element)."""
+
+    def walk(element: ET.Element, staff: int | None) -> Iterator:
+        for child in element:
+            number = child.get("n", "")
+            inner = staff
+            if child.tag in (f"{SPACE}staff", f"{SPACE}staffDef") and number.isdecimal():
+                inner = int(number)
+            if child.tag == f"{SPACE}measure":
+                yield "bar", None, child
+            elif child.tag == f"{SPACE}note":
+                yield "note", inner, child
+            if _key(child) is not None:
+                yield "key", inner, child
+            yield from walk(child, inner)
+
+    yield from walk(root, None)
+
+
+def _sign(note: ET.Element) -> str | None:
+    """The accidental that is printed before a note."""
+    if stated := note.get("accid"):
+        return stated
+    return next((a.get("accid") for a in note.findall(f"{SPACE}accid") if a.get("accid")), None)
+
+
+def _order(note: Note) -> tuple[Fraction, Fraction]:
+    return note.begin, -(note.grace or Fraction(0))
+
+
+def off(root: ET.Element, score: Score) -> int:
+    """Count the noteheads of which a reader would take another pitch.
+
+    Args:
+        root: MEI of what is printed.
+        score: as it was read, with the pitches that sound and the times of its notes.
+    """
+    note_of = {note.name: note for note in score.notes}
+    tied = score.ties.keys() | score.loose
+    keys: dict[int | None, dict[str, int]] = {}
+    found = 0
+    bar: list[tuple[Note, ET.Element, int]] = []
+
+    def read_bar() -> int:
+        wrong = 0
+        holding: dict[tuple, int | None] = {}
+        for note, element, of_key in sorted(bar, key=lambda entry: _order(entry[0])):
+            step, octave = element.get("pname", ""), element.get("oct", "0")
+            sounding = element.get("oct.ges") or octave
+            line = (note.staff, step, octave)
+            natural = 12 * (int(sounding) + 1) + SEMITONES.get(step, 0)
+            alteration = (note.pitch or 0) - natural
+            sign = _sign(element)
+            if sign is not None:
+                holding[line] = ALTERED.get(sign)
+            elif note.name in tied:
+                continue
+            expected = holding.get(line, of_key)
+            wrong += expected is not None and expected != alteration
+        bar.clear()
+        return wrong
+
+    for what, staff, element in _steps(root):
+        if what == "key":
+            changed = _key(element) or {}
+            if staff is None:
+                keys = {None: changed}
+            else:
+                keys[staff] = changed
+        elif what == "bar":
+            found += read_bar()
+        else:
+            note = note_of.get(element.get(ID, ""))
+            if note is not None and note.left_out is None and note.pitch is not None:
+                of_staff = keys.get(note.staff, keys.get(None, {}))
+                bar.append((note, element, of_staff.get(element.get("pname", ""), 0)))
+    return found + read_bar()

@@ -1,0 +1,147 @@
+"""Segments: their onsets lie where the batch says, and look and sound there as they do alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.retrieval.reading import read_examples
+from models.retrieval.sampling import NO_AUGMENTATION, Augmentation
+from models.retrieval.segments import (
+    CONTEXT,
+    SEGMENT_FRAMES,
+    SegmentBatches,
+    cut,
+    draw,
+    isolate,
+    play,
+    segment_batches,
+)
+from tests.support.performances import performance
+from tests.support.staves import write_shard
+
+ANCHORS = np.array([30, 70, 110, 190])
+WRITTEN = (1.0, 1.0)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    rows = [performance(f"tune{n}", notes=100, seed=n) for n in range(3)]
+    return [write_shard(tmp_path / "train.parquet", rows)]
+
+
+@pytest.fixture
+def examples(paths):
+    return read_examples(paths)
+
+
+def drawn(examples, augmentation=NO_AUGMENTATION, tempo=WRITTEN, onsets=8, seed=0):
+    random = np.random.default_rng(seed)
+    return draw(examples, ANCHORS, onsets, augmentation, tempo, random)
+
+
+def test_a_segment_has_its_anchor_and_other_onsets_of_the_same_performance(examples):
+    segments = drawn(examples, Augmentation(), (0.5, 2.0))
+    assert (segments.onsets[:, 0] == ANCHORS).all() and segments.real[:, 0].all()
+    for anchor, onsets, real in zip(ANCHORS, segments.onsets, segments.real, strict=True):
+        assert len(set(onsets[real])) == real.sum() > 2
+        assert (examples.performance[onsets] == examples.performance[anchor]).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_onsets_of_a_segment_have_a_snippet_and_an_excerpt_about_them(examples, seed):
+    segments = drawn(examples, Augmentation(), (0.5, 2.0), onsets=30, seed=seed)
+    images, sounds, x, frames, real = cut(examples, segments)
+    assert images.shape == (4, 1, 80, 600) and sounds.shape == (4, 1, 92, SEGMENT_FRAMES)
+    assert (x[real] >= 49).all() and (x[real] <= 551).all()
+    assert (frames[real] >= CONTEXT // 2).all()
+    assert (frames[real] <= SEGMENT_FRAMES - CONTEXT // 2).all()
+
+
+def test_an_onset_looks_and_sounds_in_its_segment_as_it_does_alone(examples):
+    segments = drawn(examples)
+    images, sounds, x, frames, real = cut(examples, segments)
+    snippets = examples.snippet_batch(segments.onsets.ravel()).reshape(4, 8, 80, 100)
+    excerpts = examples.excerpt_batch(segments.onsets.ravel(), CONTEXT).reshape(4, 8, 92, CONTEXT)
+    compared = 0
+    for segment, onset in zip(*np.nonzero(real), strict=True):
+        first = int(frames[segment, onset]) - CONTEXT // 2
+        heard = sounds[segment, 0, :, first : first + CONTEXT]
+        assert (heard == excerpts[segment, onset]).all()
+        if x[segment, onset] % 1:
+            continue  # its snippet begins between two pixels of the halved segment
+        left = int(x[segment, onset]) - 50
+        assert (images[segment, 0, :, left : left + 100] == snippets[segment, onset]).all()
+        compared += 1
+    assert compared > 5
+
+
+def test_isolated_onsets_are_cut_as_in_an_evaluation(examples):
+    segments = drawn(examples)
+    nothing = np.zeros(segments.real.shape, int)
+    images, sounds, x, frames, real = isolate(examples, segments, nothing)
+    onsets = segments.onsets.ravel()
+    assert (images == examples.snippet_batch(onsets)).all()
+    assert (sounds == examples.excerpt_batch(onsets, CONTEXT)).all()
+    assert (
+        (x == 50).all() and (frames == 84).all() and (real.ravel() == segments.real.ravel()).all()
+    )
+    _, later, *_ = isolate(examples, segments, nothing + 1)
+    assert (later == examples.excerpt_batch(onsets, CONTEXT, nothing.ravel() + 1)).all()
+
+
+def test_a_part_played_twice_as_fast_has_every_second_frame(examples):
+    usual = play(examples, np.array([0]), np.array([60]), np.array([20]), 41, np.array([1.0]))
+    twice = play(examples, np.array([0]), np.array([60]), np.array([10]), 21, np.array([2.0]))
+    half = play(examples, np.array([0]), np.array([60]), np.array([40]), 81, np.array([0.5]))
+    assert (twice == usual[..., ::2]).all()
+    assert (half[..., ::2] == usual).all()
+
+
+def test_beyond_the_ends_of_a_recording_is_silence(examples):
+    length = examples.frames[1]
+    sounds = play(examples, np.array([1]), np.array([0]), np.array([500]), 3000, np.array([1.0]))
+    assert not sounds[..., :500].any() and not sounds[..., 500 + length :].any()
+    alone = examples.spectrogram[examples.start[1] :][:length].T
+    assert (sounds[0, 0, :, 500 : 500 + length] == alone).all()
+
+
+def batches(paths, **changes) -> SegmentBatches:
+    arguments = {
+        "segments": 4,
+        "onsets": 6,
+        "isolated_from": 5,
+        "seed": 0,
+        "augmentation": Augmentation(),
+        "tempo": (0.5, 2.0),
+        "memory_mb": None,
+    }
+    return segment_batches(paths, **(arguments | changes))
+
+
+def test_a_batch_follows_from_its_number_alone(paths):
+    first, second = batches(paths), batches(paths)
+    second[3]
+    assert all(one.equal(other) for one, other in zip(first[4], second[4], strict=True))
+    assert not first[4][0].equal(first[3][0])
+
+
+def test_the_last_batches_are_isolated(paths):
+    numbers = batches(paths)
+    assert numbers[4][0].shape == (4, 1, 80, 600)
+    images, sounds, x, frames, real = numbers[5]
+    assert (images.shape, sounds.shape) == ((24, 1, 80, 100), (24, 1, 92, CONTEXT))
+    assert x.shape == frames.shape == real.shape == (24, 1) and real.dtype == torch.bool
+
+
+def test_devices_share_the_segments_of_a_batch(paths):
+    whole = batches(paths, augmentation=NO_AUGMENTATION)
+    halves = [batches(paths, augmentation=NO_AUGMENTATION, share=(rank, 2)) for rank in (0, 1)]
+    assert [len(half[0][0]) for half in halves] == [2, 2]
+    anchors = [half.split(half.chosen(0)[1]) for half in halves]
+    assert np.concatenate(anchors).tolist() == whole.chosen(0)[1].tolist()
+
+
+def test_pieces_too_short_for_an_excerpt_are_refused(tmp_path):
+    path = write_shard(tmp_path / "short.parquet", [performance("short", notes=5)])
+    with pytest.raises(ValueError, match="context of 168 frames; use longer pieces"):
+        batches([path])

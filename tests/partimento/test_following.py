@@ -1,0 +1,150 @@
+"""The command that follows a recording: what it writes, what it refuses, and in which words."""
+
+import shutil
+import sys
+import types
+
+import pytest
+import soundfile
+
+import partimento
+from models.following import alignment
+from models.following.alignment import About, Alignment
+from partimento import cli, following
+from tests.support import piano
+from tests.support.tiny_scores import drawn, played, sheet, sound
+
+
+@pytest.fixture
+def take(tmp_path):
+    """A recording of eight bars, and where its sheet would have been engraved."""
+    path = tmp_path / "take.wav"
+    soundfile.write(path, sound(played(drawn(8), list(range(8)))), 22_050)
+    return path
+
+
+@pytest.fixture
+def engraved(monkeypatch):
+    """Every score is the one of the recording."""
+    made = sheet(drawn(8), list(range(8)), title="Study", composer="Nobody")
+    monkeypatch.setattr(following, "_sheet", lambda score, data: made)
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """A page that holds the route alone."""
+    module = types.ModuleType("models.following.page")
+    module.write_page = lambda alignment, path: path.write_text(  # type: ignore[attr-defined]
+        f"partimento {alignment.about.route}"
+    )
+    monkeypatch.setitem(sys.modules, "models.following.page", module)
+
+
+def refused(words, capsys, monkeypatch) -> str:
+    monkeypatch.setattr(sys, "argv", ["partimento", *map(str, words)])
+    with pytest.raises(SystemExit) as error:
+        cli.main()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_page_is_written_beside_the_recording(take, engraved, page, capsys):
+    cli.run(["follow", str(take), "score.ly"])
+    assert take.with_suffix(".html").read_text() == "partimento bars 1-8"
+    said = capsys.readouterr().out
+    assert said.startswith("take.wav is followed in Study by Nobody: bars 1-8\n")
+    assert f"written: {take.with_suffix('.html')}" in said
+    cli.run(["follow", str(take), "score.ly"])  # its own page is written anew
+
+
+def test_only_what_is_named_is_written(take, engraved, tmp_path):
+    table = tmp_path / "out.csv"
+    cli.run(["follow", str(take), "score.ly", "--table", str(table), str(tmp_path / "out.svl")])
+    assert {path.name for path in tmp_path.iterdir()} == {"take.wav", "out.csv", "out.svl"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["missing.wav", "score.ly"], "missing.wav: no such recording"),
+        (["TAKE", "missing.ly"], "missing.ly: no such score"),
+        (["TAKE", "scan.png", "--by", "notes"], "scan.png: a picture has no notes to follow"),
+        (["TAKE", "score.ly", "--out", "page.txt"], "a page has one of the suffixes .htm, .html"),
+        (["TAKE", "score.ly", "--table", "a.doc"], "a table has one of the suffixes .csv"),
+        (["TAKE", "score.ly", "--table", "FOLDER"], "a table has one of the suffixes"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_sentence(
+    take, words, said, tmp_path, capsys, monkeypatch
+):
+    names = {"TAKE": take, "FOLDER": tmp_path}
+    words = ["follow", *(names.get(word, word) for word in words)]
+    assert said in refused(words, capsys, monkeypatch)
+    assert list(tmp_path.iterdir()) == [take]
+
+
+def test_a_page_of_somebody_else_is_not_replaced(take, capsys, monkeypatch):
+    other = take.with_suffix(".html")
+    other.write_text("<html>mine</html>")
+    said = refused(["follow", take, "score.ly"], capsys, monkeypatch)
+    assert f"{other}: is there already and is not a page of this program" in said
+    assert other.read_text() == "<html>mine</html>"
+
+
+def test_what_is_read_is_not_written_over(take, tmp_path, capsys, monkeypatch):
+    score = tmp_path / "score.html"
+    score.write_text("not a score")
+    said = refused(["follow", take, score, "--out", score], capsys, monkeypatch)
+    assert "is what is read" in said
+
+
+def test_another_piece_is_told_and_nothing_is_written(
+    take, engraved, page, tmp_path, capsys, monkeypatch
+):
+    other = tmp_path / "other.wav"
+    soundfile.write(other, sound(played(drawn(8, seed=7), list(range(8)))), 22_050)
+    said = refused(["follow", other, "score.ly"], capsys, monkeypatch)
+    assert "does not seem to be a recording of this score" in said
+    assert not other.with_suffix(".html").exists()
+    cli.run(["follow", str(other), "score.ly", "--force"])
+    assert other.with_suffix(".html").exists()
+
+
+def test_a_sound_that_only_ffmpeg_reads_names_it_where_it_is_missing(
+    tmp_path, engraved, capsys, monkeypatch
+):
+    video = tmp_path / "take.mp4"
+    video.write_bytes(b"\0" * 100)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    said = refused(["follow", video, "score.ly"], capsys, monkeypatch)
+    assert "take.mp4: not readable as audio" in said and "install ffmpeg" in said
+
+
+def test_pictures_are_followed_by_image(take, tmp_path, monkeypatch):
+    """By a module that is only then imported."""
+    made = sheet(drawn(8), list(range(8)))
+    about = About("take.wav", 1.0, "image", "pages 1")
+    module = types.ModuleType("models.following.image")
+    module.read_pages = lambda path: made  # type: ignore[attr-defined]
+    module.align = lambda recording, pages: Alignment(  # type: ignore[attr-defined]
+        alignment.table([], about), about, recording, **vars(pages)
+    )
+    monkeypatch.setitem(sys.modules, "models.following.image", module)
+    scan = tmp_path / "scan.png"
+    scan.touch()
+    assert partimento.follow_score(take, scan).about.method == "image"
+
+
+def test_a_score_file_is_engraved_and_followed(tmp_path):
+    """The repeat is played; the notes come from the score, the sound from its own font."""
+    score = tmp_path / "little.ly"
+    score.write_text(piano.LITTLE)
+    samples, rate = partimento.play(partimento.engrave(score), tempo_ratio=1.2)
+    soundfile.write(tmp_path / "little.flac", samples, rate)
+    found = partimento.follow_score(tmp_path / "little.flac", score)
+    assert found.about.route == "bars 1-2, 1-4"
+    assert (found.title, found.composer) == ("A Little Piece", "Nobody")
+    notes = {note["note_id"]: note["onset_s"] for note in found.notes.to_pylist()}
+    first = {int(row["note_ids"][0]): row["time"] for row in reversed(found.table.to_pylist())}
+    for note, time in first.items():
+        assert time == pytest.approx(notes[note] / 1.2, abs=0.08)

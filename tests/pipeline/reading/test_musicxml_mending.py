@@ -1,0 +1,68 @@
+"""What is mended in MusicXML: jumps in words, bars printed as repeats; tuplets in test_score_text."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pipeline.reading import musicxml_mending, unfolding
+from tests.support.musicxml import note, scale, score, sound
+
+REPEAT = (
+    "<attributes><measure-style><measure-repeat type='start'>1</measure-repeat></measure-style>"
+    "</attributes>"
+)
+
+
+def words(text: str) -> str:
+    return f"<direction><direction-type><words>{text}</words></direction-type></direction>"
+
+
+def sign(name: str) -> str:
+    return f"<direction><direction-type><{name}/></direction-type></direction>"
+
+
+def order(*bars: str) -> list[int]:
+    """The bars in the order in which they are played, after mending."""
+    root = ET.fromstring(score(list(bars)))
+    musicxml_mending.mend(root)
+    return unfolding.play_order(unfolding.of_musicxml(root))
+
+
+C, D, E, F = (note(f"{step}4", 4) for step in "CDEF")
+
+
+@pytest.mark.parametrize(
+    ("bars", "expected"),
+    [
+        ([C + words("Fine"), D, E + words("D.C. al Fine")], [0, 1, 2, 0]),
+        ([C, D + words("Da Capo")], [0, 1, 0, 1]),
+        ([C, sign("segno") + D, E + words("D. S.")], [0, 1, 2, 1, 2]),
+        (
+            [sign("segno") + C + words("To Coda"), D + words("D.S. al Coda"), sign("coda") + E],
+            [0, 1, 0, 2],
+        ),
+        ([sign("segno") + C, D], [0, 1]),  # nothing leads to it
+        ([C + words("fine, dolce"), D + words("dc")], [0, 1, 0, 1]),
+        ([C + words("Dachshund"), D], [0, 1]),
+    ],
+)
+def test_jumps_that_are_only_words_are_played(bars, expected):
+    assert order(*bars) == expected
+
+
+def test_a_score_that_says_how_one_jump_sounds_says_it_of_all():
+    assert order(C + words("Fine"), D + words("D.C."), E + sound(dacapo="yes")) == [
+        0,
+        1,
+        2,
+        0,
+        1,
+        2,
+    ]
+
+
+def test_bars_printed_as_repeats_are_written_out_if_they_have_notes():
+    root = ET.fromstring(score([C, REPEAT + scale("C4 D4 E4 F4"), REPEAT + note(None, 4)]))
+    musicxml_mending.mend(root)
+    kept = [list(bar.iter("measure-repeat")) for bar in root.iter("measure")]
+    assert [len(found) for found in kept] == [0, 0, 1]

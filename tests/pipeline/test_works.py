@@ -1,0 +1,168 @@
+"""Works: extra pieces that share one with a held-out piece are found, and no others."""
+
+import numpy as np
+import pytest
+
+from pipeline import tables, works
+
+# A tune of 24 notes, as MIDI numbers, a quarter note each.
+TUNE = [
+    60,
+    62,
+    64,
+    65,
+    67,
+    69,
+    67,
+    64,
+    65,
+    62,
+    59,
+    60,
+    67,
+    72,
+    71,
+    69,
+    67,
+    65,
+    64,
+    60,
+    62,
+    67,
+    65,
+    60,
+]
+OTHER = [
+    67,
+    65,
+    67,
+    71,
+    74,
+    73,
+    76,
+    69,
+    66,
+    62,
+    64,
+    73,
+    71,
+    68,
+    69,
+    64,
+    61,
+    57,
+    62,
+    59,
+    68,
+    66,
+    64,
+    69,
+]
+
+
+def piece(name, split, composer="A", title=None, source=""):
+    return {"piece_id": name, "split": split, "composer": composer, "title": title,
+            "source": source}  # fmt: skip
+
+
+def quarters(name, pitches, bass=None):
+    """A note a quarter, and a note of a bass below each if it is given."""
+    upper = [{"piece_id": name, "onset": float(i), "pitch": p} for i, p in enumerate(pitches)]
+    lower = [{"piece_id": name, "onset": float(i), "pitch": p} for i, p in enumerate(bass or [])]
+    return lower + upper
+
+
+def found(tmp_path, pieces, notes=()):
+    """What `works` writes: the reason by extra piece and held-out piece."""
+    paths = [tmp_path / f"{name}.parquet" for name in ("pieces", "notes", "out")]
+    tables.write(pieces, tables.PIECES, paths[0])
+    tables.write(notes, tables.NOTES, paths[1])
+    works.works([paths[0]], [paths[1]], paths[2])
+    rows = tables.read(paths[2], tables.SHARED_WORKS).to_pylist()
+    return {(row["piece_id"], row["shared_with"]): row["reason"] for row in rows}
+
+
+def test_a_transposed_copy_of_a_test_piece_is_found_by_its_music(tmp_path):
+    pieces = [piece("copy", "extra", "B", "Air"), piece("tune", "test", "A", "Song")]
+    notes = quarters("copy", [p + 5 for p in TUNE], bass=[40] * 24) + quarters("tune", TUNE)
+    reasons = found(tmp_path, pieces, notes)
+    assert list(reasons) == [("copy", "tune")]
+    assert reasons["copy", "tune"].startswith("music: 100% of the shorter melody")
+
+
+def test_a_long_piece_that_quotes_a_validation_piece_is_found(tmp_path):
+    pieces = [piece("medley", "extra", "B", "Medley"), piece("tune", "valid", "A", "Song")]
+    medley = [p - 3 for p in OTHER] + TUNE + list(reversed(OTHER)) * 5
+    assert list(found(tmp_path, pieces, quarters("medley", medley) + quarters("tune", TUNE))) == [
+        ("medley", "tune")
+    ]
+
+
+def test_variations_of_a_work_are_found_by_its_number_if_their_notes_differ(tmp_path):
+    """Another movement, whose notes are others; the number is in the id or the title."""
+    pieces = [
+        piece("A__KV331__variation-3", "extra", title="Tema con variazioni"),
+        piece("A__KV331__menuetto", "test", title="Sonate K. 331 - Menuetto"),
+    ]
+    notes = quarters(pieces[0]["piece_id"], TUNE) + quarters(pieces[1]["piece_id"], OTHER)
+    assert list(found(tmp_path, pieces, notes).values()) == ["catalogue number: kv 331"]
+
+
+def test_an_innocent_piece_is_left_alone(tmp_path):
+    """Another tune, with a title of its kind; and the same scale up and down, which all write."""
+    scale = [60, 62, 64, 65, 67, 69, 71, 72]
+    pieces = [
+        piece("A__O10__2", "extra", title="Prelude"),
+        piece("A__O28__4", "test", title="Prelude"),
+        piece("A__O9__1", "extra", "B", "Prelude"),
+    ]
+    exercise = (scale + scale[-2:0:-1]) * 4
+    notes = quarters("A__O10__2", OTHER + exercise) + quarters("A__O28__4", TUNE + exercise)
+    assert found(tmp_path, pieces, notes) == {}
+
+
+def test_training_pieces_are_not_looked_at(tmp_path):
+    pieces = [piece("copy", "train"), piece("tune", "test")]
+    assert found(tmp_path, pieces, quarters("copy", TUNE) + quarters("tune", TUNE)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("ftp/BachJS/BWV855/bwv855a.ly", {"bwv 855"}),
+        ("BachJS__BWVAnh114__menuet".replace("__", " "), {"bwv anh 114"}),
+        ("Piano Sonate Opus 31 No 2 (1st Movement)", {"op 31"}),
+        ("ChopinFF O28 chp-op-28-4", {"op 28"}),
+        ("K. 331 and KV 545", {"kv 331", "kv 545"}),
+        ("HOB-XVI-27 and Hob. XVI:28", {"hob xvi 28"}),
+        ("Chop-28-13, gymnopedie_2, Lesson 3", set()),
+    ],
+)
+def test_catalogue_numbers(text, numbers):
+    assert works.catalogue_numbers(text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("La Traviata", "LA TRAVIATA Atto Primo.", True),
+        ("Première Étude", "Premiere etude", True),
+        ("Invention 4", "Invention 8", False),
+        ("Prelude", "Prelude, Opus 45", False),  # one word is a kind of piece
+        (None, None, False),
+    ],
+)
+def test_titles(a, b, same):
+    pair = [works.Work("A", frozenset(), works.title_words(t), frozenset()) for t in (a, b)]
+    assert works.shared_title(*pair) == same
+
+
+def test_a_melody_is_the_highest_note_of_each_onset():
+    """Runs of ten intervals, in any order of the notes, with a bass that moves."""
+    onset, pitch = np.arange(24.0), np.array(OTHER)
+    order = np.random.default_rng(0).permutation(48)
+    both = np.tile(onset, 2)[order], np.concatenate([pitch, pitch - 24 + np.arange(24) % 5])[order]
+    assert works.melody_grams(*both) == works.melody_grams(onset, pitch)
+    expected = {tuple(np.diff(OTHER)[i : i + works.GRAM].tolist()) for i in range(14)}
+    assert works.melody_grams(onset, pitch) == expected
+    assert works.melody_grams(np.array([]), np.array([])) == frozenset()
