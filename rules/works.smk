@@ -7,6 +7,8 @@ rule works:
         notes=of_chunks(f"{DATA}/notes/{{chunk}}.parquet"),
     output:
         f"{DATA}/shared_works.parquet",
+    message:
+        "Find works that pieces of {wildcards.collection} share"
     log:
         f"{LOGS}/works.log",
     conda:

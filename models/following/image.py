@@ -170,9 +170,7 @@ def read_print(sheet: Sheet) -> Print:
     )
 
 
-def _bar_names(
-    sheet: Sheet, systems: list[dict], bars: list[tuple[int, float, float]]
-) -> list[str]:
+def _bar_names(sheet: Sheet, systems: list[dict], bars: list[tuple[int, float, float]]) -> list[str]:
     """Numbers of bars: those of the noteheads printed in them if known, else counted from 1."""
     known: dict[int, Counter[str]] = {}
     if "bar" in sheet.noteheads.column_names:
@@ -290,7 +288,9 @@ def positions(printed: Print, way: image_path.Path, seconds: np.ndarray) -> np.n
     return x
 
 
-def rows(printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.ndarray) -> list[dict]:
+def rows(
+    printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.ndarray
+) -> list[dict]:
     """Rows of ALIGNMENT, one for each frame in the print."""
     x = positions(printed, way, seconds)
     heard: Counter[int] = Counter()

@@ -37,7 +37,9 @@ class Path:
     cost: float
 
 
-def find(distances: np.ndarray, begins: np.ndarray, ends: np.ndarray, silent: np.ndarray) -> Path:
+def find(
+    distances: np.ndarray, begins: np.ndarray, ends: np.ndarray, silent: np.ndarray
+) -> Path:
     """Find the cheapest way.
 
     Args:

@@ -351,9 +351,7 @@ def _offset(dark, middle, columns, left: float, right: float, space: float) -> f
     scores = []
     for shift in tried:
         rows = middle[part] + shift + lines
-        scores.append(
-            ndimage.map_coordinates(dark, [rows, np.tile(part, (LINES, 1))], order=1).mean()
-        )
+        scores.append(ndimage.map_coordinates(dark, [rows, np.tile(part, (LINES, 1))], order=1).mean())
     best = np.asarray(scores)
     near = best > best.max() - 0.15 * (best.max() - best.min())
     return float(np.average(tried[near], weights=best[near]))

@@ -108,7 +108,9 @@ def barlines(dark: np.ndarray, system: dict) -> list[float]:
     limit = FAINT * float(np.median([np.quantile(part, 0.75) for part in parts]))
     limit = max(limit, 0.15)
     near = max(3, round(0.4 * space))
-    whole = [ndimage.maximum_filter1d((part > limit).mean(axis=0), near) >= WHOLE for part in parts]
+    whole = [
+        ndimage.maximum_filter1d((part > limit).mean(axis=0), near) >= WHOLE for part in parts
+    ]
     mask = np.logical_and.reduce(whole)
     through = False
     inside = slice(round(2 * space), max(round(2 * space), round(right - first - 2 * space)))

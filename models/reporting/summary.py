@@ -38,6 +38,7 @@ def lines(results: Path) -> list[str]:
 def _headline(headline: Headline) -> list[str]:
     (metric, (ours, paper, _)) = next(iter(headline.numbers.items()))
     beside = f"; the paper, on its own data, {paper}" if paper else ""
+    metric = metric.rpartition("(")[2].rstrip(")")  # top-1, of "exact bucket (top-1)"
     first = _row(TASKS[headline.task], f"{metric}: {headline.network} {ours}{beside}")
     remark = headline.remark()
     return [first, _row("", remark)] if remark else [first]
