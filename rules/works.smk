@@ -7,8 +7,6 @@ rule works:
         notes=of_chunks(f"{DATA}/notes/{{chunk}}.parquet"),
     output:
         f"{DATA}/shared_works.parquet",
-    message:
-        "Find works that pieces of {wildcards.collection} share"
     log:
         f"{LOGS}/works.log",
     conda:
@@ -16,6 +14,8 @@ rule works:
     resources:
         mem_mb=memory(1500),  # the melodies of all pieces; 330 measured for 697
         runtime=minutes(30),
+    message:
+        "Find works that pieces of {wildcards.collection} share"
     shell:
         "python -m partimento works --pieces {input.pieces:q} --notes {input.notes:q}"
         " --out {output:q} 2> {log:q}"

@@ -70,6 +70,8 @@ rule track:
             "precision"
         ],
         tunes=FOLLOWING["evaluation"]["tracked"],
+    message:
+        "Track recordings with the network {wildcards.network}"
     shell:
         "python -m partimento score_following track --weights {input.weights:q}"
         " --shards {input.test:q} --tunes {params.tunes:q} --precision {params.precision:q}"

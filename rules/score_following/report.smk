@@ -41,6 +41,8 @@ rule tracking_table:
     params:
         reached=by_network(REACHED),
         stem=stem,
+    message:
+        "Write the table of tracking"
     shell:
         "python -m partimento score_following tracking_table --reached {params.reached:q}"
         " --out_stem {params.stem:q} 2> {log:q}"
@@ -63,6 +65,8 @@ rule tracking_figure:
         "../../envs/learning.yaml"
     params:
         stem=stem,
+    message:
+        "Draw a tracked recording"
     shell:
         "python -m partimento score_following tracking_figure --tracks {input:q}"
         " --out_stem {params.stem:q} 2> {log:q}"
