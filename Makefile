@@ -13,7 +13,7 @@ SNAKEMAKE = snakemake --cores $(CORES)
 FIND_RESULTS = $(WITH_CONFIG); results="$$(python -m partimento settings results "$$@")"
 
 .DEFAULT_GOAL := all
-.PHONY: all run verify report setup setup-dev system browser test test-faults test-cluster test-image slurm image-tools lint bench lock clean help
+.PHONY: all run verify report setup setup-dev system browser test test-faults test-cluster test-image slurm image-tools lint site gallery bench lock clean help
 
 all: run ## set up, run, and print the best numbers (CONFIG=config/nottingham.yaml for another run)
 	@echo; $(FIND_RESULTS); python -m partimento summary --results="$$results"
@@ -46,6 +46,13 @@ lint: setup-dev ## check style and types, of Python and of the workflow
 	@mypy
 	@snakefmt --check Snakefile rules workflow
 	@snakemake --lint
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+
+site: setup-dev ## build the site of docs/ into site/
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
+gallery: setup ## write pages of some pieces and the report into gallery/, for any web server
+	@$(FIND_RESULTS); python -m partimento gallery --results="$$results" --out gallery
 
 bench: setup-dev ## measure speed, side by side with peers
 	@for script in benchmarks/*.py; do \
