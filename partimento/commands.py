@@ -41,6 +41,9 @@ COMMANDS = {
     "report": Command(
         PEOPLE, "models.reporting.report:report", "Write one page on a finished run."
     ),
+    "gallery": Command(
+        PEOPLE, "models.reporting.gallery:gallery", "Write pages of some pieces for a web server."
+    ),
     "summary": Command(
         PEOPLE, "models.reporting.summary:summary", "Print the best numbers of a run."
     ),

@@ -147,6 +147,7 @@ def _following(results: Path) -> Section | None:
         return None
     parts = [Part(f"<p>{PAPERS[FOLLOWING]}</p>")]
     parts += _table(results, "score_following", "How often the place is found", "test")
+    parts += _table(results, "tracking", "Whole recordings, followed staff by staff")
     hidden = []
     top1 = table.xs("top1", level="metric").sort_values("micro", ascending=False)
     for network, row in top1.iterrows():
@@ -156,9 +157,13 @@ def _following(results: Path) -> Section | None:
             seen = training(results, FOLLOWING, str(network))
             hidden.append(f"{name}, which has learned too little to show anything ({seen})")
             continue
-        for kind, title in (("example", "One note"), ("errors", "How far off")):
+        for kind, title, said in (
+            ("example", "One note", "score_following_example"),
+            ("errors", "How far off", "score_following_errors"),
+            ("tracking", "A whole recording", "tracking_figure"),
+        ):
             parts += _picture(results, f"score_following_{network}_{kind}", f"{title}: {name}",
-                              f"score_following_{kind}")  # fmt: skip
+                              said)  # fmt: skip
     parts += _picture(results, "score_following_history", "Training", "score_following_history")
     return Section("following", TITLES[FOLLOWING], [*parts, *_hidden(hidden)])
 

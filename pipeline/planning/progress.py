@@ -25,7 +25,8 @@ CHATTER = (  # how sentences of Snakemake begin that nobody needs who watches
 # Seconds that a job takes in the default run on two cores, until the first of its rule has ended.
 USUAL_S = {
     "engrave": 60, "select": 10, "synthesize": 15, "spectrogram": 6, "train": 120, "predict": 20,
-    "retrieval_train": 60, "retrieval_refine": 15, "retrieval_pieces": 10, "retrieval_embed": 8,
+    "track": 15, "retrieval_train": 60, "retrieval_refine": 15, "retrieval_pieces": 10,
+    "retrieval_embed": 8,
 }  # fmt: skip
 OTHERWISE_S = 4
 WAIT_S = 10  # before a first guess
