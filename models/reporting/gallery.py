@@ -1,7 +1,10 @@
 """A folder of pages that any web server can show: pieces to see and hear, and the report."""
 
+import contextlib
 import html
+import io
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -20,6 +23,7 @@ HEAD = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Partimento: a gallery</title>
 <style>
+* { box-sizing: border-box; }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 0 auto; padding: 1rem; }
 ul { list-style: none; padding: 0; display: grid; gap: .75rem;
   grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
@@ -49,17 +53,11 @@ def gallery(results: Path, out: Path, follow: list[Path] | None = None) -> None:
         raise ValueError(f"{results}/data: no piece to show; let the data half of a run finish")
     with tables.replacing(out) as temporary:
         (temporary / "pieces").mkdir(parents=True)
-        parts = []
-        for data, rows in shown.items():
-            entries = []
-            for row in tqdm(rows, desc=data.name, unit="page", disable=None):
-                name = f"pieces/{data.name}-{row['piece_id'].replace('/', '__')}.html"
-                inspect.inspect(row["piece_id"], data=data, out=temporary / name)
-                about = [row["composer"] or "", f"{row['notes']:,} notes"]
-                entries.append(
-                    (name, row["title"] or row["piece_id"], ", ".join(filter(None, about)))
-                )
-            parts.append((f"Pieces of {data.name}", entries))
+        parts = [
+            (f"Pieces of {data.name}", [_written(row, data, temporary) for row in
+                                        tqdm(rows, desc=data.name, unit="page", disable=None)])
+            for data, rows in shown.items()
+        ]  # fmt: skip
         parts.append(("Recordings followed", [_copied(page, temporary) for page in follow or []]))
         if (results / "report.html").is_file():
             shutil.copy(results / "report.html", temporary / "report.html")
@@ -78,7 +76,7 @@ def _collections(results: Path) -> list[Path]:
 
 
 def chosen(data: Path) -> list[dict]:
-    """Some pieces of a collection, evenly spaced among those that are not long.
+    """Some pieces of a collection that are not long, of as many composers as there are.
 
     Args:
         data: Folder of the collection's data.
@@ -98,8 +96,11 @@ def chosen(data: Path) -> list[dict]:
                 found.append(about[row["piece_id"]] | {"notes": row["notes"]})
     lengths = _lengths(data)
     short = [row for row in found if lengths.get(row["piece_id"], 0) <= LONGEST_S]
-    count = min(PIECES, len(short))
-    return [short[place * len(short) // count] for place in range(count)]
+    turn: Counter = Counter()  # of each composer one piece, then of each another
+    for row in short:
+        row["turn"] = turn[row["composer"]]
+        turn[row["composer"]] += 1
+    return sorted(short, key=lambda row: row["turn"])[:PIECES]
 
 
 def _lengths(data: Path) -> dict[str, float]:
@@ -110,6 +111,15 @@ def _lengths(data: Path) -> dict[str, float]:
         ends = notes.group_by("piece_id").aggregate([("onset_s", "max")]).to_pylist()
         longest |= {row["piece_id"]: row["onset_s_max"] for row in ends}
     return longest
+
+
+def _written(row: dict, data: Path, folder: Path) -> tuple[str, str, str]:
+    """Write the page of a piece; gives its name, its title, and what else is known."""
+    name = f"pieces/{data.name}-{row['piece_id'].replace('/', '__')}.html"
+    with contextlib.redirect_stdout(io.StringIO()):  # it tells the size of the page
+        inspect.inspect(row["piece_id"], data=data, out=folder / name)
+    known = [row["composer"] or "", f"{row['notes']:,} notes"]
+    return name, row["title"] or row["piece_id"], ", ".join(filter(None, known))
 
 
 def _copied(page: Path, folder: Path) -> tuple[str, str, str]:
