@@ -95,12 +95,11 @@ def _following(results: Path) -> Headline | None:
         return None
     network = str(top1.idxmax())
     shown = {"top1": "exact bucket (top-1)", "top2": "at most one bucket off (top-2)"}
-    numbers = {
-        name: tuple(_percent(table.loc[(network, metric), who]) for who in ("micro", "paper",
-                                                                             "chance"))
-        for metric, name in shown.items()
-        if (network, metric) in table.index
-    }  # fmt: skip
+    numbers = {}
+    for metric, name in shown.items():
+        if (network, metric) in table.index:
+            row = table.loc[(network, metric)]
+            numbers[name] = (_percent(row.micro), _percent(row.paper), _percent(row.chance))
     return Headline(FOLLOWING, network, numbers, training(results, FOLLOWING, network))
 
 

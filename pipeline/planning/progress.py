@@ -150,7 +150,7 @@ class Console(logging.Handler):
     def _fail(self, fields: dict, event: str) -> None:
         jobs = fields["job_error_info"] if event == "group_error" else [fields]
         for job in jobs:
-            number = job.get("jobid")
+            number = job.get("jobid", -1)
             self._line(f"FAILED: {self.running.pop(number, job['rule_name'])}")
             for path in map(Path, job["log"] or []):
                 lines = _last_lines(path)

@@ -125,13 +125,16 @@ def _lay_out(given: collection.Collection, folder: Path, name: str) -> None:
     described = card.describe(
         name,
         given.layout(),
-        *(given.tables(table) for table in ("pieces", "engraved", "notes", "performances")),
-        given.tables("shards"),
+        pieces=given.tables("pieces"),
+        engraved=given.tables("engraved"),
+        notes=given.tables("notes"),
+        performances=given.tables("performances"),
+        shards=given.tables("shards"),
         without=given.left_out,
     )
     stated = [row["licence"] for row in given.pieces.values()]
-    written = re.sub(r"[^\w.-]", "_", name)
-    example = LOADING.format(name=written, split=hub_split(next(iter(parts[0].files))))
+    folder_name = re.sub(r"[^\w.-]", "_", name)
+    example = LOADING.format(name=folder_name, split=hub_split(next(iter(parts[0].files))))
     left_out = f"\n{_left_out(given)}\n" if given.left_out else ""
     (folder / "README.md").write_text(
         front_matter(f"Partimento {name}", parts, stated) + described.text + left_out + example
