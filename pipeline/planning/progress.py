@@ -32,6 +32,8 @@ OTHERWISE_S = 4
 WAIT_S = 10  # before a first guess
 TELL_S = 30  # between guesses where lines cannot be taken back
 LOG_LINES = 15  # of a failed job's log
+EPOCH = re.compile(rb"epoch \d+/\d+: +\d+%")  # how a training tells in its log how far it is
+TAIL_BYTES = 600  # of a log, in which that stands
 WIDTH = 80
 
 
@@ -71,6 +73,7 @@ class Console(logging.Handler):
         self.estimate = Estimate()
         self.told_s = time.monotonic()
         self.running: dict[int, str] = {}  # messages by job
+        self.logs: dict[int, list[str]] = {}
         self.shown = False  # whether a last line is on the terminal
         self.ended = threading.Event()
         if self.terminal:
@@ -121,6 +124,7 @@ class Console(logging.Handler):
         message = self._message(fields)
         self.estimate.begin(fields["jobid"], fields["rule_name"])
         self.running[fields["jobid"]] = message
+        self.logs[fields["jobid"]] = list(fields["log"] or [])
         width = len(str(self.estimate.total))
         done = f"{self.estimate.done:>{width}}/{self.estimate.total}"
         self._line(f"{time.strftime('%H:%M')}  {done}  {message}")
@@ -145,7 +149,7 @@ class Console(logging.Handler):
             self._line(f"all {total:,} jobs done in {duration(self.estimate.elapsed())}")
         elif not self.terminal and time.monotonic() - self.told_s > TELL_S:
             self.told_s = time.monotonic()
-            self._line(f"       {self._state()}")
+            self._line(f"       {self._state()}{self._epochs()}")
 
     def _fail(self, fields: dict, event: str) -> None:
         jobs = fields["job_error_info"] if event == "group_error" else [fields]
@@ -162,12 +166,22 @@ class Console(logging.Handler):
         guess = f", about {duration(left)} left" if left is not None else ""
         return f"{self.estimate.done:,} of {self.estimate.total:,} jobs done{guess}"
 
+    def _epochs(self) -> str:
+        """How far the trainings are that run, from their logs."""
+        told = [
+            f"; {message}, {found[-1].decode()}"
+            for job, message in self.running.items()
+            for path in self.logs[job]
+            if (found := EPOCH.findall(_tail(Path(path))))
+        ]
+        return "".join(told)
+
     def _draw(self) -> None:
         if self.terminal and self.running:
             self._clear()
             width = min(shutil.get_terminal_size((WIDTH, 24)).columns, 120) - 1
-            now = next(iter(self.running.values()))
-            self.stream.write(_fit(f"{self._state()}; now: {now}", width))
+            now = self._epochs() or f"; now: {next(iter(self.running.values()))}"
+            self.stream.write(_fit(f"{self._state()}{now}", width))
             self.stream.flush()
             self.shown = True
 
@@ -250,6 +264,16 @@ def duration(seconds: float) -> str:
 def _pieces(path: Path) -> int:
     """How many pieces of a table were kept."""
     return pq.read_table(path, columns=["reason"])["reason"].null_count
+
+
+def _tail(path: Path) -> bytes:
+    """The end of a file; nothing if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _last_lines(path: Path) -> list[str]:

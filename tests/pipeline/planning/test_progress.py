@@ -114,6 +114,16 @@ def test_on_a_terminal_the_last_line_is_kept_up_to_date_and_fits(clock, monkeypa
     assert tell(console, **job(2, "table", "Write")).startswith("\r\x1b[K")
 
 
+def test_a_training_tells_from_its_log_how_far_it_is(console, clock, tmp_path):
+    log = tmp_path / "train.log"
+    tell(console, "run_info", stats={"train": 1, "shard": 1, "total": 2})
+    tell(console, **job(1, "train", "Train the network PT") | {"log": [str(log)]})
+    log.write_bytes(b"epoch 1/4: 100%|###| 10/10\repoch 2/4:  57%|## | 6/10 [00:10, loss=3.1]")
+    clock.now += 60
+    said = tell(console, "progress", done=1, total=2)
+    assert said.rstrip().endswith("left; Train the network PT, epoch 2/4:  57%")
+
+
 @pytest.mark.parametrize("option", [None, "verbose", "dryrun", "printshellcmds"])
 def test_it_takes_the_place_of_snakemakes_handler_unless_more_is_asked_for(option):
     class Filter:
