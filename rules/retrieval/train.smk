@@ -36,7 +36,7 @@ rule retrieval_train:
         "python -m partimento retrieval {params.command} --shards_train {input.train:q}"
         " --shards_valid {input.valid:q} --settings {params.settings:q}"
         " --seed {params.seed:q} {params.memory_mb:q} --weights {output.weights:q}"
-        " --history {output.history:q} > {log:q} 2>&1"
+        " --history {output.history:q} 2> {log:q} 1>&2"
 
 
 rule retrieval_refine:

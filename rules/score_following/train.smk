@@ -31,4 +31,4 @@ rule train:
         "python -m partimento score_following {params.command:q} --shards_train {input.train:q}"
         " --shards_valid {input.valid:q} --settings {params.settings:q} --seed {params.seed:q}"
         " {params.memory_mb:q} --weights {output.weights:q} --history {output.history:q}"
-        " > {log:q} 2>&1"
+        " 2> {log:q} 1>&2"
