@@ -19,7 +19,7 @@ rule spectrogram:
     params:
         settings=of_collection("spectrogram"),
     message:
-        "Compute spectrograms of {wildcards.collection}, {wildcards.font}, tempo {wildcards.tempo_ratio}, chunk {wildcards.chunk}"
+        "Analyse sound of {wildcards.collection}, {wildcards.font}, tempo {wildcards.tempo_ratio}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento spectrogram --performances {input.performances:q}"
         " --audio {input.audio:q} --settings {params.settings:q} --out {output:q} 2> {log:q}"
