@@ -1,6 +1,5 @@
 """What others are given of a collection: rows with pages and sound inside, file after file."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from pipeline.reading import catalogue
 ABOUT = ("composer", "title", "lyricist", "licence", "source")  # of PIECES, in every row
 NESTED = {"systems": tables.SYSTEMS, "noteheads": tables.NOTEHEADS, "notes": tables.NOTES}
 RATIO_DECIMALS = 6  # that single precision holds
+# Columns that tell performances apart, of those that there are.
+KEY = [name for name in ("piece_id", "font", "performer", "room") if name in tables.SHARDS.names]
 
 
 @dataclass(frozen=True)
@@ -133,18 +134,20 @@ def _images(piece: str, pngs: list[bytes]) -> list[dict]:
     ]
 
 
-def _key(row: dict) -> tuple[str, str, float]:
+def _key(row: dict) -> tuple:
+    """What tells a performance from all others."""
     ratio = row["tempo_ratio"]
-    return row["piece_id"], row["font"], round(ratio, RATIO_DECIMALS) if ratio else math.nan
+    rounded = None if ratio is None else round(ratio, RATIO_DECIMALS)
+    return rounded, *(row[name] for name in KEY)
 
 
-def _recordings(collection: Collection) -> dict[tuple[str, str, float], Path]:
-    """The recordings that were kept, by piece, font and tempo ratio."""
+def _recordings(collection: Collection) -> dict[tuple, Path]:
+    """The recordings that were kept, by `_key`."""
     folder = collection.folder / "performances"
     found = {}
     for path in collection.tables("performances"):
         audio = collection.folder / "audio" / path.relative_to(folder).with_suffix("")
-        columns = ["piece_id", "font", "tempo_ratio", "audio"]
+        columns = [*KEY, "tempo_ratio", "audio"]
         for row in tables.read(path, tables.PERFORMANCES, columns).to_pylist():
             if row["audio"] and (audio / row["audio"]).is_file():
                 found[_key(row)] = audio / row["audio"]
