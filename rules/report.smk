@@ -13,7 +13,7 @@ rule write_report:
     conda:
         "../envs/learning.yaml"
     params:
-        results=RESULTS,
+        results=folder,
     message:
         "Write the report"
     shell:

@@ -11,6 +11,7 @@ from pipeline.planning.progress import duration
 FOLLOWING, RETRIEVAL = "score_following", "retrieval"
 # Examples seen, of which a training with fewer by far is none that reproduces a paper.
 ENOUGH = {FOLLOWING: 300_000, RETRIEVAL: 300_000}
+NETWORKS = {"paper": "the paper's network", "PT": "PT, our network"}
 UNITS = {FOLLOWING: "notes", RETRIEVAL: "pairs"}
 
 

@@ -11,6 +11,7 @@ import yaml
 from models.reporting import markup
 from models.reporting.headlines import (
     FOLLOWING,
+    NETWORKS,
     RETRIEVAL,
     following_table,
     headlines,
@@ -27,7 +28,6 @@ PAPERS = {
     RETRIEVAL: "Balke, Dorfer, Carvalho, Arzt and Widmer (ISMIR 2019): which snippet of sheet music"
     " does a recording play?",
 }
-NETWORKS = {"paper": "the paper's network", "PT": "PT, our network"}
 # Times the best guess without listening; below, figures show that nothing is learned.
 ABOVE_CHANCE = 2
 # Pairs that a network of retrieval has to have seen before its attention and tempi tell anything.

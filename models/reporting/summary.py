@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.reporting.headlines import FOLLOWING, Headline, headlines, pieces
+from models.reporting.headlines import FOLLOWING, NETWORKS, Headline, headlines, pieces
 
 TASKS = {FOLLOWING: "score following", "retrieval": "retrieval"}
 
@@ -37,9 +37,10 @@ def lines(results: Path) -> list[str]:
 
 def _headline(headline: Headline) -> list[str]:
     (metric, (ours, paper, _)) = next(iter(headline.numbers.items()))
-    beside = f"; the paper, on its own data, {paper}" if paper else ""
+    beside = f"; the paper, on its data, {paper}" if paper else ""
+    network = NETWORKS.get(headline.network, headline.network)
     metric = metric.rpartition("(")[2].rstrip(")")  # top-1, of "exact bucket (top-1)"
-    first = _row(TASKS[headline.task], f"{metric}: {headline.network} {ours}{beside}")
+    first = _row(TASKS[headline.task], f"{metric}: {network} {ours}{beside}")
     remark = headline.remark()
     return [first, _row("", remark)] if remark else [first]
 

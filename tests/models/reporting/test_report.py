@@ -132,8 +132,8 @@ def test_a_run_ends_with_at_most_ten_lines_that_fit_a_terminal(tmp_path):
     report.report(results)
     lines = summary.lines(results)
     assert len(lines) <= 10
-    assert lines[0].startswith("score following  top-1: PT 75.1 %; the paper")
-    assert "  R@1: BL2-SC 3.0 %; the paper, on its own data, 48.9 %" in lines[2]
+    assert lines[0].startswith("score following  top-1: PT, our network 75.1 %; the paper")
+    assert "  R@1: BL2-SC 3.0 %; the paper, on its data, 48.9 %" in lines[2]
     assert lines[-4:] == [
         f"report           {results}/report.html",
         f"figures          {results}/figures/",
