@@ -30,6 +30,23 @@ COMMANDS = {
     "verify": Command(
         PEOPLE, "partimento.workflow:verify", "Find truncated or corrupt results and downloads."
     ),
+    "publish": Command(
+        PEOPLE,
+        "pipeline.publishing.publish:publish",
+        "Lay a collection out for the hub.",
+    ),
+    "release": Command(
+        PEOPLE, "pipeline.publishing.publish:release", "Pack a collection for a release."
+    ),
+    "report": Command(
+        PEOPLE, "models.reporting.report:report", "Write one page on a finished run."
+    ),
+    "gallery": Command(
+        PEOPLE, "models.reporting.gallery:gallery", "Write pages of some pieces for a web server."
+    ),
+    "summary": Command(
+        PEOPLE, "models.reporting.summary:summary", "Print the best numbers of a run."
+    ),
     "settings": Command(
         PEOPLE, "pipeline.planning.settings:show", "Print one setting that a run would have."
     ),

@@ -5,12 +5,13 @@ import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 import pipeline
 from pipeline import tempo
 from pipeline.describing import verify
-from pipeline.planning import learning_files, messages, settings
+from pipeline.planning import learning_files, messages, progress, settings
 from pipeline.planning.arguments import folder, option, stem, text
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes

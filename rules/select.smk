@@ -36,6 +36,8 @@ rule select:
         state=lambda wildcards: PLAN.source_state(
             wildcards.collection, int(wildcards.chunk)
         ),
+    message:
+        "Choose pieces of {wildcards.collection}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento select --collection {wildcards.collection:q} --chunk {wildcards.chunk:q}"
         " --chunks {params.chunks:q} --source={params.source:q} --downloads {params.downloads:q}"

@@ -32,6 +32,8 @@ rule shard:
             "shared_works", next(iter(input.shared_works), None)
         ),
         out=lambda wildcards, output: text(dict(zip(SPLITS, output))),
+    message:
+        "Write shards of {wildcards.collection}, {wildcards.font}, tempo {wildcards.tempo_ratio}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento shard --pieces {input.pieces:q} --images {input.images:q}"
         " --systems {input.systems:q} --noteheads {input.noteheads:q} --notes {input.notes:q}"

@@ -36,6 +36,8 @@ rule synthesize:
         seed=config["seed"],
         loudness_db=option("loudness_db", config["performances"]["loudness_db"]),
         state=lambda wildcards: PLAN.font_state(wildcards.font),
+    message:
+        "Play {wildcards.collection} with {wildcards.font}, tempo {wildcards.tempo_ratio}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento synthesize --pieces {input.pieces:q} --notes {input.notes:q}"
         " --splits {params.splits:q} --font {wildcards.font:q} --font_file={params.font_file:q}"

@@ -29,9 +29,11 @@ FLOORS = [
     ["pipeline.planning"],
     ["pipeline.describing"],
     ["pipeline.card"],
+    ["pipeline.publishing"],
     ["models"],
     ["models.retrieval", "models.score_following"],
     ["models.following"],
+    ["models.reporting"],
     ["partimento"],
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 import torch
+from matplotlib.ticker import MaxNLocator
 
 from models import plotting
 from models.retrieval import answers, search
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 25  # entries of the index that each window is compared with
 WIDTH_IN, ROW_IN = 7.0, 2.0  # of the picture, and of a match in it
+TICKS = 5  # of a time axis, at most: labels beyond 100 s are wide
 LONGEST_NAME = 60  # letters over a match
 
 
@@ -156,6 +158,7 @@ def _draw(
             title = f"{_short(name)}\nheard at {at:,.1f} s"
             sound.set_title(title, loc="left", parse_math=False)
             plotting.show(sheet, snippet(strips[name], match.x), cmap="gray", vmin=0, vmax=WHITE)
+            _mark_position(sheet)
             sheet.set_title(f"printed at {match.x:,.0f} px\ncosine {match.score:.3f}", loc="left")
         rows[-1, 0].set_xlabel("time (s)")
         with tables.replacing(out) as temporary:
@@ -177,6 +180,15 @@ def _draw_sound(axes, excerpt: np.ndarray, at: float) -> None:
     )
     axes.axvline(at, color="white", linewidth=1, linestyle=":")
     axes.set(yticks=[], ylabel=f"{bins} bins")
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
+
+
+def _mark_position(axes) -> None:
+    """Mark the printed position that was found: the middle of its snippet."""
+    middle = SNIPPET_WIDTH_PX / 2
+    line = {"color": plotting.ORANGE, "linewidth": 1, "linestyle": "--"}
+    axes.axvline(middle, **line)
+    axes.plot(middle, 0, "v", color=plotting.ORANGE, markersize=7, clip_on=False)
 
 
 def _draw_attention(axes, weights: np.ndarray) -> None:

@@ -83,8 +83,8 @@ def scores(
 
     for split, rows in grouped(pieces, tables.PIECES, ["composer", "licence"]):
         numbers[split]["pieces"] += len(rows)
-        composers[split].update(rows["composer"].fillna(NOT_STATED))
-        licences[split].update(rows["licence"].fillna(NOT_STATED))
+        composers[split].update(rows["composer"].replace("", None).fillna(NOT_STATED))
+        licences[split].update(rows["licence"].replace("", None).fillna(NOT_STATED))
     for split, rows in grouped(engraved, tables.ENGRAVED, [*ENGRAVED, "warnings"]):
         sums = rows[ENGRAVED].sum(min_count=1).dropna()  # null if nothing was checked
         numbers[split].update(sums.astype(int).to_dict())
@@ -128,8 +128,10 @@ def performances(
         for split, total in seconds.items():
             hours = float(total) / SECONDS_PER_HOUR
             numbers[split]["hours_played"] += hours  # type: ignore[assignment]  # as above
+    known = pa.array(list(split_of), pa.string())
     for path in shards:
-        table = tables.read(path, tables.SHARDS, ["split", "frame", "reason"])
+        table = tables.read(path, tables.SHARDS, ["piece_id", "split", "frame", "reason"])
+        table = table.filter(pc.is_in(table["piece_id"], known))
         for split in pc.unique(table["split"]).to_pylist():
             rows = table.filter(pc.equal(table["split"], split))
             why = pd.Series(pc.list_flatten(rows["reason"]).to_pylist(), dtype=object)

@@ -17,6 +17,8 @@ rule retrieval_pairs:
         pairs=RETRIEVAL["evaluation"]["pairs"],
         protocols=RETRIEVAL["evaluation"]["protocols"],
         contexts=RETRIEVAL_CONTEXTS,
+    message:
+        "Choose pairs to test retrieval with"
     shell:
         "python -m partimento retrieval choose --shards {input:q} --contexts {params.contexts:q}"
         " --count {params.pairs:q} --protocols {params.protocols:q} --out {output:q} 2> {log:q}"
@@ -44,6 +46,8 @@ rule retrieval_embed:
         weights=lambda wildcards: named_weights([wildcards.model]),
         state=lambda wildcards: SHIPPED_STATE if wildcards.model == SHIPPED else None,
         precision=lambda wildcards: training_of(wildcards.model)["precision"],
+    message:
+        "Embed the test pairs with {wildcards.model}"
     shell:
         "python -m partimento retrieval embed --weights {params.weights:q} --shards {input.shards:q}"
         " --pairs {input.pairs:q} --precision {params.precision:q} --out {output:q} 2> {log:q}"
@@ -74,6 +78,8 @@ rule retrieval_evaluate:
         weights=named_weights(EVALUATED),
         refined=named_weights(EVALUATED, "-refined"),
         seed=config["seed"],
+    message:
+        "Compute the metrics of retrieval"
     shell:
         "python -m partimento retrieval evaluate --embeddings {input.embeddings:q}"
         " --weights {params.weights:q} --refined {params.refined:q} --seed {params.seed:q}"
@@ -100,6 +106,8 @@ rule retrieval_pieces:
     params:
         weights=named_weights([BEST], "-refined"),
         precision=training_of(BEST)["precision"],
+    message:
+        "Identify and align whole pieces"
     shell:
         "{{ python -m partimento retrieval identify --weights {params.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.identified:q} &&"

@@ -26,6 +26,8 @@ rule retrieval_tables:
         "../../envs/learning.yaml"
     params:
         out=folder,
+    message:
+        "Write the tables of retrieval"
     shell:
         "python -m partimento retrieval tables --metrics {input.metrics:q}"
         " --identified {input.identified:q} --aligned {input.aligned:q} --out {params.out:q} 2> {log:q}"
@@ -44,6 +46,8 @@ rule retrieval_curves:
     params:
         out=folder,
         models=MODELS,
+    message:
+        "Draw the training of retrieval"
     shell:
         "python -m partimento retrieval curves --metrics {input.metrics:q} --models {params.models:q}"
         " --histories {input.histories:q} --out {params.out:q} 2> {log:q}"
@@ -65,6 +69,8 @@ rule retrieval_example:
     params:
         out=folder,
         weights=named_weights([BEST], "-refined"),
+    message:
+        "Draw an example of retrieval"
     shell:
         "python -m partimento retrieval example --weights {params.weights:q} --shards {input.shards:q}"
         " --embeddings {input.embeddings:q} --out {params.out:q} 2> {log:q}"
@@ -88,6 +94,8 @@ if ATTENDING:
         params:
             out=folder,
             seed=config["seed"],
+        message:
+            "Draw what the network attends to"
         shell:
             "python -m partimento retrieval attention --weights {input.weights:q} --shards {input.shards:q}"
             " --embeddings {input.embeddings:q} --seed {params.seed:q} --out {params.out:q} 2> {log:q}"
