@@ -1,10 +1,11 @@
-"""Calibrate when a recording fits nothing in an index: `python -m benchmarks.fits SHARDS`.
+"""Calibrate when a recording fits nothing in an index: `python -m benchmarks.fits SHARDS --write`.
 
 SHARDS are a collection's, of one sound font and tempo, with pieces that the network was not trained
 on (the workflow writes them to DATA/shards/test). Each performance is searched among all scores,
 and then among all but its own, which needs no second index: so one run gives both error rates, the
 right pieces that are refused and the wrong ones that are taken, for several statistics. The
-threshold of `answers.evidence` at which both are equally rare is written beside the weights.
+threshold of `answers.evidence` at which both are equally rare is written beside the weights with
+`--write`. Without SHARDS, those of the held-out font that `make` leaves are taken.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from models.retrieval.sequence import piece_scores
 from models.weights import digest
 from pipeline import tables
 
+SHARDS = "results/data/piano/shards/test/bright-1.0-*.parquet"
 STATISTICS = {
     "evidence": answers.evidence,
     "score": lambda scores, _: scores.max(),
@@ -87,9 +89,13 @@ def equal_errors(right: np.ndarray, wrong: np.ndarray) -> tuple[float, float, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("shards", nargs="+", type=Path)
+    parser.add_argument("shards", nargs="*", type=Path, default=sorted(Path().glob(SHARDS)))
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--write", action="store_true", help="the threshold, beside the weights")
     arguments = parser.parse_args()
+    if not arguments.shards:
+        print(f"{SHARDS}: no shards of pages; run `make` first, or name others")
+        return
     fabric, network = load_network(arguments.weights)
 
     def embed(excerpts: np.ndarray) -> np.ndarray:
@@ -112,7 +118,7 @@ def main() -> None:
     for name in STATISTICS:
         errors = equal_errors(*(np.array([row[name] for row in rows]) for rows in (right, wrong)))
         print(f"{name:<10}  {errors[0]:9.3f}  {errors[1]:22.1%}  {errors[2]:24.1%}")
-        if name == "evidence":
+        if name == "evidence" and arguments.write:
             write(arguments.weights, errors, len(right), total)
 
 

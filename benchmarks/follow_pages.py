@@ -194,6 +194,9 @@ def degraded(tables: dict[str, pa.Table], condition: str | None, piece: str) -> 
 
 
 def main(data: str = DATA, count: str = str(PIECES)) -> None:
+    if not list(Path(data).glob("images/*.parquet")):
+        print(f"{data}: no engraved pages; run `make` first, or name others")
+        return
     staves, followed = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
