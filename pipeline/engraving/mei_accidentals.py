@@ -1,8 +1,10 @@
 """Check in a score that Verovio engraved whether the pitch of each notehead follows from what is
 printed: its accidental, the tie that leads to it, an earlier accidental of its bar, or the key."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import groupby
 from xml.etree import ElementTree as ET
 
 from pipeline.engraving.mei import ALTERED, ID, SPACE
@@ -57,6 +59,18 @@ def _order(note: Note) -> tuple[Fraction, Fraction]:
     return note.begin, -(note.grace or Fraction(0))
 
 
+def _line(note: Note, element: ET.Element) -> tuple:
+    """Staff, step and octave at which a note is printed."""
+    return note.staff, element.get("pname", ""), element.get("oct", "0")
+
+
+def _alteration(note: Note, element: ET.Element) -> int:
+    """Semitones by which a note sounds above the natural note of its name."""
+    octave = int(element.get("oct.ges", element.get("oct", "0")))
+    natural = 12 * (octave + 1) + SEMITONES.get(element.get("pname", ""), 0)
+    return (note.pitch or 0) - natural
+
+
 def off(root: ET.Element, score: Score) -> int:
     """Count the noteheads of which a reader would take another pitch.
 
@@ -73,19 +87,22 @@ def off(root: ET.Element, score: Score) -> int:
     def read_bar() -> int:
         wrong = 0
         holding: dict[tuple, int | None] = {}
-        for note, element, of_key in sorted(bar, key=lambda entry: _order(entry[0])):
-            step, octave = element.get("pname", ""), element.get("oct", "0")
-            sounding = element.get("oct.ges") or octave
-            line = (note.staff, step, octave)
-            natural = 12 * (int(sounding) + 1) + SEMITONES.get(step, 0)
-            alteration = (note.pitch or 0) - natural
-            sign = _sign(element)
-            if sign is not None:
-                holding[line] = ALTERED.get(sign)
-            elif note.name in tied:
-                continue
-            expected = holding.get(line, of_key)
-            wrong += expected is not None and expected != alteration
+        in_order = sorted(bar, key=lambda entry: _order(entry[0]))
+        for _, together in groupby(in_order, key=lambda entry: _order(entry[0])):
+            now = list(together)
+            signs: dict[tuple, set[int | None]] = defaultdict(set)  # two voices may share one
+            for note, element, _ in now:
+                if sign := _sign(element):
+                    signs[_line(note, element)].add(ALTERED.get(sign))
+            for note, element, of_key in now:
+                if note.left_out is not None or (not _sign(element) and note.name in tied):
+                    continue
+                line = _line(note, element)
+                read_as = set(signs[line])
+                if not _sign(element):
+                    read_as.add(holding.get(line, of_key))
+                wrong += None not in read_as and _alteration(note, element) not in read_as
+            holding |= {line: next(iter(found)) for line, found in signs.items() if found}
         bar.clear()
         return wrong
 
@@ -100,7 +117,8 @@ def off(root: ET.Element, score: Score) -> int:
             found += read_bar()
         else:
             note = note_of.get(element.get(ID, ""))
-            if note is not None and note.left_out is None and note.pitch is not None:
+            shown = element.get("visible") != "false"  # a note without its head has accidentals
+            if note is not None and shown and note.pitch is not None:
                 of_staff = keys.get(note.staff, keys.get(None, {}))
                 bar.append((note, element, of_staff.get(element.get("pname", ""), 0)))
     return found + read_bar()
