@@ -13,12 +13,10 @@ SNAKEMAKE = snakemake --cores $(CORES)
 FIND_RESULTS = $(WITH_CONFIG); results="$$(python -m partimento settings results "$$@")"
 
 .DEFAULT_GOAL := all
-.PHONY: all run verify report setup setup-dev system browser test test-faults test-cluster test-image slurm image-tools lint bench lock clean help
+.PHONY: all run verify report setup setup-dev system browser test test-faults test-cluster test-image slurm image-tools lint site gallery bench lock clean help
 
-all: report ## set up, run, and print the table (CONFIG=config/nottingham.yaml for another run)
-	@echo
-	@$(FIND_RESULTS); set +f; cat -- "$$results"/tables/*.md 2>/dev/null || true; echo; \
-	printf '%s\n' "figures: $$results/figures/    report: $$results/report.html    data: $$results/data/"
+all: run ## set up, run, and print the best numbers (CONFIG=config/nottingham.yaml for another run)
+	@echo; $(FIND_RESULTS); python -m partimento summary --results="$$results"
 
 # What is corrupt is set aside first, so that the run makes it again.
 run: setup ## run the workflow
@@ -27,11 +25,8 @@ run: setup ## run the workflow
 verify: setup ## look for corrupt and truncated results and downloads, and change nothing
 	@$(WITH_CONFIG); python -m partimento verify "$$@"
 
-# Written anew only when a table or a figure is newer than it.
-report: run ## write the report of a finished run
-	@$(FIND_RESULTS); page="$$results/report.html"; \
-	if [ ! -e "$$page" ] || [ -n "$$(find "$$results/tables" "$$results/figures" -newer "$$page")" ]; \
-	then $(SNAKEMAKE) --report "$$page" "$$@"; fi
+report: setup ## write the page on a finished run anew
+	@$(FIND_RESULTS); python -m partimento report --results="$$results"
 
 test: setup-dev browser ## run the tests
 	@pytest
@@ -51,6 +46,13 @@ lint: setup-dev ## check style and types, of Python and of the workflow
 	@mypy
 	@snakefmt --check Snakefile rules workflow
 	@snakemake --lint
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+
+site: setup-dev ## build the site of docs/ into site/
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
+gallery: setup ## write pages of some pieces and the report into gallery/, for any web server
+	@$(FIND_RESULTS); python -m partimento gallery --results="$$results" --out gallery
 
 bench: setup-dev ## measure speed, side by side with peers
 	@for script in benchmarks/*.py; do \
@@ -96,6 +98,11 @@ system:
 	    echo "Installing bubblewrap, which confines LilyPond."; $(call apt,bubblewrap); } || \
 	    echo "bubblewrap is missing: scores will run unconfined. Debian, Ubuntu: sudo apt-get" \
 	    "install bubblewrap; Fedora: sudo dnf install bubblewrap" >&2
+	@command -v ffmpeg >/dev/null || { \
+	    echo "Installing ffmpeg, which writes videos and reads recordings in more formats."; \
+	    $(call apt,ffmpeg); command -v ffmpeg >/dev/null; } || \
+	    echo "ffmpeg is missing: no videos, and fewer formats of recordings. Debian, Ubuntu: sudo" \
+	    "apt-get install ffmpeg; Fedora: sudo dnf install ffmpeg; macOS: brew install ffmpeg" >&2
 
 HAS_BROWSER = command -v chromium >/dev/null && command -v chromedriver >/dev/null
 

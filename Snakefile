@@ -25,6 +25,10 @@ report: "rules/captions/workflow.rst"
 include: "rules/common.smk"
 
 
+if workflow.is_main_process and not workflow.modifier.skip_configfile:
+    progress.install(logger, lambda collection: len(PLAN.chunks(collection)))
+
+
 if config["container"]:
 
     container: config["container"]
@@ -33,6 +37,7 @@ if config["container"]:
 rule all:
     input:
         f"{RESULTS}/provenance.json",
+        f"{RESULTS}/report.html",
 
 
 rule data:
@@ -67,6 +72,7 @@ if RETRIEVAL:
 
 
 include: "rules/provenance.smk"
+include: "rules/report.smk"
 
 
 # Snakemake looks at the jobs once more a second after each look, to hold a limit of starts a second,

@@ -1,9 +1,9 @@
 """How well staves are found on page images, and recordings followed on them.
 
-`python -m benchmarks.follow_pages [DATA [PIECES]]`: DATA is the folder of a collection of pages that
-the workflow engraved, PIECES how many of it are taken, evenly spaced. Pages are taken as they are,
-as a copier and as a phone's camera degrade them; the truth is that of the engraving. Recordings are
-the notes played by a sound font at a varying tempo.
+`python -m benchmarks.follow_pages [DATA [PIECES]]`: DATA is the folder of a collection of pages
+that the workflow engraved, PIECES how many of it are taken, evenly spaced. Pages are taken as they
+are, as a copier and as a phone's camera degrade them; the truth is that of the engraving.
+Recordings are the notes played by a sound font at a varying tempo.
 """
 
 import io
@@ -24,7 +24,7 @@ from models.following import image, sheet_images, staff_finding
 from models.following.alignment import Alignment, Sheet
 from pipeline import synthesize
 from pipeline.constants import AUDIO_RATE_HZ
-from pipeline.engraving import degrade, svg
+from pipeline.engraving import degrade
 from pipeline.reading import fonts
 
 DATA, PIECES = "results/data/piano", 6
@@ -67,7 +67,9 @@ def staff_errors(pages: dict[str, pa.Table], condition: str | None) -> list[dict
                 row = {"condition": condition or "clean", "page": (page["piece_id"], page["image"])}
                 if near:
                     staves = [s for s in staves if s is not near[0]]
-                    errors = dict(zip(("left", "right", "top", "bottom"), near[0] - true, strict=True))
+                    errors = dict(
+                        zip(("left", "right", "top", "bottom"), near[0] - true, strict=True)
+                    )
                     rows.append(row | {"result": "found"} | errors)
                 else:
                     rows.append(row | {"result": "missed"})
@@ -98,11 +100,13 @@ def _corners(found: staff_finding.Staves, staff: staff_finding.Staff, page: np.n
 
 def staff_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Staves by condition: how many, and medians and 95 % quantiles of the edges' errors."""
+
     def summary(part: pd.DataFrame) -> pd.Series:
         known = part[part.result == "found"]
+        off = {edge: known[edge].abs() for edge in ("left", "right", "top", "bottom")}
         edges = {
-            f"{edge} / px": f"{known[edge].abs().median():.1f} ({known[edge].abs().quantile(0.95):.1f})"
-            for edge in ("left", "right", "top", "bottom")
+            f"{edge} / px": f"{values.median():.1f} ({values.quantile(0.95):.1f})"
+            for edge, values in off.items()
         }
         counts = part.result.value_counts()
         names = ("found", "missed", "false")
@@ -162,7 +166,7 @@ def errors(aligned: Alignment, tables: dict[str, pa.Table], notes: pd.DataFrame)
 
     def along(x: pd.Series, system: pd.Series, frame: pd.DataFrame) -> np.ndarray:
         edges = frame.loc[system]
-        return ((x.to_numpy() - edges.left.to_numpy()) / (edges.right - edges.left).to_numpy())
+        return (x.to_numpy() - edges.left.to_numpy()) / (edges.right - edges.left).to_numpy()
 
     width = (true_systems.right - true_systems.left).loc[head.system].to_numpy()
     here, there = along(at.x, at.system, systems), along(head.x, head.system, true_systems)
@@ -210,8 +214,12 @@ def main(data: str = DATA, count: str = str(PIECES)) -> None:
                 print(kept, aligned.about.route[:80], file=sys.stderr, flush=True)
     print(staff_table(pd.DataFrame(staves)).to_markdown())
     table = pd.DataFrame(followed)
-    print(table.drop(columns=["distance", "sure"]).groupby("pages", sort=False).mean(numeric_only=True).to_markdown())
-    table.to_pickle("/tmp/followed.pkl")
+    print(
+        table.drop(columns=["distance", "sure"])
+        .groupby("pages", sort=False)
+        .mean(numeric_only=True)
+        .to_markdown()
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from models.retrieval import audio, query, search
+from models.retrieval import audio, search
 from models.retrieval.identify import NEIGHBOURS, rank_of, votes
 from models.retrieval.index import Index, index, read_index
 from models.retrieval.inference import (
@@ -26,6 +26,7 @@ from models.retrieval.inference import (
     recording_windows,
     window_centres,
 )
+from models.retrieval.sequence import piece_scores
 
 DATA, FONT = "results/data/piano", "bright"
 GAINS_DB = (-24, -12, 0, 12, 24)
@@ -44,7 +45,7 @@ def ranks(recording: Path, collection: Index, embed, context: int) -> dict[str, 
     truth = collection.pieces.index(recording.stem)
     begin = time.perf_counter()
     frames, excerpts = recording_windows(recording, context)
-    fit = query.piece_scores(embed(excerpts), frames, collection.vectors, collection.piece)
+    fit = piece_scores(embed(excerpts), frames, collection.vectors, collection.piece)
     seconds = time.perf_counter() - begin
     plain = embed(windows(recording, context))
     _, places = search.nearest(plain, collection.vectors, NEIGHBOURS)

@@ -2,7 +2,7 @@
 
 They stand apart so that the networks read as the papers' tables. `BatchNorm` saves 13 % of a
 training step of BL2-LC+AT and 4 % of one of BL2-SC; what `Dropout` and `Linear` save of one
-of score following is in docs/reproduction.md.
+of score following is in docs/benchmarks.md.
 """
 
 import math

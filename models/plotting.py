@@ -40,6 +40,11 @@ def save(figure: Figure, out_stem: Path | str) -> None:
                 figure.savefig(temporary, dpi=DPI, metadata=metadata)
 
 
+def piece_name(piece_id: str) -> str:
+    """A piece's id as words: folders and names once each, underscores as spaces."""
+    return " ".join(dict.fromkeys(piece_id.split("__"))).replace("_", " ")
+
+
 def show(axes, image, **how) -> None:
     """An image (height, width) in its own pixels, the origin at its left and top edge."""
     height, width = image.shape

@@ -189,9 +189,16 @@ class Training(ABC):
         return epochs * self.steps * self.settings.batch_size
 
     def keep_best(self, **more) -> None:
-        """Keep a copy of the weights, and of what else is given, as those of the best epoch."""
+        """Keep a copy of the weights, and of what else is given, as those of the best epoch.
+
+        There is one copy, which a better epoch overwrites.
+        """
         tensors = self.network.state_dict().items()
-        weights = {name: tensor.detach().cpu().clone() for name, tensor in tensors}
+        weights = self.state["best"].get("network") or {
+            name: torch.empty_like(tensor, device="cpu") for name, tensor in tensors
+        }
+        for name, tensor in tensors:
+            weights[name].copy_(tensor)
         self.state["best"] = {"epoch": self.state["epoch"], "network": weights, **more}
 
     @contextmanager
@@ -222,7 +229,9 @@ class Training(ABC):
         """Write weights and history and remove the checkpoint."""
         if self.fabric.is_global_zero:
             self.write_history()
-            self.network.load_state_dict(self.state["best"]["network"])
+            self.network.load_state_dict(self.state["best"].pop("network"))
+            self.optimiser.zero_grad()  # frees memory for what the file of weights needs
+            self.optimiser.state.clear()
             self.save_weights()
             self.checkpoint.unlink(missing_ok=True)
         self.fabric.barrier()

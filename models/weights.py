@@ -17,8 +17,10 @@ def write_weights(network: nn.Module, path: Path | str, metadata: dict[str, str]
     """Write weights and statistics of a network; equal weights and metadata give equal bytes."""
     tensors = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     written = serialise(tensors, metadata)
-    with tables.replacing(Path(path)) as temporary:
-        temporary.write_bytes(_sorted_header(written))
+    end = 8 + int.from_bytes(written[:8], "little")
+    with tables.replacing(Path(path)) as temporary, temporary.open("wb") as file:
+        file.write(_sorted_header(written[8:end]))
+        file.write(memoryview(written)[end:])  # of hundreds of MB: no copy of it
 
 
 def read_weights(
@@ -123,13 +125,12 @@ def digest(path: Path | str) -> str:
 
 
 def _sorted_header(written: bytes) -> bytes:
-    """The same safetensors file with its metadata sorted.
+    """The header of a safetensors file with its length, its metadata sorted.
 
     The library keeps metadata in a hash map, whose order differs from process to process.
     """
-    end = 8 + int.from_bytes(written[:8], "little")
-    header = json.loads(written[8:end])
+    header = json.loads(written)
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
-    return len(text).to_bytes(8, "little") + text + written[end:]
+    return len(text).to_bytes(8, "little") + text

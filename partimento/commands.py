@@ -30,6 +30,23 @@ COMMANDS = {
     "verify": Command(
         PEOPLE, "partimento.workflow:verify", "Find truncated or corrupt results and downloads."
     ),
+    "publish": Command(
+        PEOPLE,
+        "pipeline.publishing.publish:publish",
+        "Lay a collection out for the hub.",
+    ),
+    "release": Command(
+        PEOPLE, "pipeline.publishing.publish:release", "Pack a collection for a release."
+    ),
+    "report": Command(
+        PEOPLE, "models.reporting.report:report", "Write one page on a finished run."
+    ),
+    "gallery": Command(
+        PEOPLE, "models.reporting.gallery:gallery", "Write pages of some pieces for a web server."
+    ),
+    "summary": Command(
+        PEOPLE, "models.reporting.summary:summary", "Print the best numbers of a run."
+    ),
     "settings": Command(
         PEOPLE, "pipeline.planning.settings:show", "Print one setting that a run would have."
     ),
@@ -74,6 +91,9 @@ COMMANDS = {
     "retrieval align": Command(
         LEARNING, f"{RETRIEVAL}.align:align", "Align recordings with their scores."
     ),
+    "retrieval conditions": Command(
+        LEARNING, f"{RETRIEVAL}.conditions:conditions", "Compare how recordings were made."
+    ),
     "retrieval tables": Command(LEARNING, f"{RETRIEVAL}.report:tables", "Write the tables."),
     "retrieval curves": Command(LEARNING, f"{RETRIEVAL}.curves:curves", "Draw the curves."),
     "retrieval example": Command(LEARNING, f"{RETRIEVAL}.example_figure:example", "Draw a query."),
@@ -110,6 +130,11 @@ COMMANDS = {
     ),
     "score-following tracking-figure": Command(
         LEARNING, f"{FOLLOWING}.track_report:tracking_figure", "Draw how positions are tracked."
+    ),
+    "score-following tracking-video": Command(
+        LEARNING,
+        "models.following.tracked_tune:tracking_video",
+        "Show how a tune is tracked, as a video.",
     ),
     "score-following staves": Command(
         LEARNING, f"{FOLLOWING}.figures:staves", "Draw staves with their noteheads marked."

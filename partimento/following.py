@@ -36,8 +36,8 @@ def follow(
 
     Args:
         recording: Any sound file, or a video.
-        score: A score file of any format that is engraved; a PDF or a picture of pages; or the id
-            of a piece that a run has engraved.
+        score: A score file of any format that is engraved; a PDF, a picture, or a folder of
+            pictures of pages; or the id of a piece that a run has engraved.
         data: Folder of the data set that has the piece; by default all of results/ is searched.
         by: `notes` synchronises with the notes of the score, `image` with its pages as networks
             see them; by default `notes` if the notes are known.
@@ -91,14 +91,17 @@ def follow_score(
     recording = Path(recording)
     if not recording.is_file():
         raise FileNotFoundError(f"{recording}: no such recording")
-    picture = isinstance(score, Path) or "\n" not in score
-    picture = picture and Path(score).suffix.lower() in PICTURES
+    picture = "\n" not in str(score) and (
+        Path(score).suffix.lower() in PICTURES or Path(score).is_dir()
+    )
     if picture and by == "notes":
         raise ValueError(f"{score}: a picture has no notes to follow; leave out --by notes")
     if by == "image" or picture:
         image = importlib.import_module("models.following.image")
-        sheet = image.read_pages(Path(score)) if picture else _sheet(score, data)
-        return image.align(recording, sheet)
+        if picture:
+            pages = importlib.import_module("models.following.sheet_images")
+            return image.align(recording, pages.read_pages(Path(score)))
+        return image.align(recording, _sheet(score, data))
     from models.following import by_notes
 
     return by_notes.align(recording, _sheet(score, data))

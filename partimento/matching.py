@@ -9,7 +9,7 @@ from models.retrieval import align as alignment
 from models.retrieval import audio, inference
 from models.retrieval.index import read_index
 from models.retrieval.inference import DEFAULT_WEIGHTS
-from models.retrieval.query import piece_scores
+from models.retrieval.sequence import piece_scores
 from pipeline.constants import RETRIEVAL
 
 

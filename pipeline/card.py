@@ -1,18 +1,19 @@
 """Write the data-set card: what a collection holds, what was left out at each stage, and why."""
 
-import json
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET
-from pipeline.describing import counts, croissant
+from pipeline.describing import counts, croissant, licences
+from pipeline.describing.front_matter import Part, front_matter
 from pipeline.describing.markdown import escape, plain, table
 from pipeline.reading import catalogue
 
 TOP = 10  # composers and licences that are named, the others are only counted
-HUGGING_FACE = {"valid": "validation"}  # its name of a split, if it differs from ours
 ROWS = {  # of a split: key of the counts -> what the card calls it
     "pieces": "pieces",
     "composers": "composers",
@@ -47,10 +48,7 @@ def _counted(title: str, number: str, counter: Counter) -> str:
 def _named(title: str, splits: list[str], by: counts.By) -> str:
     """A table of the TOP names over all splits, with the number of names in each split."""
     total = sum((by[split] for split in splits), Counter())
-    rows = [
-        (name or "not stated", *(by[split][name] for split in splits))
-        for name, _ in total.most_common(TOP)
-    ]
+    rows = [(name, *(by[split][name] for split in splits)) for name, _ in total.most_common(TOP)]
     number = (f"number of {title}s", *(len(by[split]) for split in splits))
     return table((f"pieces by {title}", *splits), [*rows, number])
 
@@ -83,17 +81,43 @@ def _listed(reasons: Iterable[str | None]) -> str:
     return "; ".join(f"{plain(reason)} ({number})" for reason, number in counted.most_common(5))
 
 
-def _front(name: str, splits: list[str]) -> str:
-    """Front matter for Hugging Face: which files belong to which split."""
-    files = [
-        {"split": HUGGING_FACE.get(split, split), "path": f"shards/{split}/*.parquet"}
-        for split in splits
+def _warnings(splits: list[str], scores: counts.Scores) -> list[str]:
+    """What somebody who uses the data should know first: empty splits, unknown licences."""
+    found = [
+        f"The split {split} is empty." + (" Nothing here is held out." if split == "test" else "")
+        for split in catalogue.DRAWN
+        if split not in splits
     ]
-    front = {
-        "pretty_name": f"Partimento {plain(name)}",
-        "configs": [{"config_name": "default", "data_files": files}],
-    }
-    return f"---\n{json.dumps(front, indent=1, ensure_ascii=False)}\n---"
+    stated = sum((scores.licences[split] for split in splits), Counter())
+    unknown = sum(
+        number for licence, number in stated.items() if licences.identifier(licence) is None
+    )
+    if unknown:
+        share = unknown / stated.total()
+        found.append(
+            f"Of {unknown:,} of {stated.total():,} pieces ({share:.0%}) the licence is not stated"
+            " or not known: look before you hand them on."
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Description:
+    """A data set in words.
+
+    Attributes:
+        text: The card below its front matter.
+        splits: Those that have pieces.
+        licences: Pieces by licence, as their scores state it.
+        performances: Number of each split.
+        warnings: What somebody who uses the data should know first.
+    """
+
+    text: str
+    splits: list[str]
+    licences: Counter
+    performances: dict[str, int]
+    warnings: list[str]
 
 
 def card(
@@ -112,20 +136,80 @@ def card(
     """Write the card of a data set (Markdown) and its Croissant description (JSON).
 
     What users' files say (composers, licences, piece ids, reasons) is escaped, so that it is shown
-    as text and is no HTML or Markdown.
+    as text and is no HTML or Markdown. An empty split and licences that are not known are told in
+    the card, and on the console.
 
     Args:
         pieces: Tables of pieces.
         engraved: Tables of what was engraved.
         notes: Tables of notes.
         performances: Tables of performances.
-        shards: Shards.
+        shards: Shards, in a folder for each split beside the card.
         layout: What an image shows: staves or pages.
         max_failures: Fraction of the selected pieces that may fail later.
         name: Name of the collection.
         out: The card.
         croissant_out: The Croissant description.
         beside: A Markdown file that is appended to the card, for instance the counts of others.
+
+    Raises:
+        ValueError: No piece was kept, or more than `max_failures` of them failed later.
+    """
+    described = describe(
+        name, layout, pieces, engraved, notes, performances, shards, max_failures=max_failures
+    )
+    for warning in described.warnings:
+        print(f"{plain(name)}: {warning}", file=sys.stderr)
+    part = Part(
+        "default",
+        tables.SHARDS,
+        {split: f"shards/{split}/*.parquet" for split in described.splits},
+        described.performances,
+        {},
+    )
+    text = front_matter(f"Partimento {name}", [part], described.licences) + described.text
+    if beside:
+        text += f"\n{beside.read_text()}"
+    with tables.replacing(out) as temporary:
+        temporary.write_text(text)
+    files = {
+        split: [path for path in shards if path.parent.name == split] for split in described.splits
+    }
+    croissant.write(
+        name,
+        [
+            croissant.Records(split, tables.SHARDS, f"shards/{split}/*.parquet", files[split])
+            for split in described.splits
+        ],
+        [licence for licence, _ in described.licences.most_common()],
+        croissant_out,
+    )
+
+
+def describe(
+    name: str,
+    layout: str,
+    pieces: list[Path],
+    engraved: list[Path],
+    notes: list[Path],
+    performances: list[Path],
+    shards: list[Path],
+    *,
+    max_failures: float = 1.0,
+    without: Collection[str] = (),
+) -> Description:
+    """Count what a data set holds, and put it into words.
+
+    Args:
+        name: Name of the collection.
+        layout: What an image shows: staves or pages.
+        pieces: Tables of pieces.
+        engraved: Tables of what was engraved.
+        notes: Tables of notes.
+        performances: Tables of performances.
+        shards: Shards.
+        max_failures: Fraction of the selected pieces that may fail later.
+        without: Pieces that are not counted.
 
     Raises:
         ValueError: No piece was kept, or more than `max_failures` of them failed later.
@@ -138,7 +222,11 @@ def card(
     failed = {piece_id: reason for piece_id, reason in later if reason}
     _check_failures(name, selected, failed, max_failures)
 
-    split_of = counts.splits(shards, tables.SHARDS)
+    split_of = {
+        piece: split
+        for piece, split in counts.splits(shards, tables.SHARDS).items()
+        if piece not in without
+    }
     splits = [split for split in catalogue.SPLITS if split in split_of.values()]
     scores = counts.scores(split_of, pieces, engraved, notes)
     played, no_example = counts.performances(split_of, performances, shards)
@@ -152,13 +240,17 @@ def card(
     left_out = Counter(counts.kind(reason) for reason in selected.values() if reason)
     reasons = Counter(counts.kind(reason) for reason in failed.values())
     unlinked = sum((scores.unlinked[split] for split in splits), Counter())
+    by_people = counts.played_by_people(performances)
     complaints = sum((scores.complaints[split] for split in splits), Counter())
 
-    text = f"""{_front(name, splits)}
-# {escape(name)}: aligned audio and sheet images
+    warnings = _warnings(splits, scores)
+    told = "".join(f"> {escape(warning)}\n>\n" for warning in warnings)
 
-One row of a shard is a performance: a piece, a sound font, a tempo ratio (2 is twice as fast).
-Units and meanings stand in the metadata of each Parquet column, and in `croissant.json`.
+    text = f"""
+# {escape(name)}: aligned audio and sheet images
+{f"{chr(10)}{told}" if told else ""}
+One row is a performance: a piece, a sound font, a tempo ratio (2 is twice as fast). Units and
+meanings stand in the metadata of each Parquet column, and in `croissant.json`.
 
 {table(("", *splits), numbers)}
 
@@ -171,16 +263,14 @@ Units and meanings stand in the metadata of each Parquet column, and in `croissa
 Each piece was checked while it was engraved; one that failed a check is left out with its reason.
 {_counted("pieces left out in selection", "number", left_out)}\
 {_counted("pieces that failed later", "number", reasons)}\
-{_counted("notes without a notehead", "number", unlinked)}"""
+{_counted("notes without a notehead", "number", unlinked)}\
+{_counted("notes in performances by people that differ from the score", "number", by_people)}"""
     if failed:
         text += f"\n{table(('piece that failed later', 'reason'), sorted(failed.items()))}\n"
     if complaints:
         text += f"\n{COMPLAINTS}\n{_counted('complaints of LilyPond', 'pieces', complaints)}"
     if layout == "staves":
         text += f"\n{EXAMPLES}\n{_counted('onsets that are no example', 'number', no_example)}"
-    if beside:
-        text += f"\n{beside.read_text()}"
-    with tables.replacing(out) as temporary:
-        temporary.write_text(text)
-    licences = sum((scores.licences[split] for split in splits), Counter())
-    croissant.write(name, splits, [licence for licence, _ in licences.most_common()], croissant_out)
+    stated = sum((scores.licences[split] for split in splits), Counter())
+    rows = {split: played[split]["performances"] for split in splits}
+    return Description(text, splits, stated, rows, warnings)

@@ -18,6 +18,7 @@ from pipeline.reading import (
     catalogue,
     lilypond_files,
     lilypond_header,
+    match_files,
     melody,
     midi,
     score_metadata,
@@ -116,7 +117,7 @@ def melody_row(piece: Piece, settings: MelodySettings) -> dict:
     }  # fmt: skip
 
 
-def whole_scores(chosen: list[Piece]) -> Iterator[dict]:
+def whole_scores(chosen: list[Piece], performers: int | None, seed: int) -> Iterator[dict]:
     """Columns of the pieces table that the content of whole scores determines, a row a piece."""
     texts: dict[str, dict[str, str]] = {}
     others: dict[str, dict[str, str]] = {}  # of other formats than LilyPond's
@@ -135,10 +136,26 @@ def whole_scores(chosen: list[Piece]) -> Iterator[dict]:
             else:
                 known = lilypond_header.header_fields(files.values())
             yield {name: value for name, value in known.items() if value} | {
-                "score": [{"name": name, "text": text} for name, text in files.items()]
+                "score": [{"name": name, "text": text} for name, text in files.items()],
+                "performances": _performances(piece, performers, seed),
             }
         else:
             yield {"reason": reasons[piece.piece_id]}
+
+
+def _performances(piece: Piece, at_most: int | None, seed: int) -> list[dict] | None:
+    """The match files of a piece as the table of pieces has them; None if it has none."""
+    drawn = sorted(
+        piece.performances, key=lambda p: _draw(f"performer:{seed}:{piece.piece_id}:{p.performer}")
+    )[:at_most]
+    found = []
+    for played in sorted(drawn, key=lambda played: played.performer):
+        row = {"performer": played.performer, "source": played.source}
+        try:
+            found.append(row | {"match": match_files.text(played.read())})
+        except ValueError as error:
+            found.append(row | {"reason": str(error)})
+    return found or None
 
 
 def _metre(text: str | None) -> tuple[int, int]:
@@ -173,6 +190,7 @@ def select(
     splits: list[str] | None = None,
     looks: list[dict] | None = None,
     every_look: bool = False,
+    performers: int | None = None,
 ) -> None:
     """Write the table of pieces of one chunk of a collection.
 
@@ -198,6 +216,7 @@ def select(
         splits: that are taken; of pieces in others only the reason is written. None takes all.
         looks: of pages, see `pipeline.engraving.looks`; a piece has one of them.
         every_look: a piece has all of them, each in a row of its own.
+        performers: at most so many performances by people of a piece, drawn; None takes all.
 
     Raises:
         ValueError: if a setting is missing or cannot be met, or the source cannot be read.
@@ -226,7 +245,7 @@ def select(
 
     def contents() -> Iterator[dict]:
         if layout == sources.PAGES:
-            yield from whole_scores(chosen)
+            yield from whole_scores(chosen, performers, seed)
         else:
             for piece in tqdm(chosen, desc=f"select {collection} {chunk}", disable=None):
                 yield melody_row(piece, settings)

@@ -6,7 +6,7 @@ strip, with one entry for every frame in which a printed note begins (B 3.2).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,6 +75,7 @@ def staff_onsets(
         columns["image"].append(head["image"] if head else None)
         columns["x"].append(head["x"] if head else None)
         columns["pitch"].append(note["pitch"])
+        columns["moment"].append(head["moment"] if head else None)
         columns["first_frame"].append(first[stretch[index]])
         columns["last_frame"].append(last[stretch[index]])
         columns["reason"].append(reason)
@@ -109,6 +110,7 @@ def strip_onsets(
         "first_frame": frames[:1] * len(frames),
         "last_frame": frames[-1:] * len(frames),
         "reason": [None] * len(frames),
+        "moment": [head["moment"] for head in shown],
     }
 
 
@@ -119,8 +121,8 @@ class _Performance:
     images: list[dict]
     systems: list[dict]
     heads: dict[int, dict]
-    notes: list[dict]
-    tempo_ratio: float
+    notes: list[dict]  # rows of NOTES, or onsets of the recording
+    tempo_ratio: float  # that their times are to be divided by
     fps: float
 
 
@@ -155,12 +157,23 @@ def _by_piece(path: Path, schema: pa.Schema) -> dict[str, list[dict]]:
     return grouped
 
 
+def _recorded(performances: Path) -> Iterator[dict]:
+    """The performances that have a recording, as FEATURES has them, one at a time."""
+    tables.read(performances, tables.PERFORMANCES, columns=[])
+    columns = ["piece_id", "performer", "room", "onsets", "reason"]
+    for group in pq.ParquetFile(performances).iter_batches(1, columns=columns):
+        (row,) = group.to_pylist()
+        if row["reason"] is None:
+            yield row
+
+
 def shard(
     pieces: Path,
     images: Path,
     systems: Path,
     noteheads: Path,
     notes: Path,
+    performances: Path,
     features: Path,
     layout: Literal["staves", "pages"],
     out: dict[str, Path],
@@ -177,6 +190,7 @@ def shard(
         systems: Parquet table of SYSTEMS.
         noteheads: Parquet table of NOTEHEADS.
         notes: Parquet table of NOTES.
+        performances: Parquet table of PERFORMANCES, for when notes sound and where.
         features: Parquet table of FEATURES.
         layout: What the images show: single staves, or pages, which are cut into one strip.
         out: Parquet files to write, by split (--out.train FILE --out.valid FILE ...).
@@ -194,27 +208,39 @@ def shard(
     lines = _by_piece(systems, tables.SYSTEMS)
     heads = _by_piece(noteheads, tables.NOTEHEADS)
     sounding = _by_piece(notes, tables.NOTES)
-    played = tables.read(features, tables.FEATURES, ["piece_id"])["piece_id"].to_pylist()
-    splits = {split_of[piece_id] for piece_id in played}
+    heard = tables.read(features, tables.FEATURES, ["piece_id"])["piece_id"].to_pylist()
+    splits = {split_of[piece_id] for piece_id in heard}
+    columns_of: Callable[[_Performance], dict | None]
     columns_of = {"staves": _staves, "pages": _strip}[layout]
 
     def rows(split: str) -> Iterator[dict]:
-        for group in pq.ParquetFile(features).iter_batches(batch_size=1):
-            piece_id = group["piece_id"][0].as_py()
+        for group, about in zip(
+            pq.ParquetFile(features).iter_batches(batch_size=1),
+            _recorded(performances),
+            strict=True,
+        ):
+            piece_id, performer = group["piece_id"][0].as_py(), group["performer"][0].as_py()
+            if (piece_id, performer) != (about["piece_id"], about["performer"]):
+                raise ValueError(f"{features}: not the features of {performances}")
             if split_of[piece_id] != split:
                 continue
             tempo_ratio, fps = group["tempo_ratio"][0].as_py(), group["fps"][0].as_py()
+            if (own := about["onsets"]) is None:
+                played = sounding[piece_id], round(tempo_ratio, RHO_DECIMALS)
+            else:
+                played = [onset for onset in own if onset["onset_s"] is not None], 1.0
             performance = _Performance(
                 shown[piece_id],
                 lines[piece_id],
                 {head["notehead_id"]: head for head in heads[piece_id]},
-                sounding[piece_id],
-                round(tempo_ratio, RHO_DECIMALS),
+                *played,
                 fps,
             )
             columns = columns_of(performance)
             if columns is None:
                 continue
+            if own is None:
+                del columns["moment"]
             yield {
                 "piece_id": piece_id,
                 "split": split,
@@ -223,6 +249,8 @@ def shard(
                 "fps": fps,
                 "bins": group["bins"][0].as_py(),
                 "spectrogram": group["spectrogram"][0].values.to_numpy(),
+                "performer": performer,
+                "room": about["room"],
                 **columns,
             }
 

@@ -169,6 +169,7 @@ def _features(
             "fps": settings.fps,
             "bins": settings.bins,
             "spectrogram": spectrogram(samples, settings).ravel(),
+            "performer": row["performer"],
         }
 
 

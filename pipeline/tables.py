@@ -32,7 +32,26 @@ _FONT = field("font", pa.string(), "name of the sound font in the config")
 _SPECTROGRAM = field(
     "spectrogram", pa.list_(pa.float32()), "frames x bins, flat, row after row", "log10(1+|X|)"
 )
-_RHO = field("tempo_ratio", pa.float32(), "tempo ratio, 2 is twice as fast")
+_RHO = field(
+    "tempo_ratio", pa.float32(), "tempo ratio, 2 is twice as fast; null: a person's own tempo"
+)
+
+_PERFORMER = field(
+    "performer", pa.string(), "who plays, by the name of a match file; null: the notes of the score"
+)
+_ROOM = field("room", pa.string(), "room of the config that it is recorded in; null: dry")
+ONSET = pa.struct(
+    [
+        ("note_id", pa.int32()),
+        ("notehead_id", pa.int32()),
+        ("onset_s", pa.float64()),
+        ("duration_s", pa.float64()),
+        ("pitch", pa.int16()),
+        ("velocity", pa.int16()),
+        ("pass", pa.int16()),
+        ("reason", pa.string()),
+    ]
+)
 
 PIECES = pa.schema(
     [
@@ -61,6 +80,20 @@ PIECES = pa.schema(
             ),
             "notes that must sound, repeats played out; null where the source does not tell",
             "quarter notes, MIDI pitch",
+        ),
+        field(
+            "performances",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("performer", pa.string()),
+                        ("source", pa.string()),
+                        ("match", pa.large_string()),
+                        ("reason", pa.string()),
+                    ]
+                )
+            ),
+            "match files of performances by people, or why one cannot be read; null if it has none",
         ),
     ]
 )
@@ -171,6 +204,14 @@ PERFORMANCES = pa.schema(
         field("duration_s", pa.float32(), "of the recording", "s"),
         field("loudness_db", pa.float32(), "root mean square below full scale", "dBFS"),
         field("reason", pa.string(), "why there is no recording; null where there is one"),
+        _PERFORMER,
+        _ROOM,
+        field(
+            "onsets",
+            pa.list_(ONSET),
+            "notes as they sound in the recording, in order of onset, and those of the score that"
+            " do not; null: those of `notes`, onset_s and duration_s divided by tempo_ratio",
+        ),
     ]
 )
 
@@ -187,6 +228,7 @@ FEATURES = pa.schema(
             "frames x bins, flat, row after row",
             "log10(1+|X|)",
         ),
+        _PERFORMER,
     ]
 )
 
@@ -214,6 +256,14 @@ SHARDS = pa.schema(
             "last_frame", pa.list_(pa.int32()), "last onset of the pass over the staff", "frames"
         ),
         field("reason", pa.list_(pa.string()), "why the onset is no example; null: it is one"),
+        _PERFORMER,
+        _ROOM,
+        field(
+            "moment",
+            pa.list_(pa.float32()),
+            "of the onset in the printed score; null if the tempo ratio tells the tempo",
+            "quarter notes",
+        ),
     ]
 )
 SHARED_WORKS = pa.schema(
@@ -224,7 +274,8 @@ SHARED_WORKS = pa.schema(
         field("reason", pa.string(), "catalogue number, title or music, and what they share"),
     ]
 )
-_OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame")
+_OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame", "moment")
+_MAY_LACK = ("reason", "tempo_ratio", "performer", "room")
 
 
 @contextmanager
@@ -334,7 +385,7 @@ def shard_rows(batch: pa.RecordBatch, path: Path | str) -> list[dict]:
         reasons = row.get("reason") or []
         for name, value in row.items():
             whole = value is not None
-            if name == "reason":
+            if name in _MAY_LACK or (name == "moment" and value is None):
                 continue
             if isinstance(value, list) and name in _OF_ONSETS and "reason" in row:
                 whole = len(value) == len(reasons) and all(

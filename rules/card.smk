@@ -41,6 +41,8 @@ rule card:
         layout=of_collection("layout"),
         max_failures=config["max_failures"],
         beside=lambda wildcards, input: option("beside", next(iter(input.beside), None)),
+    message:
+        "Describe the data set {wildcards.collection}"
     shell:
         "python -m partimento card --pieces {input.pieces:q} --engraved {input.engraved:q}"
         " --notes {input.notes:q} --performances {input.performances:q} --shards {input.shards:q}"
@@ -68,6 +70,8 @@ rule msmd_counts:
         "../envs/data.yaml"
     params:
         stem=stem,
+    message:
+        "Compare the counts of {wildcards.collection} with MSMD's"
     shell:
         "python -m partimento msmd_counts --pieces {input.pieces:q} --engraved {input.engraved:q}"
         " --notes {input.notes:q} --name {wildcards.collection:q} --counts {input.counts:q}"

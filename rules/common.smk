@@ -5,12 +5,13 @@ import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 import pipeline
 from pipeline import tempo
 from pipeline.describing import verify
-from pipeline.planning import messages, settings
+from pipeline.planning import learning_files, messages, progress, settings
 from pipeline.planning.arguments import folder, option, stem, text
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes
@@ -63,7 +64,11 @@ wildcard_constraints:
     tempo_ratio=TEMPO_RATIO,
     split="|".join(SPLITS),
     network="|".join(FOLLOWING["networks"]) if FOLLOWING else "none",
-    model="|".join(map(re.escape, RETRIEVAL["models"])) if RETRIEVAL else "none",
+    model=(
+        "|".join(map(re.escape, learning_files.evaluated(RETRIEVAL)))
+        if RETRIEVAL
+        else "none"
+    ),
 
 
 def check_name(place, name, known):

@@ -26,6 +26,8 @@ rule engrave:
         parts=if_given("parts"),
         seed=config["seed"],
         unconfined=config["unconfined"],
+    message:
+        "Engrave {wildcards.collection}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento engrave --pieces {input:q} --layout {params.layout:q}"
         " --repeats {params.repeats:q} {params.looks:q} {params.parts:q} --seed {params.seed:q}"

@@ -22,5 +22,7 @@ rule fetch:
         "../envs/data.yaml"
     params:
         name=lambda wildcards: FETCHED[wildcards.file],
+    message:
+        "Fetch {wildcards.file}"
     shell:
         "python -m partimento fetch --name {params.name:q} --path {output:q} 2> {log:q}"

@@ -25,6 +25,8 @@ rule data_provenance:
     params:
         settings=lambda wildcards: SETTINGS,  # a function: braces are text in what it gives
         folders=["data"],
+    message:
+        "Record what the data come from"
     shell:
         "python -m partimento provenance --settings {params.settings:q} --folders {params.folders:q}"
         " --out {output:q} 2> {log:q}"
@@ -44,6 +46,8 @@ rule provenance:
     params:
         settings=lambda wildcards: SETTINGS,  # a function: braces are text in what it gives
         folders=["models", "predictions", "tables", "figures"],
+    message:
+        "Record what the results come from"
     shell:
         "python -m partimento provenance --settings {params.settings:q} --folders {params.folders:q}"
         " --beside {input.data:q} --out {output:q} 2> {log:q}"

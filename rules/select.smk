@@ -30,15 +30,19 @@ rule select:
         pickup=if_given("pickup"),
         looks=if_given("looks"),
         every_look=if_given("every_look"),
+        performers=if_given("performers"),
         seed=config["seed"],
         unconfined=config["unconfined"],
         state=lambda wildcards: PLAN.source_state(
             wildcards.collection, int(wildcards.chunk)
         ),
+    message:
+        "Choose pieces of {wildcards.collection}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento select --collection {wildcards.collection:q} --chunk {wildcards.chunk:q}"
         " --chunks {params.chunks:q} --source={params.source:q} --downloads {params.downloads:q}"
         " --layout {params.layout:q} --fraction {params.fraction:q} {params.shares:q}"
         " --splits {params.splits:q} {params.durations:q} {params.tempo:q} {params.track:q}"
         " {params.metre:q} {params.pickup:q} {params.looks:q} {params.every_look:q}"
+        " {params.performers:q}"
         " --seed {params.seed:q} --unconfined {params.unconfined:q} --out {output:q} 2> {log:q}"

@@ -8,6 +8,7 @@ rule shard:
         systems=f"{DATA}/systems/{{chunk}}.parquet",
         noteheads=f"{DATA}/noteheads/{{chunk}}.parquet",
         notes=f"{DATA}/notes/{{chunk}}.parquet",
+        performances=f"{DATA}/performances/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
         features=f"{DATA}/features/{{font}}/{{tempo_ratio}}/{{chunk}}.parquet",
         shared_works=lambda wildcards: PLAN.shared_works(wildcards.collection),
     output:
@@ -31,7 +32,10 @@ rule shard:
             "shared_works", next(iter(input.shared_works), None)
         ),
         out=lambda wildcards, output: text(dict(zip(SPLITS, output))),
+    message:
+        "Write shards of {wildcards.collection}, {wildcards.font}, tempo {wildcards.tempo_ratio}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento shard --pieces {input.pieces:q} --images {input.images:q}"
         " --systems {input.systems:q} --noteheads {input.noteheads:q} --notes {input.notes:q}"
-        " --features {input.features:q} --layout {params.layout:q} {params.shared_works:q} --out {params.out:q} 2> {log:q}"
+        " --performances {input.performances:q} --features {input.features:q} --layout {params.layout:q}"
+        " {params.shared_works:q} --out {params.out:q} 2> {log:q}"

@@ -18,6 +18,8 @@ rule spectrogram:
         runtime=minutes(30),  # 10 s for 29 piano pieces
     params:
         settings=of_collection("spectrogram"),
+    message:
+        "Analyse sound of {wildcards.collection}, {wildcards.font}, tempo {wildcards.tempo_ratio}, chunk {wildcards.chunk}"
     shell:
         "python -m partimento spectrogram --performances {input.performances:q}"
         " --audio {input.audio:q} --settings {params.settings:q} --out {output:q} 2> {log:q}"

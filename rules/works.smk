@@ -14,6 +14,8 @@ rule works:
     resources:
         mem_mb=memory(1500),  # the melodies of all pieces; 330 measured for 697
         runtime=minutes(30),
+    message:
+        "Find works that pieces of {wildcards.collection} share"
     shell:
         "python -m partimento works --pieces {input.pieces:q} --notes {input.notes:q}"
         " --out {output:q} 2> {log:q}"

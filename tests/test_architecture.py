@@ -10,12 +10,14 @@ FLOORS = [
     [
         "pipeline.tables",
         "pipeline.tempo",
+        "pipeline.expression",
+        "pipeline.rooms",
         "pipeline.strips",
         "pipeline.images",
     ],
     ["pipeline.sandbox"],
     ["pipeline.reading"],
-    ["pipeline.engraving"],
+    ["pipeline.engraving", "pipeline.performing"],
     [
         "pipeline.select",
         "pipeline.engrave",
@@ -27,9 +29,11 @@ FLOORS = [
     ["pipeline.planning"],
     ["pipeline.describing"],
     ["pipeline.card"],
+    ["pipeline.publishing"],
     ["models"],
     ["models.retrieval", "models.score_following"],
     ["models.following"],
+    ["models.reporting"],
     ["partimento"],
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -46,7 +46,7 @@ def align(path: Path, sheet: Sheet) -> Alignment:
         found = synchronise.onsets(printed, way, heard)
         progress.update()
         sure = sureness.of_onsets(found, heard)
-        fit = max(1 - way.cost, 0.0)
+        fit = sureness.fit(way)
         fits = bool(fit >= sureness.LEAST_FIT and found)
         about = About(
             recording=path.name,

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from models.following.alignment import ALIGNMENT, Alignment, write_parquet
+from models.following.match_file import write_match
 from pipeline.tables import replacing
 
 SVL_RATE_HZ = 44_100  # of the frames that a layer counts in
@@ -64,6 +65,7 @@ WRITERS: dict[str, Callable[[Alignment, Path], None]] = {
     ".csv": write_csv,
     ".parquet": lambda alignment, path: write_parquet(alignment.table, path),
     ".svl": write_layer,
+    ".match": write_match,
 }
 
 

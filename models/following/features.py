@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import rfft
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.signal import find_peaks
 
 from pipeline.constants import SPECTROGRAM_RATE_HZ as RATE_HZ
@@ -96,7 +96,7 @@ def of_recording(samples: np.ndarray, tuning: float) -> Features:
     frames = 1 + len(samples) // HOP
     tones = _pitches(samples, TONE_WINDOW, tuning, frames)
     chroma = _chroma(np.log1p(COMPRESSION * tones))
-    energy = np.convolve(np.square(samples), np.ones(HOP * 4) / (HOP * 4), "same")[::HOP]
+    energy = uniform_filter1d(np.square(samples, dtype=np.float64), 4 * HOP, mode="constant")[::HOP]
     level = 10 * np.log10(np.maximum(energy, 1e-12))
     level = np.pad(level, (0, max(frames - len(level), 0)), mode="edge")[:frames]
     strokes = np.log1p(COMPRESSION * _pitches(samples, ONSET_WINDOW, tuning, frames))

@@ -84,8 +84,8 @@ def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIG
         frames = window_positions(len(heard), STEP_FRAMES)
         if len(frames) * len(printed.x) > MOST_CELLS:
             raise ValueError(
-                f"{path}: {len(heard) / RETRIEVAL.fps / 60:.0f} minutes over {len(printed.systems)} "
-                "systems are too much at once; cut both into parts"
+                f"{path}: {len(heard) / RETRIEVAL.fps / 60:.0f} minutes over "
+                f"{len(printed.systems)} systems are too much at once; cut both into parts"
             )
         fabric, network = inference.load_network(weights)
         paper = inference.embed_strip(fabric, network, printed.strip, printed.x)
@@ -170,7 +170,9 @@ def read_print(sheet: Sheet) -> Print:
     )
 
 
-def _bar_names(sheet: Sheet, systems: list[dict], bars: list[tuple[int, float, float]]) -> list[str]:
+def _bar_names(
+    sheet: Sheet, systems: list[dict], bars: list[tuple[int, float, float]]
+) -> list[str]:
     """Numbers of bars: those of the noteheads printed in them if known, else counted from 1."""
     known: dict[int, Counter[str]] = {}
     if "bar" in sheet.noteheads.column_names:
@@ -288,9 +290,7 @@ def positions(printed: Print, way: image_path.Path, seconds: np.ndarray) -> np.n
     return x
 
 
-def rows(
-    printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.ndarray
-) -> list[dict]:
+def rows(printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.ndarray) -> list[dict]:
     """Rows of ALIGNMENT, one for each frame in the print."""
     x = positions(printed, way, seconds)
     heard: Counter[int] = Counter()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-JUMP = 18.0  # price of a jump, in cosine distance: as much as five seconds of wrong music
-BACK = 9.0  # price to come back to the print
-LEAVE = 9.0  # price to leave it
+JUMP = 14.0  # price of a jump, in cosine distance: four seconds of wrong music
+BACK = 8.0  # price to come back to the print
+LEAVE = 8.0  # price to leave it
 OUTSIDE = 0.75  # distance of a frame that is not in the print
-HUSH = 0.2  # the same of a silent frame
+HUSH = 0.1  # the same of a silent frame
 NOT_FIRST = 9.0  # price to begin with another bar than the first
 NOWHERE = -1  # the state beside the print
 
@@ -37,9 +37,7 @@ class Path:
     cost: float
 
 
-def find(
-    distances: np.ndarray, begins: np.ndarray, ends: np.ndarray, silent: np.ndarray
-) -> Path:
+def find(distances: np.ndarray, begins: np.ndarray, ends: np.ndarray, silent: np.ndarray) -> Path:
     """Find the cheapest way.
 
     Args:

@@ -34,6 +34,13 @@ for (const span of holes) {
   make(strip, "span", { class: "hole", title: span.label,
     style: `left: ${100 * span.start / piece.duration_s}%; width: ${width}%` }, span.what);
 }
+function fitLabels() { // a word that is cut off says nothing; the header and the title name it too
+  for (const span of document.querySelectorAll(".hole")) {
+    span.style.textIndent = "0";
+    const high = span.scrollHeight > span.clientHeight, wide = span.scrollWidth > span.clientWidth;
+    if (high || wide) span.style.textIndent = "-99em";
+  }
+}
 const scale = make(make(strip, "p", { class: "scale" }, "the alignment is "), "span");
 scale.textContent = "less … more sure";
 scale.style.borderImage = `linear-gradient(90deg, ${sure(0)}, ${sure(1)}) 1`;
@@ -55,8 +62,10 @@ function drawStrip() {
     pen.fillRect(bar * width / bars, (height - tall) / 2, 2, tall);
   }
 }
-addEventListener("resize", drawStrip);
-drawStrip();
+for (const then of [drawStrip, fitLabels]) {
+  addEventListener("resize", then);
+  then();
+}
 
 // --- speed ----------------------------------------------------------------------------------------
 const SPEEDS = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2];

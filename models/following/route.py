@@ -18,10 +18,10 @@ from models.following.score import Score
 RATE = 5  # frames a second of the recording
 MOST_CELLS = 2**28  # bytes of what leads back through the search; a longer one is coarser
 LEAST_RATE = 1
-TEMPI = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0)  # of the score's, that are tried first
+TEMPI = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)  # of the score's, that are tried first
 SPEED_PRICES = (0.12, 0.0, 0.1, 0.5)  # to stay, go on, and skip one or two frames
 REPEAT_PRICE = 0.6  # to follow a repeat sign, or to pass over it
-JUMP_PRICE = 5.0  # to any other bar
+JUMP_PRICE = 4.5  # to any other bar
 BROKEN_OFF = 1.5  # more, if the music leaves a bar before its end
 OUT_PRICE = 3.5  # to leave the score, or to come back to it
 OUTSIDE = 0.5  # distance of a frame that is not in the score
@@ -58,13 +58,17 @@ class Route:
     Attributes:
         visits: Bars in the order heard.
         outside: (start, end) in s of what is not in the score.
-        cost: Mean distance of a frame that sounds, prices included.
+        total: Of all frames and prices; the search makes it as small as it can.
+        cost: Mean of a frame that sounds and is in the score, prices included.
+        share: Fraction of the frames that sound which are in the score.
         tempo: Of the recording, as a multiple of the score's.
     """
 
     visits: list[Visit]
     outside: list[tuple[float, float]]
+    total: float
     cost: float
+    share: float
     tempo: float
 
 
@@ -139,12 +143,12 @@ def find(score: Score, heard: Features) -> Route:
     while rate > LEAST_RATE and seconds * rate * length * rate / TEMPI[1] > MOST_CELLS:
         rate /= 2
     slow = max(rate / 2, LEAST_RATE / 2)
-    costs = {tempo: _search(score, printed, heard, slow, tempo).cost for tempo in TEMPI}
+    costs = {tempo: _search(score, printed, heard, slow, tempo).total for tempo in TEMPI}
     best = min(costs, key=lambda tempo: costs[tempo])
     routes = [
         _search(score, printed, heard, rate, tempo) for tempo in (best * 0.84, best, best * 1.19)
     ]
-    return min(routes, key=lambda route: route.cost)
+    return min(routes, key=lambda route: route.total)
 
 
 def _search(score: Score, printed: np.ndarray, heard: Features, rate: float, tempo: float) -> Route:
@@ -157,8 +161,18 @@ def _search(score: Score, printed: np.ndarray, heard: Features, rate: float, tem
     strokes = np.interp(times, np.arange(len(strokes)) / FPS, maximum_filter1d(strokes, FPS // 2))
     busy = np.where(silent, 0.0, np.clip(strokes, 0, 1))
     path, total = viterbi(score, grid, chroma, silent, busy)
-    sounding = max(int((~silent).sum()), 1)
-    return _route(score, grid, path, times, rate, total / sounding, tempo)
+    away = path < 0
+    inside = int((~silent & ~away).sum())
+    cost = total - HUSH * (silent & away).sum() - OUTSIDE * (~silent & away).sum()
+    visits, outside = _route(score, grid, path, times, rate)
+    return Route(
+        visits,
+        outside,
+        total,
+        float(cost) / inside if inside else OUTSIDE,
+        inside / max(int((~silent).sum()), 1),
+        tempo,
+    )
 
 
 # What a state was reached by, in one byte: so many states back, or:
@@ -181,7 +195,7 @@ def viterbi(
     frames, states = chroma.shape[1], len(grid.bar)
     begin_price = np.full(len(grid.first), BEGIN_PRICES[1])
     begin_price[score.order[0]] = BEGIN_PRICES[0]
-    follows = _repeat_prices(score)
+    pairs = np.array(sorted(score.jumps), int).reshape(-1, 2)
     cost = np.full(states, np.inf)
     cost[grid.first] = begin_price
     outside = 0.0
@@ -206,10 +220,9 @@ def viterbi(
             reach[0] = cost + SPEED_PRICES[0] * busy[frame]
             reach[0, fermata] = cost[fermata]
             ends = cost[grid.last]
-            repeats = ends[:, None] + follows
-            source = repeats.argmin(axis=0)
-            sources[frame] = grid.last[source]
-            reach[REPEATED, grid.first] = repeats[source, np.arange(len(source))]
+            here, there = pairs[np.argsort(-ends[pairs[:, 0]])].T  # the cheapest is written last
+            sources[frame, there] = grid.last[here]
+            reach[REPEATED, grid.first[there]] = ends[here] + REPEAT_PRICE
             ended[frame] = grid.last[ends.argmin()], cost.argmin()
             reach[JUMPED, grid.first] = ends.min() + JUMP_PRICE
             reach[BROKEN, grid.first] = cost.min() + JUMP_PRICE + BROKEN_OFF
@@ -239,24 +252,13 @@ def _natural_prices(score: Score) -> np.ndarray:
     """The price to go on to the next bar of the print: (bars - 1,)."""
     played = set(zip(score.order, score.order[1:], strict=False))
     leaves = {a for a, _ in played}
+    jumping = {a for a, _ in score.jumps}
     found = np.zeros(len(score.bars) - 1)
     for bar in range(len(found)):
         if (bar, bar + 1) in played:
-            found[bar] = REPEAT_PRICE if any((bar, b) in score.jumps for b in _all(score)) else 0.0
+            found[bar] = REPEAT_PRICE if bar in jumping else 0.0
         elif bar in leaves:
             found[bar] = REPEAT_PRICE * 2
-    return found
-
-
-def _all(score: Score) -> range:
-    return range(len(score.bars))
-
-
-def _repeat_prices(score: Score) -> np.ndarray:
-    """The price to follow a sign from a bar to another: (bars, bars), inf where none leads."""
-    found = np.full((len(score.bars), len(score.bars)), np.inf)
-    for here, there in score.jumps:
-        found[here, there] = REPEAT_PRICE
     return found
 
 
@@ -285,7 +287,7 @@ def _back(grid, cost, outside, how, how_out, left_at, ended, sources) -> tuple[n
     return path, total
 
 
-def _route(score, grid, path, times, rate, cost, tempo) -> Route:
+def _route(score, grid, path, times, rate) -> tuple[list[Visit], list[tuple[float, float]]]:
     """Bars and what lies between them, from the state of each frame."""
     visits: list[Visit] = []
     outside: list[tuple[float, float]] = []
@@ -318,7 +320,7 @@ def _route(score, grid, path, times, rate, cost, tempo) -> Route:
         visits.append(
             _visit(grid, int(bar), begin, end, cut, path[start:frame], times[start:frame])
         )
-    return Route(visits, outside, cost, tempo)
+    return visits, outside
 
 
 def _visit(grid, bar: int, start: float, end: float, cut: bool, states, times) -> Visit:

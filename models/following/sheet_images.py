@@ -38,7 +38,8 @@ def read_pages(path: Path | str) -> Sheet:
         ValueError: naming the file and the reason, if it cannot be read or shows no staves.
     """
     path = Path(path)
-    pages, systems = [], []
+    pages: list[bytes] = []
+    systems: list[dict] = []
     read = scans.read_pages(path)
     for number, page in enumerate(
         tqdm(read, desc="find staves", unit="page", disable=None, file=sys.stderr)
@@ -48,8 +49,8 @@ def read_pages(path: Path | str) -> Sheet:
         systems += rows
     if not systems:
         raise ValueError(
-            f"{path}: no staff lines are found on {_count(len(pages))}; they must be about level, and "
-            f"at least {staff_finding.SMALLEST_SPACE_PX:g} px apart"
+            f"{path}: no staff lines are found on {_count(len(pages))}; they must be about level, "
+            f"and at least {staff_finding.SMALLEST_SPACE_PX:g} px apart"
         )
     return Sheet(
         pages,
@@ -75,7 +76,7 @@ def find_systems(page: np.ndarray, image: int, first: int) -> tuple[np.ndarray, 
     found = staff_finding.find_staves(page)
     scale = SPACE_PX / found.space if found.staves else PAGE_WIDTH_PX / found.page.shape[1]
     size = [max(1, round(side * scale)) for side in reversed(found.page.shape)]
-    clean = Image.fromarray(staff_finding.cleaned(found.darkness))
+    clean = Image.fromarray(staff_finding.cleaned(found.darkness, found.staves))
     pixels = np.asarray(clean.resize(size, Image.Resampling.BOX))
     return pixels, staff_systems.rows(found, scale, image, first)
 

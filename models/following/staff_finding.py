@@ -21,6 +21,9 @@ SMALL_PAGE_PX = 1_700  # shorter pages are enlarged for the search
 LARGEST_ZOOM = 2.0
 BACKGROUND_STEP = 8  # px between the samples of the paper's brightness
 LINES = 5
+LINE = 0.5  # least darkness of staff lines on a cleaned page
+# Of the rows at multiples of the distance of two lines, and what it counts.
+AGREEMENT = {1: 0.8, 2: 0.6, 3: 0.4, 4: 0.2, 0.5: -0.7, 1.5: -0.7, 2.5: -0.6}
 AGREES = 0.08  # least agreement of rows with themselves of a page with staff lines
 SEEN = 0.8  # quantile of a line's darkness along its staff
 EVEN = 0.4  # least darkness of a staff's faintest line, of the mean of the five
@@ -130,16 +133,33 @@ def darkness(page: np.ndarray) -> np.ndarray:
     return np.clip(1 - page / np.asarray(large), 0, 1).astype(np.float32)
 
 
-def cleaned(dark: np.ndarray) -> np.ndarray:
+def cleaned(dark: np.ndarray, staves: list[Staff]) -> np.ndarray:
     """A page without uneven light, noise and what shines through: uint8, white 255.
+
+    Faint staff lines become LINE dark, as they are on engraved pages, and grey ink black.
 
     Args:
         dark: From `darkness`.
+        staves: On the page.
     """
-    paper = min(1.2 * float(np.quantile(dark, 0.8)), 0.25)  # ink covers less than a fifth
-    ink = dark[dark > 0.4]
+    line = line_darkness(dark, staves) if staves else 1.0
+    paper = min(float(np.quantile(dark, 0.7)), 0.4 * line)  # ink covers less than a third
+    ink = dark[dark > max(0.4, line)]
     full = max(float(np.quantile(ink, 0.75)) if ink.size else 1.0, 2 * paper, 0.5)
-    return np.uint8(np.rint(WHITE * (1 - np.clip((dark - paper) / (full - paper), 0, 1))))
+    even = np.clip((dark - paper) / (full - paper), 0, 1)
+    level = float(np.clip((line - paper) / (full - paper), 0.1, 0.9))
+    if level < LINE:
+        even = even ** (np.log(LINE) / np.log(level))
+    return np.rint(WHITE * (1 - even)).astype(np.uint8)
+
+
+def line_darkness(dark: np.ndarray, staves: list[Staff]) -> float:
+    """Median darkness of the staff lines of a page."""
+    found = []
+    for staff in staves:
+        columns = np.arange(int(staff.left), int(staff.right), 5)
+        found.append(_on_lines(dark, staff.middle, columns, staff.space).ravel())
+    return float(np.median(np.concatenate(found)))
 
 
 def thin_strokes(dark: np.ndarray, space: float) -> np.ndarray:
@@ -187,8 +207,9 @@ def staff_space(dark: np.ndarray) -> float | None:
     def shifted(times: float) -> np.ndarray:
         return np.interp(times * spaces, at, agreement)
 
-    answer = sum(w * shifted(k) for k, w in ((1, 0.8), (2, 0.6), (3, 0.4), (4, 0.2)))
-    answer = answer - sum(w * shifted(k) for k, w in ((0.5, 0.7), (1.5, 0.7), (2.5, 0.6)))
+    answer = np.zeros(len(spaces))
+    for times, weight in AGREEMENT.items():
+        answer += weight * shifted(times)
     best = int(np.argmax(answer))
     if answer[best] < AGREES:
         return None
@@ -339,7 +360,7 @@ def _on_lines(
     dark: np.ndarray, middle: np.ndarray, columns: np.ndarray, space: float
 ) -> np.ndarray:
     """Darkness of the five lines in each column: (5, columns)."""
-    rows = middle + space * np.arange(-2, 3)[:, None]
+    rows = middle[columns] + space * np.arange(-2, 3)[:, None]
     return np.stack([_sample(dark, row, columns) for row in rows])
 
 
@@ -351,7 +372,9 @@ def _offset(dark, middle, columns, left: float, right: float, space: float) -> f
     scores = []
     for shift in tried:
         rows = middle[part] + shift + lines
-        scores.append(ndimage.map_coordinates(dark, [rows, np.tile(part, (LINES, 1))], order=1).mean())
+        scores.append(
+            ndimage.map_coordinates(dark, [rows, np.tile(part, (LINES, 1))], order=1).mean()
+        )
     best = np.asarray(scores)
     near = best > best.max() - 0.15 * (best.max() - best.min())
     return float(np.average(tried[near], weights=best[near]))

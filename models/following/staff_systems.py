@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from models.following.staff_finding import Staff, Staves
+from models.following.staff_finding import Staff, Staves, line_darkness
 
 SAMPLES = 40  # heights between two staves at which a line that joins them must be seen
 WHOLE = 0.92  # share of a line's heights that must be dark
@@ -20,7 +20,7 @@ MANY = 3  # lines between two staves that join them although none stands at an e
 DOUBLE = 2.0  # staff spaces between the lines of a double bar
 THICK = 0.36  # staff spaces; barlines are 0.2 wide, those of a repeat 0.5
 HEADER = 14.0  # staff spaces that clef, key and metre may take, before a repeat begins
-BESIDE = 0.35  # mean darkness beside a barline that a stem's notehead exceeds
+BESIDE = 0.1  # more than the usual mean darkness of a staff's columns is beside a note's stem
 
 
 def group_staves(found: Staves) -> list[list[Staff]]:
@@ -68,19 +68,10 @@ def _joined(dark: np.ndarray, upper: Staff, lower: Staff) -> bool:
     steps = np.linspace(0, 1, SAMPLES)[:, None]
     heights = np.clip(np.rint(above + steps * (below - above)).astype(int), 0, len(dark) - 1)
     wide = ndimage.maximum_filter1d(dark, max(3, round(0.25 * space)), axis=1)
-    whole = (wide[heights, columns] > _limit(dark, upper)).mean(axis=0) >= WHOLE
+    whole = (wide[heights, columns] > FAINT * line_darkness(dark, [upper])).mean(axis=0) >= WHOLE
     places = [(a + b) / 2 + columns[0] for a, b in _runs(whole)]
     edges = [x for x in places if x < left + AT_EDGE * space or x > right - AT_EDGE * space]
     return bool(edges) or len(places) >= MANY
-
-
-def _limit(dark: np.ndarray, staff: Staff) -> float:
-    """The darkness of a line that counts as ink."""
-    columns = np.arange(int(staff.left), int(staff.right), 5)
-    heights = np.rint(staff.middle[columns] + staff.space * np.arange(-2, 3)[:, None]).astype(int)
-    heights = np.clip(heights, 1, len(dark) - 2)
-    lines = np.max([dark[heights + k, columns] for k in (-1, 0, 1)], axis=0)
-    return FAINT * float(np.median(lines))
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
@@ -104,13 +95,11 @@ def barlines(dark: np.ndarray, system: dict) -> list[float]:
     left, right = system["left"], system["right"]
     first, last = max(0, int(left)), min(dark.shape[1], int(right + space))
     wide = ndimage.maximum_filter1d(dark[:, first:last], 3, axis=1)
-    parts = [_inner(wide, t, b, 0.3 * space) for t, b in zip(tops, bottoms, strict=True)]
+    parts = [_inner(wide, t, b, 0.1 * space) for t, b in zip(tops, bottoms, strict=True)]
     limit = FAINT * float(np.median([np.quantile(part, 0.75) for part in parts]))
     limit = max(limit, 0.15)
     near = max(3, round(0.4 * space))
-    whole = [
-        ndimage.maximum_filter1d((part > limit).mean(axis=0), near) >= WHOLE for part in parts
-    ]
+    whole = [ndimage.maximum_filter1d((part > limit).mean(axis=0), near) >= WHOLE for part in parts]
     mask = np.logical_and.reduce(whole)
     through = False
     inside = slice(round(2 * space), max(round(2 * space), round(right - first - 2 * space)))
@@ -149,13 +138,15 @@ def _is_stem(dark: np.ndarray, x: int, tops, bottoms, space: float) -> bool:
     """Whether a vertical stroke is of a note: it leaves the staff, or a notehead stands by it."""
     for top, bottom in zip(tops, bottoms, strict=True):
         ends = [(top - space, top - 0.4 * space), (bottom + 0.4 * space, bottom + space)]
+        columns = _inner(dark, top, bottom, -0.5 * space).mean(axis=0)
+        usual = float(np.quantile(columns, 0.3))
         column = dark[:, max(0, x - 1) : x + 2].max(axis=1)[:, None]
         if any(_inner(column, a, b, 0.0).mean() > 0.5 for a, b in ends):
             return True
         for side in (-1, 1):
-            near, far = sorted((x + side * 0.5 * space, x + side * 1.1 * space))
-            part = _inner(dark, top, bottom, 0.0)[:, max(0, round(near)) : max(1, round(far))]
-            if part.size and part.mean() > BESIDE:
+            near, far = sorted((x + side * 0.5 * space, x + side * space))
+            part = columns[max(0, round(near)) : max(1, round(far))]
+            if part.size and part.max() > usual + BESIDE:
                 return True
     return False
 

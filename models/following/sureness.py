@@ -1,24 +1,36 @@
 """How sure the time of an onset is, and whether a recording is of the score at all."""
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d, median_filter
 
 from models.following.features import FPS, Features, of_notes
+from models.following.route import OUTSIDE, Route
 from models.following.synchronise import Onset
 
-LEAST_FIT = 0.64  # of a recording of the score; docs/follow.md has both error rates
+LEAST_FIT = 0.62  # of a recording of the score; docs/follow.md has both error rates
 NEAR_S = 1.0  # to either side of an onset that is compared
 LAGS_S = (0.1, 0.6)  # how far the notes are moved to see whether they would agree as well elsewhere
+HERE_FRAMES = 3
+NEIGHBOURS = 3  # onsets to either side that tell the tempo
 # Of a logistic regression: the chance that an onset is within 100 ms of the truth.
-INTERCEPT = 0.0
-WEIGHTS = {"chroma": 3.0, "onsets": 3.0, "margin": 3.0, "moved": -3.0}
+INTERCEPT = -1.6
+WEIGHTS = {"chroma": 1.7, "onsets": 2.7, "margin": 5.0, "here": 6.6, "bent": -0.9}
+
+
+def fit(way: Route) -> float:
+    """How well what sounds in a recording agrees with the score, 0 to 1.
+
+    What is not in the score counts as a distance of `OUTSIDE`.
+    """
+    return max(1 - way.cost * way.share - OUTSIDE * (1 - way.share), 0.0)
 
 
 def evidence(found: list[Onset], heard: Features) -> dict[str, np.ndarray]:
     """What speaks for the time of each onset: arrays (onsets,) by name.
 
     `chroma` and `onsets`: cosine of what is heard and what is printed, about the onset. `margin`:
-    how much better the onsets agree than if they were moved. `moved`: s by which the fine
-    synchronisation differs from the route.
+    how much better the onsets agree than if they were moved. `here`: the onset's own notes, heard
+    at its time. `bent`: s by which its tempo differs from its neighbours'.
     """
     frames = heard.chroma.shape[1]
     times = np.array([onset.time for onset in found])
@@ -40,8 +52,22 @@ def evidence(found: list[Onset], heard: Features) -> dict[str, np.ndarray]:
         ],
         axis=0,
     )
-    moved = np.abs(times - np.array([onset.coarse_s for onset in found]))
-    return {"chroma": chroma, "onsets": onsets, "margin": onsets - elsewhere, "moved": moved}
+    moved = times - np.array([onset.coarse_s for onset in found])
+    bent = np.abs(moved - median_filter(moved, 2 * NEIGHBOURS + 1, mode="nearest"))
+    return {
+        "chroma": chroma,
+        "onsets": onsets,
+        "margin": onsets - elsewhere,
+        "here": _here(found, heard.onsets, at),
+        "bent": bent,
+    }
+
+
+def _here(found: list[Onset], heard: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """How clearly the notes of each onset begin at its time: (onsets,)."""
+    around = maximum_filter1d(heard, 2 * HERE_FRAMES + 1, axis=1)
+    classes = [sorted({note.pitch % 12 for note in onset.notes}) for onset in found]
+    return np.array([around[rows, frame].mean() for rows, frame in zip(classes, at, strict=True)])
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:

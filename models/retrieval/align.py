@@ -15,11 +15,11 @@ this project leave repeats out.
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import librosa
 import numpy as np
 import pyarrow as pa
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models.retrieval.identify import performances
@@ -30,12 +30,16 @@ from models.retrieval.inference import (
     embed_strip,
     in_batches,
     load_network,
+    shown_name,
 )
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
 from pipeline import tables
 from pipeline.constants import PAGE_WIDTH_PX, SNIPPET_WIDTH_PX
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 STEP_PX = 10  # between windows over the strip, about
 STEP_FRAMES = 2  # between windows over the recording, about
@@ -115,7 +119,7 @@ def alignment_path(distances: np.ndarray) -> np.ndarray:
 
 
 def align_recording(
-    fabric: Fabric, network: AnyNetwork, strip: np.ndarray, spectrogram: np.ndarray
+    fabric: "Fabric", network: AnyNetwork, strip: np.ndarray, spectrogram: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Align a recording to the strip of its score.
 
@@ -196,7 +200,7 @@ def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf1
     a piece shorter than a window has no row `published`.
 
     Args:
-        weights: safetensors file that `refine` or `train` wrote.
+        weights: safetensors file that `refine` or `train` wrote, or `shipped`, that of the project.
         shards: Parquet shards that hold each piece once.
         out: Parquet table to write, a row for each piece and method.
         precision: `bf16-mixed` or `32-true`.
@@ -214,14 +218,17 @@ def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf1
             if isinstance(metrics := by_method[method], str):
                 tqdm.write(f"{name}: left out of '{method}', {metrics}", file=sys.stderr)
             else:
-                rows.append({"model": network.name, "method": method, "piece_id": name} | metrics)
+                rows.append(
+                    {"model": shown_name(network.name, weights), "method": method, "piece_id": name}
+                    | metrics
+                )
     if not rows:
         raise ValueError("no piece could be aligned")
     tables.write(rows, ALIGNED, out)
 
 
 def _align_piece(
-    fabric: Fabric, network: AnyNetwork, data: Examples, piece: int, performance: int
+    fabric: "Fabric", network: AnyNetwork, data: Examples, piece: int, performance: int
 ) -> dict[str, dict | str]:
     """For each method the metrics of a piece, or the reasons why they are missing."""
     width, length = int(data.width[piece]), int(data.frames[performance])

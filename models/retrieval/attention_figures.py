@@ -6,8 +6,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from scipy.stats import spearmanr
 
 from models import plotting
@@ -32,8 +35,10 @@ from pipeline.constants import SNIPPET_HEIGHT_PX, SNIPPET_WIDTH_PX, STRIP_HEIGHT
 COLOURS = (BLUE, ORANGE, GREEN)  # of the three excerpts of Figure 2, from left to right
 ENDS = (0.05, 0.95)  # quantiles of onset density that count as a piece's sparsest and densest
 ROW_PX = 1_300  # of a strip, at most, in one row of Figure 2
-QUANTILES = (0.95, 0.75, 0.5, 0.25, 0.05)  # of onset density, an example each in Figure 3
+SHOWN = 5  # examples in Figure 3, between the ENDS of onset density
 ENOUGH = 20  # pairs with the same number of onsets whose quartiles Figure 4 shows
+COLUMNS, ROWS = 40, 30  # cells of Figure 4, at most
+FEW_PAIRS = 10  # in the fullest cell, up to which colours are not logarithmic
 
 
 def attention(
@@ -68,7 +73,7 @@ def attention(
         excerpts[:, 0],
         attention_weights(model, excerpts),
         data.onsets_within(chosen, model.context),
-        data.pieces[piece],
+        plotting.piece_name(data.pieces[piece]),
     )
     plotting.save(figure, out / "attention_within_piece")
 
@@ -197,14 +202,17 @@ def within_piece(
             box = Rectangle(corner, SNIPPET_WIDTH_PX, SNIPPET_HEIGHT_PX, fill=False)
             box.set(edgecolor=COLOURS[place], linewidth=2, clip_on=False)
             axes.add_patch(box)
-    parts["strip 0"].set_title(title, loc="left")
+            letter = {"color": COLOURS[place], "va": "top", "fontweight": "bold"}
+            axes.text(corner[0] + 3, corner[1] + 3, _letter(place), **letter)
+    parts["strip 0"].set_title(title, loc="left", parse_math=False)
     top = 1.05 * weights.max()
     entropies = attention_entropy(torch.from_numpy(weights))
     for place, colour in enumerate(COLOURS):
         upper, lower = parts[f"weights {place}"], parts[f"sound {place}"]
         draw_weights(upper, weights[place], colour)
         upper.set_ylim(0, top)
-        upper.set_title(_named(onsets[place], entropies[place]), color=colour)
+        words = f"{_letter(place)} {_named(onsets[place], entropies[place])}"
+        upper.set_title(words, color=colour)
         draw_excerpt(lower, excerpts[place])
         lower.set_xlabel("s from the onset")
         for spine in lower.spines.values():
@@ -214,6 +222,10 @@ def within_piece(
     parts["weights 0"].set_ylabel("attention")
     parts["sound 0"].set_ylabel(f"{excerpts.shape[1]} bins")
     return figure
+
+
+def _letter(place: int) -> str:
+    return f"({'abcdefgh'[place]})"
 
 
 def _above_snippet() -> int:
@@ -227,10 +239,11 @@ def _named(onsets: int, entropy: float) -> str:
 
 # --- Figure 3 ----------------------------------------------------------------------------------
 def spread(pairs: pd.DataFrame) -> list[int]:
-    """A pair at each of QUANTILES of the number of onsets, every one of a different piece.
+    """SHOWN pairs from dense to sparse, evenly spaced between the ENDS of the number of onsets.
 
-    Of the pairs whose number of onsets is nearest, the one with the median entropy. There are fewer
-    if there are fewer pieces.
+    No two have the same number of onsets, and they are of different pieces as long as there are
+    any. Of the pairs with the same number, the one with the median entropy. There are fewer pairs
+    if there are fewer numbers.
 
     Args:
         pairs: rows of EMBEDDINGS.
@@ -243,15 +256,19 @@ def spread(pairs: pd.DataFrame) -> list[int]:
     """
     if pairs.entropy.isna().any():
         raise ValueError("pairs without entropy: embed them with a model that has attention")
-    left, chosen = pairs, []
-    for wanted in pairs.onsets.quantile(list(QUANTILES)):
+    sparse, dense = pairs.onsets.quantile(list(ENDS))
+    left, used, chosen = pairs, set(), []  # type: pd.DataFrame, set[str], list[int]
+    for wanted in np.linspace(dense, sparse, SHOWN):
         if left.empty:
             break
         off = (left.onsets - wanted).abs()
         alike = left[off == off.min()].sort_values(["entropy", "piece_id", "note_id"])
+        fresh = alike[~alike.piece_id.isin(used)]
+        alike = alike if fresh.empty else fresh
         chosen.append(alike.index[len(alike) // 2])
-        left = left[left.piece_id != pairs.piece_id[chosen[-1]]]
-    return chosen
+        used.add(pairs.piece_id[chosen[-1]])
+        left = left[left.onsets != pairs.onsets[chosen[-1]]]
+    return sorted(chosen, key=lambda label: -pairs.onsets[label])
 
 
 @mpl.rc_context(STYLE)
@@ -269,7 +286,7 @@ def examples(
     count = len(snippets)
     figure = plotting.new(7.0, 4.0)
     axes = figure.subplots(3, count, height_ratios=[1.0, 0.7, 1.3], squeeze=False)
-    names = [f"({'abcde'[place]}) {name}" for place, name in enumerate(pairs.piece_id)]
+    names = [f"{_letter(place)} {name}" for place, name in enumerate(pairs.piece_id)]
     for place, (name, pair) in enumerate(zip(names, pairs.itertuples(), strict=True)):
         top, middle, bottom = axes[:, place]
         show(top, snippets[place], cmap="gray", vmin=0, vmax=1)
@@ -304,11 +321,7 @@ def entropy(
         raise ValueError("pairs without entropy: embed them with a model that has attention")
     figure = plotting.new(5.2, 3.6)
     axes = figure.subplots()
-    widest = {"gridsize": (min(40, int(np.ptp(onsets)) + 1), 30)}
-    pairs = axes.hexbin(
-        onsets, entropies, **widest, bins="log", mincnt=1, cmap="Blues", linewidths=0
-    )
-    figure.colorbar(pairs, ax=axes, label="pairs", shrink=0.8)
+    _draw_pairs(figure, axes, onsets, entropies)
     quartiles = entropies.groupby(onsets).quantile([0.25, 0.5, 0.75]).unstack()
     quartiles = quartiles[onsets.value_counts().reindex(quartiles.index) >= ENOUGH]
     for quantile, width, label in (
@@ -316,7 +329,8 @@ def entropy(
         (0.25, 0.8, "middle half"),
         (0.75, 0.8, None),
     ):
-        line = {"color": ORANGE, "linewidth": width, "label": label}
+        edge = [withStroke(linewidth=width + 1.6, foreground="white")]
+        line = {"color": ORANGE, "linewidth": width, "label": label, "path_effects": edge}
         axes.plot(quartiles.index, quartiles[quantile], **line)
     even = {"color": GREY, "linewidth": 0.8, "linestyle": "--"}
     axes.axhline(np.log(context), label="uniform attention", **even)
@@ -327,6 +341,23 @@ def entropy(
     axes.set(xlabel="onsets within the excerpt", ylabel="entropy of the attention", title=title)
     axes.legend(**TIGHT)
     return figure
+
+
+def _draw_pairs(figure: Figure, axes, onsets: pd.Series, entropies: pd.Series) -> None:
+    """How many pairs there are, in a column for each number of onsets, or for some of them."""
+    step = -(-(int(np.ptp(onsets)) + 1) // COLUMNS)
+    columns = np.arange(onsets.min() - 0.5, onsets.max() + 0.5 + step, step)
+    rows = np.linspace(entropies.min(), max(entropies.max(), entropies.min() + 1e-6), ROWS + 1)
+    counts, _, _ = np.histogram2d(onsets, entropies, (columns, rows))
+    most = int(counts.max())
+    few = most <= FEW_PAIRS
+    norm = Normalize(0, most) if few else LogNorm(1, most)
+    cells = np.ma.masked_equal(counts.T, 0)
+    drawn = axes.pcolormesh(columns, rows, cells, norm=norm, cmap="Blues", linewidths=0)
+    ticks = MaxNLocator(integer=True) if few else LogLocator(subs=(1, 3))
+    bar = figure.colorbar(drawn, ax=axes, label="pairs", shrink=0.8, ticks=ticks)
+    bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
 
 
 def spearman_interval(

@@ -7,7 +7,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from models import plotting
@@ -15,9 +14,13 @@ from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT
 from models.retrieval import network, report
 from models.retrieval.token_network import PT
 from pipeline.constants import CONTEXTS
+from pipeline.planning.learning_files import SHIPPED
 
-CONTEXT_COLOURS = dict(zip(CONTEXTS, (BLUE, ORANGE, GREEN), strict=True))
+# Colour and mark of each length of excerpt: the marks tell them apart in grey prints, too.
+CONTEXT_LOOKS = dict(zip(CONTEXTS, ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^")), strict=True))
 PANELS = ("without attention", "with attention", "our own")
+WRITTEN = 1.0  # tempo ratio of the score
+MARKED_EPOCHS = 20  # with more of them, marks run together
 
 
 def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -> None:
@@ -34,17 +37,21 @@ def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -
     epochs = {model: pd.read_parquet(path) for model, path in zip(models, histories, strict=True)}
     plotting.save(training(epochs), out / "retrieval_history")
     table = report.compare_tempi(pd.read_parquet(metrics))
+    table = table[~table.model.str.endswith(SHIPPED)]  # the figure is of the trainings here
     plotting.save(tempo(table), out / "retrieval_tempo")
 
 
 def _look(model: str) -> dict:
-    """Colour and label of a model."""
+    """Colour, mark and label of a model; lines of those with attention are dashed."""
     if model == PT.name:
-        return {"color": INK, "label": model}
+        return {"color": INK, "marker": "P", "markersize": 3.5, "linestyle": "-", "label": model}
     shape = network.MODELS[model]
     lengths = {frames: length for length, frames in CONTEXTS.items()}
-    colour = GREY if shape.head == "global" else CONTEXT_COLOURS[lengths[shape.context]]
-    return {"color": colour, "label": model}
+    colour, mark = CONTEXT_LOOKS[lengths[shape.context]]
+    if shape.head == "global":
+        colour, mark = GREY, "D"
+    line = "--" if shape.attends else "-"
+    return {"color": colour, "marker": mark, "markersize": 3.5, "linestyle": line, "label": model}
 
 
 def _panel(model: str) -> str:
@@ -66,63 +73,82 @@ def _columns(figure: Figure, models: Iterable[str], rows: int, **how) -> dict[st
 
 @mpl.rc_context(STYLE)
 def training(histories: dict[str, pd.DataFrame]) -> Figure:
-    """Draw loss and mean reciprocal rank of every network over the pairs it has seen.
+    """Draw both losses and the mean reciprocal rank of every network over the pairs it has seen.
 
-    A dot marks the epoch whose weights are kept.
+    The losses have an axis each: one is a mean over batches, the other is of all pairs at once. A
+    ring stands at the epoch whose weights are kept.
 
     Args:
         histories: HISTORY of `train`, by model.
     """
-    figure = plotting.new(7.0, 4.4)
-    columns = _columns(figure, histories, 2, sharex="col")  # our own has another loss
-    for model, epochs in histories.items():
-        loss, rank = columns[_panel(model)]
-        look, seen = _look(model), epochs.samples / 1_000
-        loss.plot(seen, epochs.train_loss, color=look["color"], linewidth=0.8, linestyle=":")
-        loss.plot(seen, epochs.valid_loss, linewidth=1.2, **look)
-        rank.plot(seen, epochs.valid_mrr, linewidth=1.2, **look)
-        best = epochs.index[epochs.best][-1]
-        rank.plot(seen[best], epochs.valid_mrr[best], "o", color=look["color"], markersize=4)
-        rank.set_xlabel("pairs seen (thousands)")
-        rank.set_ylim(0, 1)
-        loss.legend(**TIGHT)
-    first = next(iter(columns.values()))
-    first[0].set_ylabel("loss (dotted: training)")
-    first[1].set_ylabel("MRR, validation")
+    kinds = [
+        kind
+        for own in (False, True)
+        if (kind := [model for model in histories if (_panel(model) == PANELS[-1]) == own])
+    ]
+    figure = plotting.new(7.2, 0.4 + 2.3 * len(kinds))
+    grid = figure.subplots(len(kinds), 3, squeeze=False)
+    for models, panels in zip(kinds, grid, strict=True):  # our own has another loss
+        _draw_training(panels, {model: histories[model] for model in models})
+    keys = [pair for panels in grid for pair in zip(*panels[0].get_legend_handles_labels(),
+                                                    strict=True)]  # fmt: skip
+    figure.legend(*zip(*keys, strict=True), loc="outside upper center", ncols=4, **TIGHT)
     return figure
+
+
+def _draw_training(panels: np.ndarray, histories: dict[str, pd.DataFrame]) -> None:
+    """Draw the course of some networks into a row of three axes."""
+    shown = {
+        "train_loss": "training loss",
+        "valid_loss": "validation loss",
+        "valid_mrr": "validation MRR",
+    }
+    for model, epochs in histories.items():
+        look, seen = _look(model), epochs.samples / 1_000
+        look["markevery"] = -(-len(epochs) // MARKED_EPOCHS)
+        for axes, column in zip(panels, shown, strict=True):
+            axes.plot(seen, epochs[column], linewidth=1.2, **look)
+        best = epochs.index[epochs.best][-1]
+        ring = {"marker": "o", "fillstyle": "none", "markersize": 9, "color": look["color"]}
+        panels[2].plot(seen[best], epochs.valid_mrr[best], **ring)
+    for axes, title in zip(panels, shown.values(), strict=True):
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("pairs seen (thousands)")
+    panels[2].set_ylim(bottom=0)
 
 
 @mpl.rc_context(STYLE)
 def tempo(table: pd.DataFrame) -> Figure:
-    """Draw Table 3 as curves: mean reciprocal rank over the tempo ratio, ours and the paper's.
+    """Draw Table 3 as curves: how much of its mean reciprocal rank a network keeps at each tempo.
+
+    Everything is a share of the same network's value at the written tempo, so that networks of very
+    different training can be compared; the values themselves stand in the legend.
 
     Args:
         table: from `report.compare_tempi`; of several protocols the first is drawn.
     """
     table = table[table.protocol == table.protocol.iloc[0]]
-    figure = plotting.new(7.0, 3.2)
+    figure = plotting.new(7.0, 3.4)
     columns = _columns(figure, table.model.unique(), 1, sharey="row")
     for model, rows in table.groupby("model", sort=False):
         (axes,) = columns[_panel(model)]
         look = _look(model)
-        ours, paper = rows.dropna(subset="micro"), rows.dropna(subset="paper")
-        axes.plot(ours.tempo_ratio, ours.micro, marker="o", markersize=3, **look)
-        axes.plot(
-            paper.tempo_ratio, paper.paper, color=look["color"], linewidth=0.9, linestyle="--"
-        )
+        for who, column, line, style in (
+            ("ours", "micro", "-", {"linewidth": 1.4}),
+            ("paper", "paper", ":", {"linewidth": 1.0, "fillstyle": "none"}),
+        ):
+            known = rows.dropna(subset=column).set_index("tempo_ratio")[column]
+            if known.get(WRITTEN, 0) > 0:
+                label = f"{model}, {who} ({known[WRITTEN]:.2f})"
+                kept = 100 * known / known[WRITTEN]
+                axes.plot(kept.index, kept, **look | style | {"linestyle": line, "label": label})
     ratios = sorted(table.tempo_ratio.unique())
     for (axes,) in columns.values():
         axes.set_xscale("log")
-        axes.set(xlabel="tempo ratio", ylim=(0, 1))
+        axes.set(xlabel="tempo ratio", ylim=(0, None))
+        axes.axhline(100, color=GREY, linewidth=0.6)
         axes.set_xticks(ratios, [f"{ratio:g}" for ratio in ratios])
         axes.xaxis.set_minor_locator(NullLocator())
-        models = axes.get_legend_handles_labels()
-        axes.legend(*models, ncols=2, loc="upper left", **TIGHT)
-    first = next(iter(columns.values()))[0]
-    first.set_ylabel("MRR, refined")
-    kinds = [
-        Line2D([], [], color=INK, linestyle=line, label=who)
-        for line, who in (("-", "ours"), ("--", "paper"))
-    ]
-    figure.legend(handles=kinds, loc="outside upper right", ncols=2, **TIGHT)
+        axes.legend(loc="lower center", ncols=2, **TIGHT)
+    next(iter(columns.values()))[0].set_ylabel("MRR, % of that at tempo ratio 1")
     return figure

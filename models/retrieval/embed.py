@@ -3,15 +3,15 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from lightning.fabric import Fabric
 
-from models.retrieval.inference import load_network, run_batches
+from models.retrieval.inference import load_network, run_batches, shown_name, weights_path
 from models.retrieval.network import Network
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS, group_by_tempo
 from models.retrieval.reading import read_examples
@@ -20,6 +20,9 @@ from models.retrieval.weights import AnyNetwork
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 BATCH = 200  # snippets or excerpts in one forward pass
 CROPPINGS = {"fixed": "padded", "2019": "2019"}  # of the snippets, by protocol
@@ -64,7 +67,7 @@ def embed(
     Equal snippets get the very same vector. One tempo is in memory at a time.
 
     Args:
-        weights: safetensors file that `train` wrote.
+        weights: safetensors file that `train` wrote, or `shipped` for that of the project.
         shards: Parquet shards that the pairs were chosen from.
         pairs: Parquet table that `choose` wrote.
         out: Parquet table to write, a row a pair.
@@ -77,7 +80,8 @@ def embed(
     by_tempo = group_by_tempo(shards)
     fabric, network = load_network(weights, precision)
     wanted = _wanted(pairs, network, by_tempo)
-    schema = EMBEDDINGS.with_metadata({"model": network.name, "weights": digest(weights)})
+    model = shown_name(network.name, weights)
+    schema = EMBEDDINGS.with_metadata({"model": model, "weights": digest(weights_path(weights))})
     sheets: dict[int, np.ndarray] = {}
     with tables.replacing(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for tempo_ratio, part in wanted.items():
@@ -94,7 +98,7 @@ def embed(
 
 def audio_with_entropy(
     network: AnyNetwork,
-    fabric: Fabric,
+    fabric: "Fabric",
     batches: Iterable[np.ndarray],
     description: str | None = None,
     total: int | None = None,
@@ -161,7 +165,7 @@ def _wanted(
 
 def _embed_tempo(
     network: AnyNetwork,
-    fabric: Fabric,
+    fabric: "Fabric",
     paths: list[Path],
     tempo_ratio: float,
     pairs: pd.DataFrame,
@@ -193,7 +197,7 @@ def _embed_tempo(
 
 def _embed_new_snippets(
     network: AnyNetwork,
-    fabric: Fabric,
+    fabric: "Fabric",
     data: Examples,
     examples: np.ndarray,
     cropping: str,

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from models.bootstrap import RESAMPLES, Bootstrap
 from models.retrieval.embed import EMBEDDINGS
-from models.retrieval.inference import project
+from models.retrieval.inference import project, shown_name, weights_path
 from models.retrieval.metrics import metrics
 from models.retrieval.weights import AnyNetwork, load
 from models.weights import digest
@@ -65,8 +65,9 @@ def evaluate(
 
     Args:
         embeddings: Parquet tables that `embed` wrote, one a network.
-        weights: the safetensors files that they were embedded with, in the same order.
-        refined: what `refine` wrote of these, in the same order.
+        weights: the safetensors files that they were embedded with, in the same order; `shipped`
+            for that of the project.
+        refined: what `refine` wrote of these, in the same order; `shipped` again.
         out: Parquet table to write, a row for each network, projection, protocol, tempo, direction
             and metric.
         seed: of the bootstrap over pieces; the candidates stay as they are.
@@ -129,14 +130,14 @@ def _networks(embeddings: Path, weights: Path, refined: Path) -> tuple[str, dict
     """
     metadata = pq.read_schema(embeddings).metadata or {}
     model = metadata.get(b"model", b"").decode()
-    networks = {"unrefined": load(weights), "refined": load(refined)}
+    networks = {"unrefined": load(weights_path(weights)), "refined": load(weights_path(refined))}
     for path, network in zip((weights, refined), networks.values(), strict=True):
-        if network.name != model:
+        if shown_name(network.name, path) != model:
             raise ValueError(
                 f"{embeddings}: vectors of '{model}', but {path} is of '{network.name}'; give the "
                 "files of the networks in the same order"
             )
-    if metadata.get(b"weights", b"").decode() != digest(weights):
+    if metadata.get(b"weights", b"").decode() != digest(weights_path(weights)):
         raise ValueError(f"{embeddings}: not of the weights in {weights}; embed it again")
     first, second = (network.state_dict() for network in networks.values())
     kept = [name for name in first if not name.startswith(PROJECTION)]

@@ -20,7 +20,7 @@ from models.retrieval.figure_parts import (
     read_pairs,
     short_title,
 )
-from models.retrieval.inference import project
+from models.retrieval.inference import project, weights_path
 from models.retrieval.reading import read_examples
 from models.retrieval.weights import load
 
@@ -34,12 +34,13 @@ def example(weights: Path, shards: list[Path], embeddings: Path, out: Path) -> N
     Writes retrieval_example, as PNG and PDF.
 
     Args:
-        weights: safetensors file that `refine` wrote.
+        weights: safetensors file that `refine` wrote, or `shipped` for that of the project.
         shards: Parquet shards of the test split at the tempo of the scores.
         embeddings: Parquet table that `embed` wrote with this network.
         out: folder of the figure.
     """
-    model, data, pairs = load(weights), read_examples(shards), read_pairs(embeddings)
+    model = load(weights_path(weights))
+    data, pairs = read_examples(shards), read_pairs(embeddings)
     before = (np.stack(pairs[side].to_numpy()) for side in ("sheet", "audio"))
     sheet, audio = project(model, *before, source=str(embeddings))
     better, _ = search.ranks(audio, sheet)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from models.plotting import GREY
+from models.plotting import GREY, piece_name
 from models.retrieval.embed import CROPPINGS, EMBEDDINGS
 from models.retrieval.network import Network
 from models.retrieval.sampling import Examples
@@ -105,5 +105,4 @@ def draw_excerpt(axes, excerpt: np.ndarray) -> None:
 
 def short_title(name: str) -> str:
     """A piece's name in up to four short lines, repeated words left out."""
-    words = " ".join(dict.fromkeys(name.split("__"))).replace("_", " ")
-    return "\n".join(textwrap.wrap(words, width=19, max_lines=4, placeholder="…"))
+    return "\n".join(textwrap.wrap(piece_name(name), width=19, max_lines=4, placeholder="…"))

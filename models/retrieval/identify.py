@@ -13,20 +13,29 @@ only, which rank before all others.
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import librosa
 import numpy as np
 import pyarrow as pa
-from lightning.fabric import Fabric
 from scipy.stats import rankdata
 
 from models.dataset import evenly_spaced
 from models.retrieval import search
-from models.retrieval.inference import embed_excerpts, embed_snippets, in_batches, load_network
+from models.retrieval.inference import (
+    embed_excerpts,
+    embed_snippets,
+    in_batches,
+    load_network,
+    shown_name,
+)
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
 from pipeline import tables
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 QUERY_WINDOWS = 100
 NEIGHBOURS = 25  # entries that each window votes for
@@ -120,7 +129,7 @@ def identify(
     A piece without an onset that has a complete snippet and excerpt is reported and left out.
 
     Args:
-        weights: safetensors file that `refine` or `train` wrote.
+        weights: safetensors file that `refine` or `train` wrote, or `shipped`, that of the project.
         shards: Parquet shards that hold each piece once.
         out: Parquet table to write, a row for each piece, direction and method.
         precision: `bf16-mixed` or `32-true`.
@@ -141,7 +150,7 @@ def identify(
         for method, values in ranks(queries[query], entries[index], piece).items():
             rows += [
                 {
-                    "model": network.name,
+                    "model": shown_name(network.name, weights),
                     "direction": direction,
                     "method": method,
                     "piece_id": data.pieces[number],
@@ -183,7 +192,7 @@ def _kept(data: Examples, inside: np.ndarray) -> np.ndarray:
 
 
 def _embedded(
-    fabric: Fabric, network: AnyNetwork, data: Examples, inside: np.ndarray, kept: np.ndarray
+    fabric: "Fabric", network: AnyNetwork, data: Examples, inside: np.ndarray, kept: np.ndarray
 ) -> tuple[dict, dict]:
     """Vectors of the entries, (examples, 32), and of the queries, (pieces, 100, 32), by side."""
     performance = performances(data)[kept]

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models.dataset import shard_columns
+from models.retrieval import printed
 from models.retrieval.inference import DEFAULT_WEIGHTS, embed_strip, load_network
 from models.retrieval.reading import decode_strip
 from models.retrieval.weights import AnyNetwork
@@ -19,18 +20,27 @@ from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
 
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
+
 PIECES_PER_ROW_GROUP = 16
+COLUMNS = ["piece_id", "title", "composer", "width", "x", "page", "system", "bar", "vectors"]
 
 
 INDEX = pa.schema(
     [
         tables.SHARDS.field("piece_id"),
+        tables.field("title", pa.string(), "of the piece; null if not known"),
+        tables.field("composer", pa.string(), "of the piece; null if not known"),
         tables.field("strip", pa.binary(), "PNG, 8-bit grey, white 255"),
         tables.field("width", pa.int32(), "of the strip", "px"),
         tables.field(
             "x", pa.list_(pa.float32()), "printed positions with an onset, in order", "px"
         ),
         tables.field("note_id", pa.list_(pa.int32()), "first onset that is printed there"),
+        tables.field("page", pa.list_(pa.int32()), "image that shows the position; null: unknown"),
+        tables.field("system", pa.list_(pa.int32()), "of the piece; null if not known"),
+        tables.field("bar", pa.list_(pa.string()), "number of the bar; null if not known"),
         tables.field(
             "vectors", pa.list_(pa.float32()), "unit vectors of the snippets, flat, 32 each"
         ),
@@ -93,12 +103,16 @@ def _positions(shards: list[Path]) -> dict[str, dict[float, int]]:
 
 
 def _indexed(
-    fabric: Fabric, network: AnyNetwork, shards: list[Path], positions: dict[str, dict[float, int]]
+    fabric: "Fabric",
+    network: AnyNetwork,
+    shards: list[Path],
+    positions: dict[str, dict[float, int]],
 ) -> Iterator[dict]:
     """Rows of INDEX, one a piece, in the order of the shards."""
     left = dict(positions)
     with tqdm(total=len(positions), desc="index", unit="piece", disable=None) as progress:
         for path in shards:
+            known = printed.pieces(path, set(left))
             for row in shard_columns(path, ["piece_id", "images"]):
                 if (of_piece := left.pop(row["piece_id"], None)) is None:
                     continue
@@ -108,12 +122,20 @@ def _indexed(
                     vectors = embed_strip(fabric, network, strip, x)
                 except ValueError as error:
                     raise ValueError(f"{path}: {row['piece_id']}: {error}") from None
+                about = known.get(row["piece_id"], printed.Piece())
+                note_ids = [of_piece[position] for position in x.tolist()]
+                places = [about.places.get(note_id, printed.Place()) for note_id in note_ids]
                 yield {
                     "piece_id": row["piece_id"],
+                    "title": about.title or None,
+                    "composer": about.composer or None,
                     "strip": row["images"][0],
                     "width": strip.shape[1],
                     "x": x,
-                    "note_id": [of_piece[position] for position in x.tolist()],
+                    "note_id": note_ids,
+                    "page": [place.page for place in places],
+                    "system": [place.system for place in places],
+                    "bar": [place.bar for place in places],
                     "vectors": vectors.ravel(),
                 }
                 progress.update()
@@ -135,11 +157,14 @@ class Index:
 
     # of each piece
     pieces: list[str]  # piece_id
+    titles: list[str]  # empty if not known
+    composers: list[str]
     widths: np.ndarray  # px, of its strip
     # of each printed position
     piece: np.ndarray  # index into `pieces`, ascending
     x: np.ndarray  # px
     vectors: np.ndarray  # (positions, 32) unit vectors
+    places: list[printed.Place]
 
 
 def read_index(path: Path, weights: Path = DEFAULT_WEIGHTS) -> Index:
@@ -160,7 +185,7 @@ def read_index(path: Path, weights: Path = DEFAULT_WEIGHTS) -> Index:
     if not weights.is_file():
         raise FileNotFoundError(f"{weights}: no such weights; name them with --weights")
     with _named(path):
-        table = tables.read(path, INDEX, ["piece_id", "width", "x", "vectors"])
+        table = tables.read(path, INDEX, COLUMNS)
     metadata = {
         key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()
     }
@@ -175,11 +200,23 @@ def read_index(path: Path, weights: Path = DEFAULT_WEIGHTS) -> Index:
     vectors = table["vectors"].combine_chunks().flatten().to_numpy().reshape(-1, EMBEDDING)
     return Index(
         pieces=table["piece_id"].to_pylist(),
+        titles=[title or "" for title in table["title"].to_pylist()],
+        composers=[composer or "" for composer in table["composer"].to_pylist()],
         widths=table["width"].to_numpy(),
         piece=np.repeat(np.arange(len(counts)), counts),
         x=table["x"].combine_chunks().flatten().to_numpy(),
         vectors=np.array(vectors),  # a copy that can be written to
+        places=[
+            printed.Place(*place)
+            for place in zip(
+                *(_flat(table, name) for name in ("page", "system", "bar")), strict=True
+            )
+        ],
     )
+
+
+def _flat(table: pa.Table, name: str) -> list:
+    return table[name].combine_chunks().flatten().to_pylist()
 
 
 @contextmanager

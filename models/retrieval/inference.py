@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models.device import inference_device
@@ -21,7 +21,11 @@ from pipeline.constants import (
     SNIPPET_WIDTH_PX,
     WHITE,
 )
+from pipeline.planning.learning_files import SHIPPED
 from pipeline.strips import snippet
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "retrieval.safetensors"
 BATCH = 100  # images or excerpts in one forward pass
@@ -29,26 +33,37 @@ WINDOWS = 100  # of a recording, at most
 STEP_FRAMES = 10  # between windows of a short recording, 0.5 s
 
 
+def weights_path(weights: Path | str) -> Path:
+    """The file of some weights; `shipped` names those that come with the project."""
+    return DEFAULT_WEIGHTS if str(weights) == SHIPPED else Path(weights)
+
+
+def shown_name(name: str, weights: Path | str) -> str:
+    """A network's name in tables, where shipped weights stand beside those trained here."""
+    return f"{name}, {SHIPPED}" if str(weights) == SHIPPED else name
+
+
 def load_network(
     weights: Path | str = DEFAULT_WEIGHTS, precision: str = "32-true"
-) -> tuple[Fabric, AnyNetwork]:
+) -> tuple["Fabric", AnyNetwork]:
     """Load a trained network onto the device on which it runs.
 
     Args:
-        weights: safetensors file that `train` or `refine` wrote; by default the package's.
+        weights: safetensors file that `train` or `refine` wrote, or `shipped` for the package's,
+            which is the default.
         precision: `bf16-mixed` or `32-true`.
 
     Returns:
         The device, and the network in evaluation mode.
     """
     fabric = inference_device(precision)
-    trained = weights_files.load(weights)
+    trained = weights_files.load(weights_path(weights))
     return fabric, fabric.to_device(trained.to(memory_format=torch.channels_last))
 
 
 # --- unit vectors ------------------------------------------------------------------------------
 def embed_snippets(
-    fabric: Fabric,
+    fabric: "Fabric",
     network: AnyNetwork,
     batches: Iterable[np.ndarray],
     description: str | None = None,
@@ -74,7 +89,7 @@ def embed_snippets(
 
 
 def embed_excerpts(
-    fabric: Fabric,
+    fabric: "Fabric",
     network: AnyNetwork,
     batches: Iterable[np.ndarray],
     description: str | None = None,
@@ -100,7 +115,7 @@ def embed_excerpts(
 
 
 def embed_strip(
-    fabric: Fabric, network: AnyNetwork, strip: np.ndarray, x: np.ndarray
+    fabric: "Fabric", network: AnyNetwork, strip: np.ndarray, x: np.ndarray
 ) -> np.ndarray:
     """Embed the snippets around some positions of a strip.
 
@@ -117,7 +132,7 @@ def embed_strip(
 
 
 def embed_spectrogram(
-    fabric: Fabric, network: AnyNetwork, spectrogram: np.ndarray, frames: np.ndarray
+    fabric: "Fabric", network: AnyNetwork, spectrogram: np.ndarray, frames: np.ndarray
 ) -> np.ndarray:
     """Embed the excerpts around some frames of a spectrogram.
 
@@ -134,7 +149,7 @@ def embed_spectrogram(
 
 
 def embed_recording(
-    fabric: Fabric, network: AnyNetwork, recording: Path, at: float | None = None
+    fabric: "Fabric", network: AnyNetwork, recording: Path, at: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embed windows of a recording, normalised to the level of the training data.
 
@@ -294,7 +309,7 @@ def in_batches(crop: Callable[..., np.ndarray], *arrays: np.ndarray) -> Iterator
 def run_batches(
     function: Callable[[torch.Tensor], torch.Tensor],
     batches: Iterable[np.ndarray],
-    fabric: Fabric,
+    fabric: "Fabric",
     description: str | None = None,
     total: int | None = None,
 ) -> np.ndarray:

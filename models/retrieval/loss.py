@@ -1,7 +1,10 @@
-"""The loss that pulls a sheet snippet and its own recording together, and others apart."""
+"""The losses that pull a sheet snippet and its own recording together, and others apart."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from models.retrieval.token_network import shares_of_tokens
 
 MARGIN = 0.7  # of cosine similarity (authors' code)
 LARGEST = 1000.0  # of one term of the sum (authors' code); unit vectors stay far below
@@ -35,3 +38,34 @@ def _one_way(similarity: Tensor, margin: float) -> Tensor:
     costs = (margin - similarity.diagonal()[:, None] + similarity).clamp(0, LARGEST)
     others = 1 - torch.eye(count, dtype=costs.dtype, device=costs.device)
     return (costs * others).sum() / (count * (count - 1))
+
+
+def contrastive_loss(sheet: Tensor, audio: Tensor, scale: Tensor) -> Tensor:
+    """Cross-entropy of finding each pair's other side among all, mean of both directions (InfoNCE).
+
+    Args:
+        sheet, audio: (n, 32) unit vectors of pairs.
+        scale: of a cosine in the softmax, the inverse of its temperature.
+    """
+    scores = scale * (sheet @ audio.T)
+    own = torch.arange(len(sheet), device=sheet.device)
+    return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
+
+
+def local_loss(
+    queries: Tensor, tokens: Tensor, positions: Tensor, real: Tensor, scale: Tensor
+) -> Tensor:
+    """Cross-entropy of finding each onset's place among the tokens of its own segment.
+
+    An onset between two tokens is to be found in both, in shares.
+
+    Args:
+        queries: (segments, onsets, 32), vectors of one side.
+        tokens: (segments, tokens, 32), of the other side.
+        positions: (segments, onsets) of the queries, in tokens from the first.
+        real: (segments, onsets) which of the onsets count.
+        scale: of a cosine in the softmax.
+    """
+    scores = scale * (queries @ tokens.transpose(1, 2))
+    shares = shares_of_tokens(positions, tokens.shape[1])
+    return functional.cross_entropy(scores[real], shares[real])

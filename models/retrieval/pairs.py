@@ -103,12 +103,17 @@ def group_by_tempo(shards: Iterable[Path]) -> dict[float, list[Path]]:
     """Shards by the tempo ratio that their performances are played at; empty ones are left out.
 
     Raises:
-        ValueError: if a file is not a shard, has several tempi, or all are empty.
+        ValueError: if a file is not a shard, has several tempi or none, or all are empty.
     """
     groups: dict[float, list[Path]] = {}
     for path in shards:
         tables.read(path, tables.SHARDS, columns=[])
         ratios = pq.read_table(path, columns=["tempo_ratio"])["tempo_ratio"].unique().to_pylist()
+        if None in ratios:
+            raise ValueError(
+                f"{path}: performances by people, which have no tempo ratio; 'retrieval conditions'"
+                " compares them with others"
+            )
         if len(ratios) > 1:
             raise ValueError(f"{path}: performances at several tempi, {ratios[0]:g} and others")
         for ratio in ratios:

@@ -1,21 +1,22 @@
 """Find the score of a recording in an index.
 
 Windows of the recording are normalised to the level of the training data and aligned, in their
-order, to each piece; pieces are ranked by the score of that alignment. The best single matches of a
-window and a printed position are drawn side by side.
+order, to each piece (`sequence`); pieces are ranked by the score of that alignment, and `answers`
+tells if the best of them fits at all. The best single matches of a window and a printed position
+are drawn side by side.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
 import torch
-from lightning.fabric import Fabric
-from scipy.ndimage import maximum_filter1d
+from matplotlib.ticker import MaxNLocator
 
 from models import plotting
-from models.retrieval import search
+from models.retrieval import answers, search
+from models.retrieval.answers import Match
 from models.retrieval.index import Index, read_index, read_strips
 from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
@@ -29,20 +30,13 @@ from pipeline import tables
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.strips import snippet
 
-ENTRIES_PER_SECOND = 12  # that are played, at most: semiquavers at 180 crotchets a minute
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
+
 NEIGHBOURS = 25  # entries of the index that each window is compared with
 WIDTH_IN, ROW_IN = 7.0, 2.0  # of the picture, and of a match in it
+TICKS = 5  # of a time axis, at most: labels beyond 100 s are wide
 LONGEST_NAME = 60  # letters over a match
-
-
-@dataclass(frozen=True)
-class Match:
-    """A window of the recording, and the printed position that matches it."""
-
-    score: float  # cosine
-    piece: int  # index into the pieces of the index
-    x: float  # px in the strip of the piece
-    window: int  # index into the windows of the recording
 
 
 def query(
@@ -53,8 +47,9 @@ def query(
     at: float | None = None,
     top: int = 5,
     out: Path | None = None,
+    json: bool = False,
 ) -> None:
-    """Find the score of a recording: print the best pieces and positions, and draw them.
+    """Find the score of a recording: say which piece it is, or that none fits, and draw matches.
 
     Args:
         recording: any sound file.
@@ -64,6 +59,7 @@ def query(
         at: second around which to listen; by default up to 100 windows over the whole recording.
         top: how many pieces and positions to show.
         out: the picture, PNG; by default `<recording>-matches.png` in this folder.
+        json: print the answer as JSON, for programs.
 
     Raises:
         FileNotFoundError: if a file does not exist.
@@ -79,43 +75,12 @@ def query(
     vectors = embed_excerpts(
         fabric, network, in_batches(lambda part: excerpts[part], np.arange(len(excerpts)))
     )
-    scores = piece_scores(vectors, frames, collection.vectors, collection.piece)
     matches = best_matches(vectors, collection, top)
-    _print(collection, scores, matches, frames, top)
+    answer = answers.answer(collection, vectors, frames, top, answers.calibration(weights))
+    answer["matches"] = answers.matches(collection, matches, frames)
     _draw(index, collection, matches, frames, excerpts, _attention(fabric, network, excerpts), out)
-    print(f"\npicture: {out}")
-
-
-def piece_scores(
-    windows: np.ndarray, frames: np.ndarray, entries: np.ndarray, piece: np.ndarray
-) -> np.ndarray:
-    """Score each piece by the best alignment of the windows, in their order, to its entries.
-
-    Each window is aligned to an entry, not before that of the window before it, nor further on
-    than `ENTRIES_PER_SECOND` allow. The alignment may begin and end anywhere in a piece, as a
-    recording may be of a part.
-
-    Args:
-        windows: (n, 32) unit vectors of a recording.
-        frames: (n,) frame of each window, ascending.
-        entries: (m, 32) unit vectors of an index.
-        piece: (m,), from 0 and ascending: the piece of each entry; entries of a piece are in order.
-
-    Returns:
-        (pieces,) float32, the mean cosine along the best alignment.
-    """
-    starts = np.flatnonzero(np.diff(piece, prepend=-1))
-    longest = int(np.diff(starts, append=len(piece)).max())
-    seconds = np.diff(frames) / RETRIEVAL.fps
-    reaches = np.minimum(np.ceil(ENTRIES_PER_SECOND * seconds), longest).astype(int)
-    # Before each piece is a gap that no step crosses.
-    rows = np.arange(len(piece)) + (piece + 1) * reaches.max(initial=1)
-    best = np.full(rows[-1] + 1, -np.inf, np.float32)
-    best[rows] = entries @ windows[0]
-    for window, reach in zip(windows[1:], reaches.tolist(), strict=True):
-        reached = maximum_filter1d(best, reach + 1, origin=reach // 2)
-        best[rows] = reached[rows] + entries @ window
-    return np.maximum.reduceat(best[rows], starts) / len(windows)
+    answer |= {"recording": str(recording), "picture": str(out)}
+    print(answers.as_json(answer) if json else answers.in_words(answer))
 
 
 def best_matches(windows: np.ndarray, index: Index, top: int) -> list[Match]:
@@ -149,7 +114,9 @@ def distinct_matches(
     for pair in np.argsort(-scores, axis=None, kind="stable"):
         window, column = np.unravel_index(pair, scores.shape)
         row = entries[window, column]
-        new = Match(float(scores[window, column]), int(piece[row]), float(x[row]), int(window))
+        new = Match(
+            float(scores[window, column]), int(piece[row]), float(x[row]), int(window), int(row)
+        )
         if all(
             new.piece != old.piece or abs(new.x - old.x) > SNIPPET_WIDTH_PX / 2 for old in chosen
         ):
@@ -160,35 +127,8 @@ def distinct_matches(
 
 
 # --- result ----------------------------------------------------------------------------------
-def _seconds(frame: int) -> float:
-    return frame / RETRIEVAL.fps
-
-
-def _print(
-    collection: Index,
-    scores: np.ndarray,
-    matches: list[Match],
-    frames: np.ndarray,
-    top: int,
-) -> None:
-    """Print the pieces with the best scores, and the best positions by cosine."""
-    print(
-        f"searched {len(collection.pieces):,} pieces with {len(collection.x):,} positions, ", end=""
-    )
-    print(f"listened to {len(frames)} window{'s' * (len(frames) > 1)}")
-    print("\n score  piece")
-    for piece in np.argsort(-scores, kind="stable")[:top]:
-        print(f"{scores[piece]:6.3f}  {collection.pieces[piece]}")
-    print("\ncosine  heard at    printed at             piece")
-    for match in matches:
-        width = collection.widths[match.piece]
-        printed = f"{match.x:,.0f} px ({match.x / width:.0%} of it)"
-        heard = f"{_seconds(frames[match.window]):,.1f} s"
-        print(f"{match.score:6.3f}  {heard:>8}    {printed:<21}  {collection.pieces[match.piece]}")
-
-
 @torch.inference_mode()
-def _attention(fabric: Fabric, network: AnyNetwork, excerpts: np.ndarray) -> np.ndarray | None:
+def _attention(fabric: "Fabric", network: AnyNetwork, excerpts: np.ndarray) -> np.ndarray | None:
     """Attention weights (n, T) of excerpts (n, 1, 92, T), None if the network has no attention."""
     if not network.attends:
         return None
@@ -211,13 +151,14 @@ def _draw(
         figure = plotting.new(WIDTH_IN, ROW_IN * len(matches) + 0.3)
         rows = figure.subplots(len(matches), 2, squeeze=False, width_ratios=[1.4, 1])
         for (sound, sheet), match in zip(rows, matches, strict=True):
-            name, at = collection.pieces[match.piece], _seconds(frames[match.window])
+            name, at = collection.pieces[match.piece], frames[match.window] / RETRIEVAL.fps
             _draw_sound(sound, excerpts[match.window, 0], at)
             if attention is not None:
                 _draw_attention(sound, attention[match.window])
             title = f"{_short(name)}\nheard at {at:,.1f} s"
             sound.set_title(title, loc="left", parse_math=False)
             plotting.show(sheet, snippet(strips[name], match.x), cmap="gray", vmin=0, vmax=WHITE)
+            _mark_position(sheet)
             sheet.set_title(f"printed at {match.x:,.0f} px\ncosine {match.score:.3f}", loc="left")
         rows[-1, 0].set_xlabel("time (s)")
         with tables.replacing(out) as temporary:
@@ -239,6 +180,15 @@ def _draw_sound(axes, excerpt: np.ndarray, at: float) -> None:
     )
     axes.axvline(at, color="white", linewidth=1, linestyle=":")
     axes.set(yticks=[], ylabel=f"{bins} bins")
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
+
+
+def _mark_position(axes) -> None:
+    """Mark the printed position that was found: the middle of its snippet."""
+    middle = SNIPPET_WIDTH_PX / 2
+    line = {"color": plotting.ORANGE, "linewidth": 1, "linestyle": "--"}
+    axes.axvline(middle, **line)
+    axes.plot(middle, 0, "v", color=plotting.ORANGE, markersize=7, clip_on=False)
 
 
 def _draw_attention(axes, weights: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from models import table_output
 from models.retrieval import piece_report
 from models.retrieval.piece_report import DIRECTIONS
 from models.table_output import MISSING, Grid
+from pipeline.planning.learning_files import SHIPPED
 
 PAPER = Path(__file__).parents[1] / "paper"
 METRICS = {"r1": "R@1", "r5": "R@5", "r25": "R@25", "mrr": "MRR", "median_rank": "MR"}
@@ -240,6 +241,17 @@ def sizes(table: pd.DataFrame) -> str:
         "R@k: percent of queries whose counterpart is among the first k; MRR: mean reciprocal "
         f"rank; MR: median rank. {_pools(table)} Brackets: 95 % interval by bootstrap over pieces. "
         f"{MISSING}: not trained. Doubles: snippets that have an exact copy among the candidates."
+        f"{_shipped(table)}"
+    )
+
+
+def _shipped(table: pd.DataFrame) -> str:
+    """What the weights are that come with the project, if they are in the table."""
+    if not table.model.str.endswith(SHIPPED).any():
+        return ""
+    return (
+        f" {SHIPPED.capitalize()}: the weights that come with the project, trained on MSMD for 45 "
+        "minutes of two cores (models/weights/README.md); among these works may be some of MSMD's."
     )
 
 

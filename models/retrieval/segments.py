@@ -6,7 +6,7 @@ gives every onset the hardest candidates beside it: other onsets of the same pas
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -95,16 +95,16 @@ class SegmentBatches(batches.Batches[Examples]):
 
     def tensors(self, examples: Examples, chosen: np.ndarray, number: int) -> tuple[Tensor, ...]:
         """This device's share of a batch."""
-        random = np.random.default_rng([self.seed, _AUGMENT, number, self.share[0]])
-        segments = draw(
-            examples, self.split(chosen), self.onsets, self.augmentation, self.tempo, random
-        )
+        random = np.random.default_rng([self.seed, _AUGMENT, number])
+        whole = draw(examples, chosen, self.onsets, self.augmentation, self.tempo, random)
+        names = [field.name for field in fields(whole)]
+        segments = Segments(**{name: self.split(getattr(whole, name)) for name in names})
         if number < self.isolated_from:
             arrays = cut(examples, segments)
         else:
             most = self.augmentation.shift_frames
-            later = random.integers(-most, most, segments.real.shape, endpoint=True)
-            arrays = isolate(examples, segments, later)
+            later = random.integers(-most, most, whole.real.shape, endpoint=True)
+            arrays = isolate(examples, segments, self.split(later))
         images, sounds, x, frames, real = map(torch.from_numpy, arrays)
         return images, sounds, x.float(), frames.float(), real
 

@@ -152,13 +152,15 @@ class Side(nn.Module):
         def heads(values: Tensor) -> Tensor:
             return values.view(n, -1, HEADS, HEAD).transpose(1, 2)
 
+        # A head's score of a token: how well both fit, less the square of how far the token lies
+        # from the head's distance to the onset, in spreads. In float32, or in more.
         distance = torch.arange(count, device=tokens.device) - positions[..., None]
         away = (distance[:, None] - self.middle[:, None, None]) * torch.exp(
             -self.spread[:, None, None]
         )
-        scores = heads(self.query(centre)) @ heads(self.keys(tokens)).transpose(2, 3)
-        # The softmax is in float32, or in what the position has if that is more.
-        scores = scores.to(positions.dtype) / math.sqrt(HEAD) - away.square() / 2
+        query = heads(self.query(centre) / math.sqrt(HEAD))
+        scores = query @ heads(self.keys(tokens)).transpose(2, 3)
+        scores = torch.addcmul(scores.to(away.dtype), away, away, value=-0.5)
         outside = (distance.abs() > self.reach + 0.5)[:, None]
         attention = scores.masked_fill(outside, -torch.inf).softmax(dim=3)
         found = attention.to(tokens.dtype) @ heads(self.values(tokens))

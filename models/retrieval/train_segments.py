@@ -7,17 +7,17 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from models import training
 from models.augmentation import vary_sound
 from models.device import peak_mb, training_devices
 from models.retrieval import train
+from models.retrieval.loss import contrastive_loss, local_loss
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Augmentation
 from models.retrieval.schedule import AUGMENTATION
 from models.retrieval.segments import segment_batches
-from models.retrieval.token_network import PT, shares_of_tokens
+from models.retrieval.token_network import PT
 from models.retrieval.weights import save
 from pipeline.constants import EMBEDDING
 
@@ -272,37 +272,6 @@ class SegmentTraining(training.Training):
             valid_mrr=f"{self.state['best_mrr']:.4f}",
             seed=str(self.seed),
         )
-
-
-def contrastive_loss(sheet: Tensor, audio: Tensor, scale: Tensor) -> Tensor:
-    """Cross-entropy of finding each pair's other side among all, mean of both directions (InfoNCE).
-
-    Args:
-        sheet, audio: (n, 32) unit vectors of pairs.
-        scale: of a cosine in the softmax, the inverse of its temperature.
-    """
-    scores = scale * (sheet @ audio.T)
-    own = torch.arange(len(sheet), device=sheet.device)
-    return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
-
-
-def local_loss(
-    queries: Tensor, tokens: Tensor, positions: Tensor, real: Tensor, scale: Tensor
-) -> Tensor:
-    """Cross-entropy of finding each onset's place among the tokens of its own segment.
-
-    An onset between two tokens is to be found in both, in shares.
-
-    Args:
-        queries: (segments, onsets, 32), vectors of one side.
-        tokens: (segments, tokens, 32), of the other side.
-        positions: (segments, onsets) of the queries, in tokens from the first.
-        real: (segments, onsets) which of the onsets count.
-        scale: of a cosine in the softmax.
-    """
-    scores = scale * (queries @ tokens.transpose(1, 2))
-    shares = shares_of_tokens(positions, tokens.shape[1])
-    return functional.cross_entropy(scores[real], shares[real])
 
 
 @torch.no_grad()

@@ -29,7 +29,8 @@ from pipeline.constants import (
 from pipeline.images import grey
 
 TEST = "test"
-NETWORK_COLOURS = {"paper": BLUE, "PT": ORANGE}
+NETWORK_LOOKS = {"paper": (BLUE, "o"), "PT": (ORANGE, "s")}  # colour and mark, for grey prints
+MARKED_EPOCHS = 40  # with more of them, marks run together
 
 
 def _of_test(predictions: Path, columns: list[str]) -> pd.DataFrame:
@@ -229,8 +230,8 @@ def history(histories: dict[str, Path], out_stem: Path) -> None:
         figure = plotting.new(7.0, 2.6)
         left, right = figure.subplots(1, 2)
         for network, path in histories.items():
-            epochs, colour = pd.read_parquet(path), NETWORK_COLOURS[network]
-            mark = "o" if len(epochs) < 40 else None
+            epochs, (colour, mark) = pd.read_parquet(path), NETWORK_LOOKS[network]
+            every = -(-len(epochs) // MARKED_EPOCHS)
             for axes, name, label, line in (
                 (left, "train_loss", "train", ":"),
                 (left, "valid_loss", "valid", "-"),
@@ -238,14 +239,15 @@ def history(histories: dict[str, Path], out_stem: Path) -> None:
                 (right, "valid_top2", "top-2", "--"),
             ):
                 scale = 1 if axes is left else 100
-                style = {"color": colour, "linestyle": line, "marker": mark, "markersize": 3}
+                style = {"color": colour, "linestyle": line, "marker": mark, "markersize": 3.5,
+                         "markevery": every}  # fmt: skip
                 label = f"{NETWORKS[network]}, {label}"
                 axes.plot(epochs.samples / 1000, scale * epochs[name], label=label, **style)
         for axes in (left, right):
             axes.set_xlabel("notes seen (thousands)")
             axes.legend(**TIGHT)
         left.set(ylabel="cross-entropy", ylim=(0, None))
-        right.set(ylabel="validation notes (%)", ylim=(0, 100))
+        right.set(ylabel="validation notes (%)", ylim=(0, min(100, 1.05 * right.get_ylim()[1])))
         plotting.save(figure, out_stem)
 
 
@@ -269,7 +271,13 @@ def staves(images: list[Path], noteheads: list[Path], out_stem: Path, n: int = 4
         for axes, staff in zip(rows, chosen.itertuples(), strict=True):
             on_staff = heads[(heads.piece_id == staff.piece_id) & (heads.image == staff.image)]
             _draw_noteheads(axes, staff, on_staff)
-        rows[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
+        keys = {  # of marks that are there
+            label: mark
+            for axes in rows
+            for mark, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderpad": 0}
+        rows[0].legend(keys.values(), keys.keys(), **place)
         plotting.save(figure, out_stem)
 
 
@@ -303,7 +311,10 @@ def _columns(
 def _draw_noteheads(axes, staff, heads: pd.DataFrame) -> None:
     show(axes, grey(staff.png), cmap="gray", vmin=0, vmax=WHITE)
     tied = heads.tied.to_numpy(bool)
-    for which, colour, label in ((~tied, ORANGE, "sounds"), (tied, BLUE, "tied")):
-        mark = {"marker": "+", "s": 28, "linewidths": 0.9, "label": label}
-        axes.scatter(heads.x[which], heads.y[which], color=colour, **mark)
-    axes.set_title(f"{staff.piece_id}, staff {staff.image + 1}", loc="left")
+    looks = ((~tied, ORANGE, "+", "begins to sound"), (tied, BLUE, "x", "tied"))
+    for which, colour, mark, label in looks:
+        if which.any():
+            style = {"marker": mark, "s": 28, "linewidths": 0.9, "label": label}
+            axes.scatter(heads.x[which], heads.y[which], color=colour, **style)
+    title = f"{plotting.piece_name(staff.piece_id)}, staff {staff.image + 1}"
+    axes.set_title(title, loc="left", parse_math=False)

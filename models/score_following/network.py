@@ -135,7 +135,7 @@ class Network(nn.Module):
         return self.combine(sheet, self.audio(excerpts), image_index)
 
     def combine(self, sheet: Tensor, heard: Tensor, image_index: Tensor) -> Tensor:
-        """The part of `forward` after the pass of the excerpts, which gave `heard` (notes, 1024)."""
+        """The part of `forward` after the pass of the excerpts: `heard` is (notes, 1024)."""
         return self.joint(torch.cat([sheet.index_select(0, image_index), heard], dim=1))
 
 

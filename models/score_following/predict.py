@@ -5,12 +5,12 @@ Dorfer et al. 2016, 2.3 and Table 2.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models import dataset
@@ -25,6 +25,9 @@ from models.score_following.weights import load
 from models.training import PROGRESS_S
 from pipeline import tables
 from pipeline.constants import BUCKETS
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 STAVES_PER_BATCH = 32  # images in one forward pass
 NOTES_PER_BATCH = 200
@@ -105,7 +108,7 @@ def _chosen(
 
 @torch.inference_mode()
 def predict_buckets(
-    fabric: Fabric, network: Network | PT, data: Examples, chosen: np.ndarray
+    fabric: "Fabric", network: Network | PT, data: Examples, chosen: np.ndarray
 ) -> torch.Tensor:
     """Probabilities of the 40 buckets for some notes.
 

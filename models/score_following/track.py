@@ -1,18 +1,18 @@
 """Follow whole recordings staff by staff, and measure how near and how late the position is.
 
-Three ways: `tracked` (see `tracking`), the plain `arg-max` on the staff that the tracking is on, and
-the plain arg-max on the `oracle` staff, the one that truth names.
+Three ways: `tracked` (see `tracking`), the plain `arg-max` on the staff that the tracking is on,
+and the plain arg-max on the `oracle` staff, the one that truth names.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import torch
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models import dataset
@@ -34,6 +34,9 @@ from pipeline.constants import (
     WHITE,
 )
 from pipeline.images import grey
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 EXCERPTS_PER_BATCH = 200
 WAYS = ("oracle", "arg-max", "tracked")
@@ -136,7 +139,7 @@ def read_tunes(shards: list[Path]) -> Iterator[Tune]:
 
 
 def follow(
-    fabric: Fabric, network: Network | PT, tune: Tune
+    fabric: "Fabric", network: Network | PT, tune: Tune
 ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Follow a recording.
 
@@ -159,7 +162,7 @@ def follow(
 
 
 @torch.inference_mode()
-def listen(fabric: Fabric, network: Network | PT, tune: Tune) -> np.ndarray:
+def listen(fabric: "Fabric", network: Network | PT, tune: Tune) -> np.ndarray:
     """What the network says of each staff at each look: (looks, staves, 40) probabilities.
 
     The excerpt of a look ends with the frame of the look, as if nothing came after it.

@@ -1,9 +1,9 @@
 """Track a recording along the staves of a tune, causally, on the probabilities of the buckets.
 
-Dorfer et al. 2016 predict each note by itself (2.3) and name tracking over time as future work. Here
-the states of a hidden Markov model are the buckets of all staves; what the network says of a staff
-is the likelihood of its buckets. The forward algorithm gives the probability of each state given
-what was heard so far, and nothing that is yet to come.
+Dorfer et al. 2016 predict each note by itself (2.3) and name tracking over time as future work.
+Here the states of a hidden Markov model are the buckets of all staves; what the network says of a
+staff is the likelihood of its buckets. The forward algorithm gives the probability of each state
+given what was heard so far, and nothing that is yet to come.
 """
 
 import numpy as np
@@ -17,9 +17,9 @@ MOVES = {-1: 0.01, 0: 0.53, 1: 0.34, 2: 0.09, 3: 0.02, 4: 0.01}
 TURN = 0.08  # chance to turn to the next staff near the end of one
 END_BUCKETS = 6  # that are near the end
 BEGIN_BUCKETS = 14  # of a staff, in one of which its first note stands
-ANYWHERE = 2e-3  # chance to go on anywhere: a repeat, or the music was lost
+ANYWHERE = 1e-5  # chance to go on anywhere: a repeat, or the music was lost
 DOUBT = 0.1  # of the network: this share of its probability is spread evenly
-WEIGHT = 0.4  # exponent of a likelihood: excerpts of neighbouring looks share most frames
+WEIGHT = 0.5  # exponent of a likelihood: excerpts of neighbouring looks share most frames
 
 
 def transitions(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def likelihoods(probabilities: np.ndarray) -> np.ndarray:
     """What the network's probabilities say of each state: (looks, states).
 
     Args:
-        probabilities: (looks, staves, 40), of the buckets of each staff as if it were the right one.
+        probabilities: (looks, staves, 40), of the buckets of each staff if it is the right one.
     """
     even = (1 - DOUBT) * probabilities * BUCKETS + DOUBT
     return (even**WEIGHT).reshape(len(probabilities), -1)

@@ -83,8 +83,8 @@ def scores(
 
     for split, rows in grouped(pieces, tables.PIECES, ["composer", "licence"]):
         numbers[split]["pieces"] += len(rows)
-        composers[split].update(rows["composer"].fillna(NOT_STATED))
-        licences[split].update(rows["licence"].fillna(NOT_STATED))
+        composers[split].update(rows["composer"].replace("", None).fillna(NOT_STATED))
+        licences[split].update(rows["licence"].replace("", None).fillna(NOT_STATED))
     for split, rows in grouped(engraved, tables.ENGRAVED, [*ENGRAVED, "warnings"]):
         sums = rows[ENGRAVED].sum(min_count=1).dropna()  # null if nothing was checked
         numbers[split].update(sums.astype(int).to_dict())
@@ -103,6 +103,19 @@ def scores(
     return Scores(numbers, composers, licences, unlinked, complaints)
 
 
+def played_by_people(performances: list[Path]) -> Counter:
+    """Notes in performances by people that are played without a notehead, or not played, by
+    reason."""
+    found: Counter = Counter()
+    for path in performances:
+        table = tables.read(path, tables.PERFORMANCES, ["performer", "onsets"])
+        onsets = pc.list_flatten(table.filter(pc.is_valid(table["performer"]))["onsets"])
+        for reason in pc.value_counts(pc.struct_field(onsets, "reason")).to_pylist():
+            if reason["values"] is not None:
+                found[kind(reason["values"])] += reason["counts"]
+    return found
+
+
 def performances(
     split_of: dict[str, str], performances: list[Path], shards: list[Path]
 ) -> tuple[By, Counter]:
@@ -115,8 +128,10 @@ def performances(
         for split, total in seconds.items():
             hours = float(total) / SECONDS_PER_HOUR
             numbers[split]["hours_played"] += hours  # type: ignore[assignment]  # as above
+    known = pa.array(list(split_of), pa.string())
     for path in shards:
-        table = tables.read(path, tables.SHARDS, ["split", "frame", "reason"])
+        table = tables.read(path, tables.SHARDS, ["piece_id", "split", "frame", "reason"])
+        table = table.filter(pc.is_in(table["piece_id"], known))
         for split in pc.unique(table["split"]).to_pylist():
             rows = table.filter(pc.equal(table["split"], split))
             why = pd.Series(pc.list_flatten(rows["reason"]).to_pylist(), dtype=object)

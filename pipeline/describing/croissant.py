@@ -1,18 +1,21 @@
 """Describe a data set in Croissant: what its Parquet files are and what each column means.
 
 Croissant is MLCommons' format for metadata, JSON-LD in the vocabulary of schema.org. Each split has
-a file set and a record set, with a field for each column of tables.SHARDS.
+a file set and a record set, with a field for each column. Every file is listed with its digest.
 """
 
 import datetime
 import json
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import yaml
 
 from pipeline import tables
+from pipeline.describing import features
+from pipeline.describing import records as digests
 from pipeline.describing.markdown import plain
 
 ROOT = Path(__file__).parents[2]
@@ -37,33 +40,81 @@ def bibtex(reference: dict) -> str:
     )
 
 
-def _field(split: str, column: pa.Field) -> dict:
-    meaning = {key.decode(): value.decode() for key, value in column.metadata.items()}
+@dataclass(frozen=True)
+class Records:
+    """Files with rows of one schema.
+
+    Attributes:
+        name: Of the record set.
+        schema: Of the files; columns of structures are left to the files' own metadata.
+        pattern: Of the files, from the folder of the description.
+        files: They themselves.
+    """
+
+    name: str
+    schema: pa.Schema
+    pattern: str
+    files: list[Path]
+
+
+def _field(records: Records, column: pa.Field) -> dict:
+    meaning = {key.decode(): value.decode() for key, value in (column.metadata or {}).items()}
     unit = f" ({meaning['unit']})" if "unit" in meaning else ""
+    source: dict = {
+        "fileSet": {"@id": f"{records.name}-files"},
+        "extract": {"column": column.name},
+    }
+    kind, depth = column.type, 0
+    while pa.types.is_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    if kind == features.FILE:
+        source["transform"] = {"jsonPath": "[*].bytes" if depth else "bytes"}
+        data_type = "sc:AudioObject" if features.feature(column) == "audio" else "sc:ImageObject"
+    else:
+        data_type = TYPES[kind]
     described = {
         "@type": "cr:Field",
-        "@id": f"{split}/{column.name}",
+        "@id": f"{records.name}/{column.name}",
         "name": column.name,
         "description": meaning["description"] + unit,
-        "dataType": TYPES[column.type.value_type if _is_list(column) else column.type],
-        "source": {"fileSet": {"@id": f"{split}-files"}, "extract": {"column": column.name}},
+        "dataType": data_type,
+        "source": source,
     }
-    if _is_list(column):  # `repeated` is what format 1.0 calls it; mlcroissant's images need it
-        described |= {"isArray": True, "arrayShape": "-1", "repeated": True}
+    if depth:  # `repeated` is what format 1.0 calls it; mlcroissant's images need it
+        shape = ",".join(["-1"] * depth)
+        described |= {"isArray": True, "arrayShape": shape, "repeated": True}
     return described
 
 
-def _is_list(column: pa.Field) -> bool:
-    return pa.types.is_list(column.type)
+def _describable(column: pa.Field) -> bool:
+    """Whether a column is no list of structures: for these the format has no simple field."""
+    kind = column.type
+    while pa.types.is_list(kind):
+        kind = kind.value_type
+    return kind in TYPES or kind == features.FILE
 
 
-def describe(name: str, splits: list[str], licences: list[str]) -> dict:
-    """Describe a data set whose shards lie in `shards/<split>/` beside the description.
+def _file(path: Path, folder: Path) -> dict:
+    name = path.resolve().relative_to(folder.resolve()).as_posix()
+    return {
+        "@type": "cr:FileObject",
+        "@id": name,
+        "name": name,
+        "contentUrl": name,
+        "contentSize": f"{path.stat().st_size} B",
+        "encodingFormat": "application/x-parquet",
+        "sha256": digests.digest(path),
+    }
+
+
+def describe(name: str, sets: list[Records], licences: list[str], folder: Path) -> dict:
+    """Describe a data set whose files lie below a folder, in which the description is, too.
 
     Args:
         name: Name of the collection.
-        splits: Splits that have shards.
+        sets: Its files and what is in them.
         licences: Of the scores, as users' files state them; the longest are cut.
+        folder: Of the description.
 
     Returns:
         JSON-LD as Python objects.
@@ -88,30 +139,36 @@ def describe(name: str, splits: list[str], licences: list[str]) -> dict:
         "version": project["version"],
         "datePublished": datetime.date.today().isoformat(),
         "distribution": [
-            {
-                "@type": "cr:FileSet",
-                "@id": f"{split}-files",
-                "name": f"{split}-files",
-                "description": f"Parquet files of the split {split}.",
-                "encodingFormat": "application/x-parquet",
-                "includes": f"shards/{split}/*.parquet",
-            }
-            for split in splits
+            *(_file(path, folder) for records in sets for path in records.files),
+            *(
+                {
+                    "@type": "cr:FileSet",
+                    "@id": f"{records.name}-files",
+                    "name": f"{records.name}-files",
+                    "description": f"Parquet files of {records.name}.",
+                    "encodingFormat": "application/x-parquet",
+                    "includes": records.pattern,
+                }
+                for records in sets
+            ),
         ],
         "recordSet": [
             {
                 "@type": "cr:RecordSet",
-                "@id": split,
-                "name": split,
-                "description": f"The performances of the split {split}.",
-                "field": [_field(split, column) for column in tables.SHARDS],
+                "@id": records.name,
+                "name": records.name,
+                "description": f"The rows of {records.name}.",
+                "field": [
+                    _field(records, column) for column in records.schema if _describable(column)
+                ],
             }
-            for split in splits
+            for records in sets
         ],
     }
 
 
-def write(name: str, splits: list[str], licences: list[str], out: Path) -> None:
+def write(name: str, sets: list[Records], licences: list[str], out: Path) -> None:
     """Write the description as JSON."""
+    described = describe(name, sets, licences, out.parent)
     with tables.replacing(out) as temporary:
-        temporary.write_text(json.dumps(describe(name, splits, licences), indent=1) + "\n")
+        temporary.write_text(json.dumps(described, indent=1) + "\n")

@@ -76,6 +76,10 @@ def _recording(
     for path in sorted(folder.glob(f"**/{chunk}.parquet")):
         audio = data / "audio" / path.relative_to(folder).with_suffix("")
         for row in _rows(path, tables.PERFORMANCES, piece):
+            if (
+                row["onsets"] is not None or row["tempo_ratio"] is None
+            ):  # the page follows a tempo ratio
+                continue
             wanted = font in (None, row["font"]) and (
                 tempo_ratio is None or math.isclose(row["tempo_ratio"], tempo_ratio, rel_tol=1e-6)
             )

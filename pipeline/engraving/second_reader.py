@@ -4,7 +4,6 @@ partitura reads MusicXML, MEI and Humdrum; music21 reads ABC, and what partitura
 are the onset and pitch of every note, where bars begin, and the tempo.
 """
 
-import sys
 import warnings
 from bisect import bisect_right
 from collections import defaultdict
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise, zip_longest
 from pathlib import Path
 from xml.etree import ElementTree as ET
+
+from pipeline.reading.libraries import partitura
 
 MOST_DIFFERENT = 0.005  # of the notes; more leave a piece out
 SAME_ONSET = 0.02  # quarters; a sixty-fourth note is 0.0625
@@ -64,23 +65,6 @@ def read(path: Path) -> Reading:
 
 
 # --- partitura
-def partitura():
-    """partitura, kept from fetching a sound font: it does if it can import pyfluidsynth."""
-    absent = object()
-    known = sys.modules.get("fluidsynth", absent)
-    sys.modules["fluidsynth"] = None  # type: ignore[assignment]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import partitura as package
-    finally:
-        if known is absent:
-            del sys.modules["fluidsynth"]
-        else:
-            sys.modules["fluidsynth"] = known  # type: ignore[assignment]
-    return package
-
-
 def _by_partitura(path: Path) -> Reading:
     library = partitura()
     with warnings.catch_warnings():

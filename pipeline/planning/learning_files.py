@@ -5,6 +5,8 @@ A training leaves its checkpoint beside the weights, named `.state`, until it ha
 
 TABLES = (".md", ".csv", ".tex", ".html")
 FIGURES = (".png", ".pdf")
+SHIPPED = "shipped"  # names the weights of retrieval that come with the project
+SHIPPED_CONTEXT = "SC"  # length of their network's excerpts, a key of constants.CONTEXTS
 NETWORK_FIGURES = ("errors", "example", "tracking")  # of each network of score following
 
 
@@ -13,7 +15,7 @@ def of(settings: dict) -> list[str]:
     following, retrieval = settings["score_following"], settings["retrieval"]
     return [
         *(_score_following(following["networks"]) if following else []),
-        *(_retrieval(retrieval["models"]) if retrieval else []),
+        *(_retrieval(retrieval) if retrieval else []),
     ]
 
 
@@ -34,9 +36,15 @@ def _score_following(networks: list[str]) -> list[str]:
     ]
 
 
-def _retrieval(models: list[str]) -> list[str]:
+def evaluated(retrieval: dict) -> list[str]:
+    """The networks of retrieval in the tables: those trained, and the shipped one if set."""
+    return [*retrieval["models"], *([SHIPPED] if retrieval["shipped"] else [])]
+
+
+def _retrieval(retrieval: dict) -> list[str]:
+    models = retrieval["models"]
     weights = (".safetensors", ".safetensors.state", "-refined.safetensors", "_history.parquet")
-    predictions = [*models, "pairs", "metrics", "identified", "aligned"]
+    predictions = [*evaluated(retrieval), "pairs", "metrics", "identified", "aligned"]
     tables = ["retrieval", "tempo_robustness", "identification", "alignment"]
     figures = ["retrieval_history", "retrieval_tempo", "retrieval_example"]
     if any(model.endswith("AT") for model in models):

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from pipeline import tempo
+from pipeline import performing, rooms, tempo
 from pipeline.planning import learning_files, messages, source_files
+from pipeline.planning.arguments import option
 from pipeline.reading import catalogue, fonts
 
 TABLES = ("pieces", "images", "systems", "noteheads", "notes", "engraved")
 PLAYED = ("performances", "features")
-TEMPO_RATIO = r"[0-9.]+(-[0-9.]+)?"  # as in paths
+TEMPO_RATIO = rf"[0-9.]+(-[0-9.]+)?|{performing.HUMAN}"  # as in paths
 SLOWEST, FASTEST = 0.05, 20.0  # tempo ratios
 PIECES_PER_CHUNK = 1_000  # five minutes of tunes, but hours of piano works
 MAX_COMMAND_BYTES = 1_500_000  # of the paths on one command line; Linux takes 2 MB with the rest
@@ -47,9 +48,25 @@ class Plan:
         return self.settings["fonts"][font].get("splits") or list(catalogue.SPLITS)
 
     def tempo_ratios(self, font: str) -> list[str]:
-        """The tempo ratios at which a sound font plays, as in paths."""
+        """The tempo ratios of a sound font, as in paths; `human` for the tempi of people."""
         default = self.settings["performances"]["tempo_ratios"]
         return [str(ratio) for ratio in self.settings["fonts"][font].get("tempo_ratios", default)]
+
+    def playing(self, font: str) -> list[str]:
+        """How a sound font plays and where, as options of `synthesize`; none for the plain way."""
+        entry, common = self.settings["fonts"][font], self.settings["performances"]
+        found = []
+        for name in ("expression", "velocities"):
+            found += option(name, entry.get(name, common.get(name)))
+        if room := entry.get("room"):
+            found += option("room", room) + option("room_settings", common["rooms"][room])
+        return found
+
+    def noteheads(self, collection: str, chunk: str, tempo_ratio: str) -> list[str]:
+        """The noteheads of a chunk, if they are needed to play it: match files name them."""
+        wanted = tempo_ratio == performing.HUMAN
+        folder = self.data.format(collection=collection)
+        return [f"{folder}/noteheads/{chunk}.parquet"] if wanted else []
 
     def performances(self, collection: str, split: str | None = None) -> list[tuple[str, str]]:
         """Font and tempo ratio of all performances of a collection, or of one split of it."""
@@ -259,7 +276,10 @@ class Plan:
     def _font_faults(self) -> Iterator[str]:
         fonts = self.settings["fonts"]
         for font in fonts:
+            yield from self._room_faults(font)
             for ratio in self.tempo_ratios(font):
+                if ratio == performing.HUMAN:
+                    continue
                 try:
                     slowest, fastest = tempo.span(ratio)
                 except ValueError as error:
@@ -275,3 +295,18 @@ class Plan:
                 if twin != font:
                     yield (f"fonts: '{twin}' and '{font}' would both write shards named"
                            f" {font}-{ratio}; rename one")  # fmt: skip
+
+    def _room_faults(self, font: str) -> Iterator[str]:
+        room, known = (
+            self.settings["fonts"][font].get("room"),
+            self.settings["performances"].get("rooms") or {},
+        )
+        if room is None:
+            return
+        if room not in known:
+            yield messages.not_one_of(f"fonts.{font}.room", room, known or ["performances.rooms"])
+            return
+        try:
+            rooms.from_settings(known[room])
+        except ValueError as error:
+            yield f"performances.rooms.{room}.{error}"

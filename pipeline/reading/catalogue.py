@@ -11,13 +11,28 @@ import yaml
 
 MUSIC21 = "music21:"  # before the name of a folder of music21's corpus
 DRAWN = ("train", "valid", "test")  # the splits that may be drawn
+SCORE = "xml_score.musicxml"  # in each folder of the (n)ASAP data set
 SPLITS = (*DRAWN, "extra")  # extra: pieces that no published split holds
 
 
 @cache
 def catalogue() -> dict[str, dict]:
-    """The table, by name of the row."""
-    return yaml.safe_load(Path(__file__).with_name("catalogue.yaml").read_text())
+    """The table, by name of the row; `members` are spelled out if a file beside it lists them."""
+    table = yaml.safe_load(Path(__file__).with_name("catalogue.yaml").read_text())
+    for row in table.values():
+        if "listed" in row:
+            row["members"] = _listed(row["listed"])
+    return table
+
+
+def _listed(name: str) -> list[str]:
+    """The scores and match files that a list of folders and performers stands for."""
+    folders = yaml.safe_load(Path(__file__).with_name(name).read_text())
+    return [
+        f"{folder}/{file}"
+        for folder, performers in folders.items()
+        for file in (SCORE, *(f"{performer}.match" for performer in performers))
+    ]
 
 
 def entry_of(source: str) -> dict | None:
@@ -30,7 +45,7 @@ def entry_of(source: str) -> dict | None:
 
 def suffix_of(name: str) -> str:
     """The suffix of a file's name, with `.tar` if that is part of it."""
-    tar = [suffix for suffix in (".tar.gz", ".tar.bz2") if name.endswith(suffix)]
+    tar = [suffix for suffix in (".tar.gz", ".tar.bz2", ".tar.xz") if name.endswith(suffix)]
     return tar[0] if tar else PurePosixPath(name).suffix
 
 

@@ -1,5 +1,6 @@
 """Mend what a MusicXML score leaves to a musician's eyes, so that programs play and print it alike:
-tuplets that never stop, jumps that are only words, bars that are printed as repeats of others."""
+tuplets that never stop, staves that are not declared, jumps that are only words, bars that are
+printed as repeats of others."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -18,7 +19,25 @@ def mend(root: ET.Element) -> None:
     _play_words(root)
     for part in root.findall("part"):
         _close_tuplets(part)
+        _declare_staves(part)
         _write_out(part)
+
+
+# --- staves
+_BEFORE_STAVES = ("footnote", "level", "divisions", "key", "time")  # in `attributes`
+
+
+def _declare_staves(part: ET.Element) -> None:
+    """Say how many staves a part has if its notes stand on several and it does not say: engravers
+    draw no clef and no key on staves that nobody declares."""
+    numbers = [staff.text or "" for staff in part.iter("staff")]
+    most = max((int(text) for text in numbers if text.strip().isdecimal()), default=1)
+    attributes = part.find("measure/attributes")
+    if most == 1 or attributes is None or part.find("measure/attributes/staves") is not None:
+        return
+    staves = ET.Element("staves")
+    staves.text = str(most)
+    attributes.insert(sum(child.tag in _BEFORE_STAVES for child in attributes), staves)
 
 
 # --- tuplets

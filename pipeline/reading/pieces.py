@@ -26,6 +26,17 @@ class Piece:
     read: Callable[[], object]  # MIDI bytes, path of a work, or LilyPond texts by name
     file: Path | None = None  # the user's own file that the piece is read from
     work: str | None = None  # shared by files that differ only in suffix, which share a split, too
+    performances: tuple["PerformanceFile", ...] = ()
+
+
+@dataclass(frozen=True)
+class PerformanceFile:
+    """A performance of a piece by a person, not yet read."""
+
+    performer: str
+    source: str  # printable name of the file
+    read: Callable[[], bytes]
+    file: Path | None = None  # the user's own file
 
 
 def piece_id_of(name: str) -> str:

@@ -83,7 +83,9 @@ def _pages(reader: worker.Worker, path: Path, at_most: int) -> Iterator[np.ndarr
         while number < count:
             question = json.dumps({"path": str(seen), "page": number})
             answer = reader.ask(question, 2)
-            said = {"reason": answer} if isinstance(answer, str) else json.loads(answer[0])
+            if isinstance(answer, str):
+                raise ValueError(f"{path}: page {number + 1} cannot be read ({answer})")
+            said = json.loads(answer[0])
             if "reason" in said:
                 raise ValueError(f"{path}: page {number + 1} cannot be read ({said['reason']})")
             count = progress.total = said["pages"]

@@ -5,13 +5,21 @@ archive. Each piece is read as texts by name, in its own format.
 """
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.reading import lilypond_files, msmd, score_text
+from pipeline.reading import lilypond_files, match_files, msmd, performance_files, score_text
 from pipeline.reading.archives import members
 from pipeline.reading.listing import files_below, read_file
-from pipeline.reading.pieces import Piece, ids_of, piece_id_of, printable, split_of
+from pipeline.reading.pieces import (
+    PerformanceFile,
+    Piece,
+    ids_of,
+    piece_id_of,
+    printable,
+    split_of,
+)
 
 
 def _read_score(path: Path) -> dict[str, str]:
@@ -19,7 +27,8 @@ def _read_score(path: Path) -> dict[str, str]:
 
 
 def pieces_of_folder(folder: Path) -> list[Piece]:
-    """The scores of a folder: its LilyPond files that no other includes, and all in other formats.
+    """The scores of a folder: its LilyPond files that no other includes, and all in other formats,
+    with the match files that belong to them.
 
     Raises:
         ValueError: if it is no folder, or has no scores.
@@ -39,6 +48,8 @@ def pieces_of_folder(folder: Path) -> list[Piece]:
         readers[name] = lambda name=name: _read_score(folder / name)
     if not readers:
         raise ValueError(f"{folder}: no scores (.ly, {', '.join(score_text.SUFFIXES)}) in it")
+    matches = performance_files.by_score(readers, files_below(folder, [match_files.SUFFIX]))
+    _report_strays(matches[None], str(folder))
     ids = ids_of(readers)
     return [
         Piece(
@@ -47,9 +58,60 @@ def pieces_of_folder(folder: Path) -> list[Piece]:
             split_of(name),
             reader,
             folder / name,
-            piece_id_of(name),
+            work=piece_id_of(name),
+            performances=tuple(
+                PerformanceFile(
+                    performer,
+                    printable(f"{folder}/{match}"),
+                    lambda match=match: read_file(folder / match, match_files.MAX_BYTES),
+                    folder / match,
+                )
+                for match, performer in _with_performers(matches[name], name)
+            ),
         )
         for name, reader in readers.items()
+    ]
+
+
+def _with_performers(matches: list[str], score: str) -> zip:
+    return zip(matches, performance_files.performers(matches, score), strict=True)
+
+
+def _report_strays(matches: list[str], source: str) -> None:
+    for match in matches:
+        print(
+            f"warning: {printable(f'{source}/{match}')}: left out, no score has its name,"
+            " nor is there just one in its folder",
+            file=sys.stderr,
+        )
+
+
+def pieces_of_performed(archive: Path, names: str | list[str]) -> list[Piece]:
+    """The scores of an archive that people play, with the match files that belong to them.
+
+    Args:
+        archive: with MusicXML and match files.
+        names: of the members that are read.
+    """
+    tree = dict(members(archive, names))
+    matches = [name for name in tree if name.endswith(match_files.SUFFIX)]
+    scores = [name for name in tree if name not in set(matches)]
+    found = performance_files.by_score(scores, matches)
+    _report_strays(found[None], archive.name)
+    return [
+        Piece(
+            piece_id_of(performance_files.piece_name(score)),
+            f"{archive.name}:{score}",
+            None,
+            lambda score=score: score_text.read(tree[score], score),
+            performances=tuple(
+                PerformanceFile(
+                    performer, f"{archive.name}:{match}", lambda match=match: tree[match]
+                )
+                for match, performer in _with_performers(found[score], score)
+            ),
+        )
+        for score in scores
     ]
 
 
@@ -69,7 +131,7 @@ def _read_lilypond(name: str, tree: lilypond_files.Folder, own: Iterable[str]) -
 
 
 def with_includes(mains: list[Path], folder: Path) -> list[Path]:
-    """Scores of a folder and the files there that they include, each once, sorted."""
+    """Files of a folder and the files there that they include, each once, sorted."""
     tree, own = lilypond_files.Folder(folder), lilypond_files.own_includes()
     found = set(mains)
     for main in mains:

@@ -3,7 +3,7 @@
 A source is named in the config by a key of `catalogue.yaml`, or by a path. For the layout `staves`
 the path is a folder or a zip of MIDI files, or a text file that lists MIDI files line by line;
 `music21:FOLDER` names the works of one folder of music21's corpus. For the layout `pages` it is a
-folder of LilyPond and MusicXML files.
+folder of LilyPond and MusicXML files, and of match files, in which people play them.
 """
 
 import os
@@ -35,6 +35,8 @@ def pieces_of(source: str, downloads: Path | str, layout: str) -> list[Piece]:
             found = melody_sources.pieces_of_corpus(entry["works"])
         elif "piano" in entry:
             found = score_sources.pieces_of_corpus()
+        elif "performed" in entry:
+            found = score_sources.pieces_of_performed(needed["archive"], entry["members"])
         elif "scores" in entry:
             found = score_sources.pieces_of_msmd(**needed)
         else:
@@ -88,8 +90,9 @@ def files(
     path = Path(source)
     own: list[list[Path]] = [[] for _ in range(chunks)]
     for piece in pieces_of(source, downloads, layout):
-        if piece.file is not None and os.access(piece.file, os.R_OK) and piece.file.is_file():
-            own[chunk_of(piece.piece_id)].append(piece.file)
+        for file in (piece.file, *(played.file for played in piece.performances)):
+            if file is not None and os.access(file, os.R_OK) and file.is_file():
+                own[chunk_of(piece.piece_id)].append(file)
     if layout == PAGES:
         return [score_sources.with_includes(mains, path) for mains in own]
     if path.is_dir():

@@ -1,15 +1,24 @@
 # Settings and names that the rules of retrieval share.
 import math
+from pathlib import Path
 
 from snakemake.io import report as reported
 
 from pipeline import constants
+from pipeline.describing import records
+from pipeline.planning.learning_files import SHIPPED
 
 MODELS = RETRIEVAL["models"]
+EVALUATED = learning_files.evaluated(RETRIEVAL)
 RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
 # Frames of the networks' excerpts, from the paper's names: those of BL2-LC+AT are LC; ours are, too.
 RETRIEVAL_CONTEXTS = sorted(
-    {constants.CONTEXTS["LC" if model == "PT" else model[4:6]] for model in MODELS}
+    {
+        constants.CONTEXTS[
+            {"PT": "LC", SHIPPED: learning_files.SHIPPED_CONTEXT}.get(model, model[4:6])
+        ]
+        for model in EVALUATED
+    }
 )
 
 RETRIEVAL_TABLES = [
@@ -49,7 +58,7 @@ RETRIEVAL_FILES += [
     ),
     *expand(
         f"{RESULTS}/predictions/retrieval/{{name}}.parquet",
-        name=[*MODELS, "pairs", "metrics", "identified", "aligned"],
+        name=[*EVALUATED, "pairs", "metrics", "identified", "aligned"],
     ),
     *written(RETRIEVAL_TABLES),
     *figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE),
@@ -58,7 +67,7 @@ RETRIEVAL_FILES += [
 
 
 def training_of(model):
-    """How a network is trained: our own as `PT`, the others as `paper` says."""
+    """How a network is trained: our own as `PT`, the others, shipped ones too, as `paper` says."""
     return RETRIEVAL["training"]["PT" if model == "PT" else "paper"]
 
 
@@ -76,6 +85,11 @@ def retrieval_shards(split):
 
 
 check_name("retrieval.test_font", RETRIEVAL["test_font"], config["fonts"])
+if "human" in PLAN.tempo_ratios(RETRIEVAL["test_font"]):
+    raise WorkflowError(
+        f"retrieval.test_font: '{RETRIEVAL['test_font']}' plays `human`, and pairs are compared by"
+        " tempo ratio; name a font that has tempo ratios alone"
+    )
 TEST_TEMPI = [
     tempo_ratio
     for font, tempo_ratio in performances(RETRIEVAL["collection"], "test")
@@ -86,8 +100,9 @@ if not TEST_TEMPI:
         f"retrieval.test_font: '{RETRIEVAL['test_font']}' does not play the test split "
         f"of {RETRIEVAL['collection']}"
     )
-# For figures and for metrics by piece: the last network listed, the tempo nearest to the score's.
-BEST = MODELS[-1]
+# For figures and for metrics by piece: the shipped network or the last one listed, the tempo nearest
+# to the score's.
+BEST = EVALUATED[-1]
 AT_WRITTEN_TEMPO = min(
     TEST_TEMPI, key=lambda tempo_ratio: abs(math.log(tempo.span(tempo_ratio)[0]))
 )
@@ -107,3 +122,19 @@ def tested_shards(tempo_ratio):
 def all_tested_shards():
     """The shards of the test split that the font of the test plays, at all tempo ratios."""
     return [path for tempo_ratio in TEST_TEMPI for path in tested_shards(tempo_ratio)]
+
+
+# What the evaluation of the shipped network reruns for: other weights.
+SHIPPED_STATE = records.digest(
+    Path(pipeline.__file__).parents[1] / "models/weights/retrieval.safetensors"
+)
+
+
+def weights_of(model, kind=""):
+    """A network's file of weights as an input of a job; the shipped one comes with the package."""
+    return [] if model == SHIPPED else [f"{RETRIEVAL_MODELS}/{model}{kind}.safetensors"]
+
+
+def named_weights(models, kind=""):
+    """The same as arguments of a command."""
+    return [path for model in models for path in weights_of(model, kind) or [SHIPPED]]

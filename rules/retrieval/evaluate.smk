@@ -17,6 +17,8 @@ rule retrieval_pairs:
         pairs=RETRIEVAL["evaluation"]["pairs"],
         protocols=RETRIEVAL["evaluation"]["protocols"],
         contexts=RETRIEVAL_CONTEXTS,
+    message:
+        "Choose pairs to test retrieval with"
     shell:
         "python -m partimento retrieval choose --shards {input:q} --contexts {params.contexts:q}"
         " --count {params.pairs:q} --protocols {params.protocols:q} --out {output:q} 2> {log:q}"
@@ -24,7 +26,7 @@ rule retrieval_pairs:
 
 rule retrieval_embed:
     input:
-        weights=f"{RETRIEVAL_MODELS}/{{model}}.safetensors",
+        weights=lambda wildcards: weights_of(wildcards.model),
         pairs=f"{RESULTS}/predictions/retrieval/pairs.parquet",
         shards=all_tested_shards(),
     output:
@@ -41,16 +43,20 @@ rule retrieval_embed:
         mem_mb=memory(3000, 3),
         runtime=minutes(120),
     params:
+        weights=lambda wildcards: named_weights([wildcards.model]),
+        state=lambda wildcards: SHIPPED_STATE if wildcards.model == SHIPPED else None,
         precision=lambda wildcards: training_of(wildcards.model)["precision"],
+    message:
+        "Embed the test pairs with {wildcards.model}"
     shell:
-        "python -m partimento retrieval embed --weights {input.weights:q} --shards {input.shards:q}"
+        "python -m partimento retrieval embed --weights {params.weights:q} --shards {input.shards:q}"
         " --pairs {input.pairs:q} --precision {params.precision:q} --out {output:q} 2> {log:q}"
 
 
 rule retrieval_evaluate:
     input:
         embeddings=expand(
-            f"{RESULTS}/predictions/retrieval/{{model}}.parquet", model=MODELS
+            f"{RESULTS}/predictions/retrieval/{{model}}.parquet", model=EVALUATED
         ),
         weights=expand(f"{RETRIEVAL_MODELS}/{{model}}.safetensors", model=MODELS),
         refined=expand(
@@ -69,16 +75,20 @@ rule retrieval_evaluate:
         mem_mb=memory(3000, 2),  # the vectors of one network
         runtime=minutes(60),
     params:
+        weights=named_weights(EVALUATED),
+        refined=named_weights(EVALUATED, "-refined"),
         seed=config["seed"],
+    message:
+        "Compute the metrics of retrieval"
     shell:
         "python -m partimento retrieval evaluate --embeddings {input.embeddings:q}"
-        " --weights {input.weights:q} --refined {input.refined:q} --seed {params.seed:q}"
+        " --weights {params.weights:q} --refined {params.refined:q} --seed {params.seed:q}"
         " --out {output:q} 2> {log:q}"
 
 
 rule retrieval_pieces:
     input:
-        weights=f"{RETRIEVAL_MODELS}/{BEST}-refined.safetensors",
+        weights=weights_of(BEST, "-refined"),
         shards=tested_shards(AT_WRITTEN_TEMPO),
     output:
         identified=f"{RESULTS}/predictions/retrieval/identified.parquet",
@@ -94,10 +104,13 @@ rule retrieval_pieces:
         mem_mb=memory(4000, 3),  # the test split, its vectors, the distances of one piece
         runtime=minutes(120),
     params:
+        weights=named_weights([BEST], "-refined"),
         precision=training_of(BEST)["precision"],
+    message:
+        "Identify and align whole pieces"
     shell:
-        "{{ python -m partimento retrieval identify --weights {input.weights:q}"
+        "{{ python -m partimento retrieval identify --weights {params.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.identified:q} &&"
-        " python -m partimento retrieval align --weights {input.weights:q}"
+        " python -m partimento retrieval align --weights {params.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.aligned:q}; }}"
         " 2> {log:q}"

@@ -26,6 +26,8 @@ rule retrieval_tables:
         "../../envs/learning.yaml"
     params:
         out=folder,
+    message:
+        "Write the tables of retrieval"
     shell:
         "python -m partimento retrieval tables --metrics {input.metrics:q}"
         " --identified {input.identified:q} --aligned {input.aligned:q} --out {params.out:q} 2> {log:q}"
@@ -44,6 +46,8 @@ rule retrieval_curves:
     params:
         out=folder,
         models=MODELS,
+    message:
+        "Draw the training of retrieval"
     shell:
         "python -m partimento retrieval curves --metrics {input.metrics:q} --models {params.models:q}"
         " --histories {input.histories:q} --out {params.out:q} 2> {log:q}"
@@ -51,7 +55,7 @@ rule retrieval_curves:
 
 rule retrieval_example:
     input:
-        weights=f"{RETRIEVAL_MODELS}/{BEST}-refined.safetensors",
+        weights=weights_of(BEST, "-refined"),
         embeddings=f"{RESULTS}/predictions/retrieval/{BEST}.parquet",
         shards=tested_shards(AT_WRITTEN_TEMPO),
     output:
@@ -64,8 +68,11 @@ rule retrieval_example:
         mem_mb=memory(2000, 3),  # the test split at one tempo
     params:
         out=folder,
+        weights=named_weights([BEST], "-refined"),
+    message:
+        "Draw an example of retrieval"
     shell:
-        "python -m partimento retrieval example --weights {input.weights:q} --shards {input.shards:q}"
+        "python -m partimento retrieval example --weights {params.weights:q} --shards {input.shards:q}"
         " --embeddings {input.embeddings:q} --out {params.out:q} 2> {log:q}"
 
 
@@ -87,6 +94,8 @@ if ATTENDING:
         params:
             out=folder,
             seed=config["seed"],
+        message:
+            "Draw what the network attends to"
         shell:
             "python -m partimento retrieval attention --weights {input.weights:q} --shards {input.shards:q}"
             " --embeddings {input.embeddings:q} --seed {params.seed:q} --out {params.out:q} 2> {log:q}"

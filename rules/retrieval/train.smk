@@ -30,11 +30,13 @@ rule retrieval_train:
         settings=lambda wildcards: json.dumps(training_of(wildcards.model)),
         seed=config["seed"],
         memory_mb=option("memory_mb", config["memory_mb"]),
+    message:
+        "Train {wildcards.model} for retrieval"
     shell:
         "python -m partimento retrieval {params.command} --shards_train {input.train:q}"
         " --shards_valid {input.valid:q} --settings {params.settings:q}"
         " --seed {params.seed:q} {params.memory_mb:q} --weights {output.weights:q}"
-        " --history {output.history:q} 2>&1 | tee {log:q}"
+        " --history {output.history:q} 2> {log:q} 1>&2"
 
 
 rule retrieval_refine:
@@ -61,6 +63,8 @@ rule retrieval_refine:
             training_of(wildcards.model)["augmentation"]
         ),
         memory_mb=option("memory_mb", config["memory_mb"]),
+    message:
+        "Refit the projection of {wildcards.model}"
     shell:
         "python -m partimento retrieval refine --weights {input.weights:q} --shards_train {input.train:q}"
         " --samples {params.samples:q} --seed {params.seed:q} --precision {params.precision:q}"

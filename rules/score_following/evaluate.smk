@@ -25,6 +25,8 @@ rule predict:
             "precision"
         ],
         train_samples=option("train_samples", FOLLOWING["evaluation"]["train_samples"]),
+    message:
+        "Follow scores with the network {wildcards.network}"
     shell:
         "python -m partimento score_following predict --weights {input.weights:q}"
         " --shards_train {input.train:q} --shards_valid {input.valid:q} --shards_test {input.test:q}"
@@ -42,6 +44,8 @@ rule evaluate:
         "../../envs/learning.yaml"
     params:
         seed=config["seed"],
+    message:
+        "Compute the metrics of the network {wildcards.network}"
     shell:
         "python -m partimento score_following evaluate --predictions {input:q} --seed {params.seed:q}"
         " --out {output:q} 2> {log:q}"
@@ -66,6 +70,8 @@ rule track:
             "precision"
         ],
         tunes=FOLLOWING["evaluation"]["tracked"],
+    message:
+        "Track recordings with the network {wildcards.network}"
     shell:
         "python -m partimento score_following track --weights {input.weights:q}"
         " --shards {input.test:q} --tunes {params.tunes:q} --precision {params.precision:q}"

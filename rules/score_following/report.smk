@@ -18,6 +18,8 @@ rule table:
     params:
         metrics=by_network(METRICS),
         stem=stem,
+    message:
+        "Write the table of score following"
     shell:
         "python -m partimento score_following table --metrics {params.metrics:q} --out_stem {params.stem:q} 2> {log:q}"
 
@@ -39,6 +41,8 @@ rule tracking_table:
     params:
         reached=by_network(REACHED),
         stem=stem,
+    message:
+        "Write the table of tracking"
     shell:
         "python -m partimento score_following tracking_table --reached {params.reached:q}"
         " --out_stem {params.stem:q} 2> {log:q}"
@@ -61,6 +65,8 @@ rule tracking_figure:
         "../../envs/learning.yaml"
     params:
         stem=stem,
+    message:
+        "Draw a tracked recording"
     shell:
         "python -m partimento score_following tracking_figure --tracks {input:q}"
         " --out_stem {params.stem:q} 2> {log:q}"
@@ -83,6 +89,8 @@ rule errors:
         "../../envs/learning.yaml"
     params:
         stem=stem,
+    message:
+        "Draw the errors of the network {wildcards.network}"
     shell:
         "python -m partimento score_following errors --predictions {input:q} --out_stem {params.stem:q} 2> {log:q}"
 
@@ -108,6 +116,8 @@ rule example:
         mem_mb=memory(3000),  # the weights and one excerpt
     params:
         stem=stem,
+    message:
+        "Draw an example of the network {wildcards.network}"
     shell:
         "python -m partimento score_following example --predictions {input.predictions:q}"
         " --shards {input.test:q} --weights {input.weights:q} --out_stem {params.stem:q} 2> {log:q}"
@@ -130,6 +140,8 @@ rule history:
     params:
         histories=by_network(HISTORY),
         stem=stem,
+    message:
+        "Draw the training of score following"
     shell:
         "python -m partimento score_following history --histories {params.histories:q} --out_stem {params.stem:q} 2> {log:q}"
 
@@ -159,6 +171,8 @@ rule staves:
         "../../envs/learning.yaml"
     params:
         stem=stem,
+    message:
+        "Draw staves with their noteheads"
     shell:
         "python -m partimento score_following staves --images {input.images:q}"
         " --noteheads {input.noteheads:q} --out_stem {params.stem:q} 2> {log:q}"

@@ -25,8 +25,10 @@ rule train:
         settings=lambda wildcards: text(FOLLOWING["training"][wildcards.network]),
         seed=config["seed"],
         memory_mb=option("memory_mb", config["memory_mb"]),
+    message:
+        "Train the network {wildcards.network} for score following"
     shell:
         "python -m partimento score_following {params.command:q} --shards_train {input.train:q}"
         " --shards_valid {input.valid:q} --settings {params.settings:q} --seed {params.seed:q}"
         " {params.memory_mb:q} --weights {output.weights:q} --history {output.history:q}"
-        " 2>&1 | tee {log:q}"
+        " 2> {log:q} 1>&2"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.retrieval import schedule
+from models.retrieval import schedule, train_segments
 from models.retrieval.sampling import Augmentation
 from models.score_following import train, train_matching
 
@@ -17,7 +17,8 @@ JSON_TYPES = {bool: "boolean", int: "integer", float: "number"}
 TRAININGS = {
     ("score_following", "paper"): train.Settings,
     ("score_following", "PT"): train_matching.MatchingSettings,
-    ("retrieval",): schedule.Settings,
+    ("retrieval", "paper"): schedule.Settings,
+    ("retrieval", "PT"): train_segments.SegmentSettings,
 }
 
 
@@ -51,7 +52,9 @@ def test_the_default_config_is_a_settings_object(place):
     assert is_dataclass(TRAININGS[place](**section))
 
 
-def test_augmentation_of_schema_and_dataclass():
-    described = SCHEMA["retrieval"]["properties"]["training"]["properties"]["augmentation"]
+@pytest.mark.parametrize("network", ["paper", "PT"])
+def test_augmentation_of_schema_and_dataclass(network):
+    training = SCHEMA["retrieval"]["properties"]["training"]["properties"][network]
+    described = training["properties"]["augmentation"]
     names = [field.name for field in fields(Augmentation)]
     assert list(described["properties"]) == described["required"] == names

@@ -12,7 +12,7 @@ from partimento.commands import COMMANDS, PARENTS
 from tests.support import performances, staves
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NETWORK = ROOT / "models/weights/retrieval.safetensors"
 
 

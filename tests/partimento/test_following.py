@@ -83,6 +83,14 @@ def test_what_cannot_be_done_is_told_in_one_sentence(
     assert list(tmp_path.iterdir()) == [take]
 
 
+def test_a_score_without_notes_is_told_in_one_sentence(take, tmp_path, capsys, monkeypatch):
+    score = tmp_path / "rests.ly"
+    score.write_text(r'\version "2.24.0" \score { { r1 r1 } \layout { } \midi { } }')
+    said = refused(["follow", take, score], capsys, monkeypatch)
+    assert "no notes" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rests.ly", "take.wav"]
+
+
 def test_a_page_of_somebody_else_is_not_replaced(take, capsys, monkeypatch):
     other = take.with_suffix(".html")
     other.write_text("<html>mine</html>")
@@ -124,8 +132,10 @@ def test_pictures_are_followed_by_image(take, tmp_path, monkeypatch):
     """By a module that is only then imported."""
     made = sheet(drawn(8), list(range(8)))
     about = About("take.wav", 1.0, "image", "pages 1")
+    pages = types.ModuleType("models.following.sheet_images")
+    pages.read_pages = lambda path: made  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "models.following.sheet_images", pages)
     module = types.ModuleType("models.following.image")
-    module.read_pages = lambda path: made  # type: ignore[attr-defined]
     module.align = lambda recording, pages: Alignment(  # type: ignore[attr-defined]
         alignment.table([], about), about, recording, **vars(pages)
     )

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
-from pipeline import card
+from pipeline import card, tables
+from pipeline.constants import STAFF_HEIGHT_PX, STAFF_WIDTH_PX
 from tests.support import collection
 
 
@@ -23,7 +24,7 @@ def write(
     return (folder / "README.md").read_text()
 
 
-def test_the_card_counts_by_split_and_shows_no_empty_one(tmp_path):
+def test_the_card_counts_by_split_and_warns_of_an_empty_one(tmp_path):
     text = write(tmp_path)
     for line in (
         "|  | train | test |",
@@ -37,7 +38,31 @@ def test_the_card_counts_by_split_and_shows_no_empty_one(tmp_path):
         "| hours of audio, all performances | 0.6 | 0.2 |",  # 720 s each
     ):
         assert line in text
-    assert "valid" not in text
+    assert "> The split valid is empty.\n" in text
+    assert "The split test" not in text
+
+
+def test_the_card_warns_of_unknown_licences_and_of_a_collection_without_a_test_split(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(collection, "LICENCE", "ask my aunt")
+    only_train = {name: row for name, row in collection.PIECES.items() if row[0] == "train"}
+    monkeypatch.setattr(collection, "PIECES", only_train)
+    monkeypatch.setattr(collection, "PLAYED", collection.PLAYED[:3])
+    text = write(tmp_path)
+    told = capsys.readouterr().err
+    for warning in (
+        "Of 2 of 2 pieces (100%) the licence is not stated or not known",
+        "The split test is empty. Nothing here is held out.",
+    ):
+        assert f"> {warning}" in text
+        assert f"own: {warning}" in told
+
+
+def test_a_composer_without_a_name_is_told_as_such(tmp_path, monkeypatch):
+    changed = collection.PIECES | {"waltz": ("train", "", [0.0], 0)}
+    monkeypatch.setattr(collection, "PIECES", changed)
+    assert "| not stated | 1 | 0 |" in write(tmp_path)
 
 
 def test_an_hour_of_music_is_counted_once_whatever_the_number_of_performances(
@@ -100,10 +125,21 @@ def test_too_many_failures_stop_the_run(tmp_path):
     assert not (tmp_path / "README.md").exists()
 
 
-def test_hugging_face_finds_the_splits_through_the_card(tmp_path):
+def test_hugging_face_finds_splits_and_pictures_through_the_card(tmp_path):
     write(tmp_path)
     found = datasets.load_dataset(str(tmp_path), cache_dir=str(tmp_path / "cache"))
     assert {split: rows.num_rows for split, rows in found.items()} == {"train": 3, "test": 1}
+    assert found["test"][0]["images"][0].size == (STAFF_WIDTH_PX, STAFF_HEIGHT_PX)
+
+
+def test_the_front_matter_tells_licence_size_tasks_and_features(tmp_path):
+    front = yaml.safe_load(write(tmp_path).split("---\n")[1])
+    assert front["license"] == "cc0-1.0"
+    assert front["size_categories"] == ["n<1K"]
+    assert "object-detection" in front["task_categories"]
+    known = datasets.Features._from_yaml_list(front["dataset_info"][0]["features"])
+    assert list(known) == tables.SHARDS.names
+    assert known["images"] == datasets.List(datasets.Image())
 
 
 def test_complaints_of_lilypond_about_kept_pieces_are_counted(tmp_path):

@@ -6,6 +6,7 @@ from pipeline import select, tables
 from pipeline.reading import catalogue
 from pipeline.reading.melody import WRITTEN
 from tests.support import musicxml, scores
+from tests.support.match_files import match
 
 DURATIONS = [0.5, 0.75, 1, 1.5, 2, 3]
 
@@ -163,3 +164,22 @@ def test_two_files_of_one_work_are_two_pieces_in_one_split(tmp_path):
     ]
     assert all(len(split) == 1 for split in splits)
     assert len(set.union(*splits)) > 1
+
+
+def test_match_files_come_with_their_score_or_say_why_not(tmp_path):
+    folder = tmp_path / "tunes" / "train"
+    folder.mkdir(parents=True)
+    (folder / "waltz.musicxml").write_text(musicxml.score([musicxml.scale("C4 D4 E4 F4")]))
+    (folder / "alone.musicxml").write_text(musicxml.score([musicxml.scale("C4 D4 E4 F4")]))
+    for name in ("lee", "kim", "may"):
+        (folder / f"waltz_{name}.match").write_text(match([("note0", 60, 0.5)]))
+    (folder / "waltz_none.match").write_text("")
+    rows = run(tmp_path, layout="pages")
+    played = rows["train__waltz"]["performances"]
+    assert [row["performer"] for row in played] == ["kim", "lee", "may", "none"]
+    assert played[0]["match"].startswith("info(matchFileVersion")
+    assert (played[3]["match"], played[3]["reason"]) == (None, "the match file is empty")
+    assert rows["train__alone"]["performances"] is None
+    two = run(tmp_path, layout="pages", performers=2)["train__waltz"]["performances"]
+    assert len(two) == 2
+    assert {row["performer"] for row in two} < {"kim", "lee", "may", "none"}

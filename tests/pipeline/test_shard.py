@@ -26,7 +26,9 @@ def notes_at(*onsets_s, heads=None):
 
 
 def heads_on(*staves):
-    return {i: {"image": staff, "x": 10.0 * i} for i, staff in enumerate(staves)}
+    return {
+        i: {"image": staff, "x": 10.0 * i, "moment": float(i)} for i, staff in enumerate(staves)
+    }
 
 
 def test_an_onset_falls_into_the_first_frame_that_begins_at_or_after_it():
@@ -93,7 +95,8 @@ def test_passes_over_staves(staves, expected):
 def chunk(tmp_path):
     """The tables of a chunk of two pieces, the second of which has no recording."""
     paths = {name: tmp_path / f"{name}.parquet" for name in
-             ("pieces", "images", "systems", "noteheads", "notes", "features")}  # fmt: skip
+             ("pieces", "images", "systems", "noteheads", "notes", "performances",
+              "features")}  # fmt: skip
     ids = ["a", "b"]
     tables.write(
         [{"piece_id": i, "split": "train", "licence": "CC0"} for i in ids],
@@ -124,6 +127,7 @@ def chunk(tmp_path):
         tables.NOTES,
         paths["notes"],
     )
+    tables.write([{"piece_id": "a"}], tables.PERFORMANCES, paths["performances"])
     feature = {"piece_id": "a", "font": "f", "tempo_ratio": 1.0, "fps": FPS, "bins": 2}
     tables.write([feature | {"spectrogram": [0.0, 1.0] * 120}], tables.FEATURES, paths["features"])
     out = {split: tmp_path / f"{split}.parquet" for split in ("train", "valid", "test")}
@@ -174,7 +178,9 @@ def chord(onset_s, *pitches, first_id=0):
 
 def heads_at(*places):
     """Heads as (system, x on the page)."""
-    return {i: {"system": system, "x": x} for i, (system, x) in enumerate(places)}
+    return {
+        i: {"system": system, "x": x, "moment": float(i)} for i, (system, x) in enumerate(places)
+    }
 
 
 def test_a_frame_of_a_strip_has_one_entry_the_highest_head():
@@ -221,7 +227,8 @@ def test_a_piece_on_pages_becomes_one_strip(tmp_path):
     """Two pages with a system each; the piece without a system, and the one of another split, are
     not in the shard. The ratio 0.9 does not suffer from single precision."""
     paths = {name: tmp_path / f"{name}.parquet" for name in
-             ("pieces", "images", "systems", "noteheads", "notes", "features")}  # fmt: skip
+             ("pieces", "images", "systems", "noteheads", "notes", "performances",
+              "features")}  # fmt: skip
     ids = {"a": "test", "bare": "test", "other": "train"}
     pages = np.random.default_rng(0).integers(0, 255, (2, 400, 300), np.uint8)
     rows = {
@@ -239,6 +246,7 @@ def test_a_piece_on_pages_becomes_one_strip(tmp_path):
         ],
         "noteheads": [
             {"piece_id": i, "notehead_id": n, "system": n, "image": n, "x": 60.0}
+            | {"moment": float(n)}
             for i in ids
             for n in (0, 1)
         ],
@@ -247,6 +255,7 @@ def test_a_piece_on_pages_becomes_one_strip(tmp_path):
             for i in ids
             for n in (0, 1)
         ],
+        "performances": [{"piece_id": i} for i in ids],
         "features": [
             {"piece_id": i, "font": "f", "tempo_ratio": 0.9, "fps": 20.0, "bins": 1}
             | {"spectrogram": [0.0]}

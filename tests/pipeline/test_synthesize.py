@@ -20,6 +20,7 @@ from pipeline.synthesize import (
     render,
     synthesize,
 )
+from tests.support.match_files import match
 
 FONT = "pretty_midi:TimGM6mb.sf2"
 SCALE = [Note(0.5 * step, 0.5, 60 + 2 * step) for step in range(4)]
@@ -347,3 +348,128 @@ def test_the_instruments_of_the_score_are_a_choice(tmp_path):
         )
         sounds[kind] = soundfile.read(tmp_path / kind / "p.flac")[0]
     assert not np.allclose(sounds["piano"], sounds["score"])
+
+
+# --- performances by people, with expression, and in rooms
+def people(
+    tmp_path, *performances: tuple[str, str], heads=range(4), tempo_ratio="human", **changes
+) -> list[dict]:
+    """Play match files of a scale, given as (performer, text); the rows of the table."""
+    tmp_path.mkdir(exist_ok=True)
+    files = [{"performer": name, "match": text} for name, text in performances]
+    known = [
+        {"piece_id": "scale", "split": "train", "performances": files},
+        {"piece_id": "unplayed", "split": "train"},
+    ]
+    tables.write(known, tables.PIECES, tmp_path / "pieces.parquet")
+    write_notes(tmp_path / "notes.parquet", {"scale": SCALE, "unplayed": SCALE})
+    rows = [
+        {"piece_id": piece, "notehead_id": n, "source_id": f"n{n}", "pitch": 60 + 2 * n}
+        for piece in ("scale", "unplayed")
+        for n in heads
+    ]
+    tables.write(rows, tables.NOTEHEADS, tmp_path / "noteheads.parquet")
+    out = tmp_path / "performances.parquet"
+    synthesize(
+        tmp_path / "notes.parquet",
+        tmp_path / "pieces.parquet",
+        ["train"],
+        "piano",
+        FONT,
+        0,
+        0,
+        tempo_ratio,
+        1,
+        None,
+        tmp_path / "audio",
+        out,
+        noteheads=tmp_path / "noteheads.parquet",
+        **changes,
+    )
+    return tables.read(out, tables.PERFORMANCES).to_pylist()
+
+
+RUBATO_S = [0.4, 1.1, 1.5, 2.6]
+RUBATO = match([(f"n{n}", 60 + 2 * n, onset_s) for n, onset_s in enumerate(RUBATO_S)])
+
+
+def test_each_person_has_a_row_and_a_recording_and_no_tempo_ratio(tmp_path):
+    one, other = people(tmp_path, ("Lee", RUBATO), ("Kim", RUBATO))
+    assert [(row["piece_id"], row["performer"]) for row in (one, other)] == [
+        ("scale", "Lee"),
+        ("scale", "Kim"),
+    ]
+    assert one["tempo_ratio"] is None
+    assert {path.name for path in (tmp_path / "audio").iterdir()} == {
+        "scale@Lee.flac",
+        "scale@Kim.flac",
+    }
+    assert [onset["onset_s"] for onset in one["onsets"]] == pytest.approx(RUBATO_S, abs=1e-3)
+
+
+def rises_at(path, onset_s: float, pitch: int) -> bool:
+    """Whether the fundamental of a pitch is new in the window of the labelled frame."""
+    heard = 10 ** spectrogram(load(path), RETRIEVAL) - 1
+    tone = np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * np.arange(22_050) / 22_050)
+    own = heard[:, spectrogram(tone, RETRIEVAL)[3].argmax()]
+    frame = onset_frame(onset_s, RETRIEVAL.fps)
+    return own[frame] > 4 * own[frame - 2] and own[frame] > 0.3
+
+
+HALL = {"rt60_s": 0.4, "distance_m": 2, "noise_db": -50, "band_hz": [60, 12_000]}
+
+
+@pytest.mark.parametrize("room", [None, "hall"])
+def test_what_a_person_plays_sounds_when_the_label_says_dry_and_in_a_room(tmp_path, room):
+    settings = {"room": room, "room_settings": HALL} if room else {}
+    (row,) = people(tmp_path, ("Lee", RUBATO), **settings)
+    assert row["room"] == room
+    for onset in row["onsets"]:
+        assert rises_at(tmp_path / "audio" / row["audio"], onset["onset_s"], onset["pitch"])
+
+
+def test_expression_sounds_when_the_label_says(tmp_path):
+    (row, _) = people(tmp_path, tempo_ratio="0.8", expression="phrased")
+    onsets = [onset["onset_s"] for onset in row["onsets"]]
+    assert onsets != pytest.approx([note.onset_s / 0.8 for note in SCALE], abs=0.005)
+    assert row["tempo_ratio"] == pytest.approx(0.8)
+    for onset in row["onsets"][1:]:
+        assert rises_at(tmp_path / "audio" / row["audio"], onset["onset_s"], onset["pitch"])
+
+
+def test_a_room_moves_no_plain_onset_and_a_tuning_is_heard(tmp_path):
+    rows = people(tmp_path, tempo_ratio="1.0", room="sharp", room_settings={"tuning_cents": 50})
+    assert [row["onsets"] for row in rows] == [None, None]
+    samples, _ = soundfile.read(tmp_path / "audio/scale.flac")
+    spectrum = np.abs(np.fft.rfft(samples[: AUDIO_RATE_HZ // 2], 8 * AUDIO_RATE_HZ))
+    near = slice(8 * 240, 8 * 285)  # middle C is 261.6 Hz, 50 cents more 269.3
+    assert spectrum[near].argmax() / 8 + 240 == pytest.approx(269.3, abs=1.0)
+
+
+def test_a_held_pedal_lets_a_note_ring_on(tmp_path):
+    notes = [("n0", 60, 0.0), ("n3", 66, 2.0)]
+    quiet = people(tmp_path / "off", ("Lee", match(notes)))
+    ringing = people(tmp_path / "on", ("Lee", match(notes, pedal=[(0.1, 127)])))
+    levels = []
+    for folder, (row,) in (("off", quiet), ("on", ringing)):
+        samples, _ = soundfile.read(tmp_path / folder / "audio" / row["audio"])
+        levels.append(loudness(samples[int(1.2 * AUDIO_RATE_HZ) : int(1.9 * AUDIO_RATE_HZ)]))
+    assert levels[1] > levels[0] + 20
+
+
+def test_louder_keys_sound_louder(piano):
+    soft, loud = (render([Note(0.0, 1.0, 60, velocity=v)], piano) for v in (30, 110))
+    assert loudness(loud) > loudness(soft) + 10
+
+
+def test_a_bad_match_file_is_a_reason_and_the_others_are_played(tmp_path):
+    bad, good = people(tmp_path, ("Kim", "nothing of use"), ("Lee", RUBATO))
+    assert (bad["performer"], bad["audio"]) == ("Kim", None)
+    assert bad["reason"].startswith("no match file")
+    assert good["reason"] is None
+
+
+def test_a_performer_with_the_mark_of_file_names_gets_a_digest(tmp_path):
+    one, other = people(tmp_path, ("Lee@home", RUBATO), ("Lee", RUBATO))
+    assert one["audio"].startswith("scale@Lee@home-")
+    assert one["audio"] != other["audio"]

@@ -72,7 +72,18 @@ def now(page) -> float:
 
 
 def mark(page, number: int):
+    """The mark of a notehead."""
     return page.find_element("css selector", f".head[data-head='{number}']")
+
+
+def click(page, number: int) -> None:
+    """Click a notehead, once the page stands still and it is clear of the player."""
+    page.execute_script("audio.pause()")
+    found = mark(page, number)
+    page.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", found
+    )
+    found.click()
 
 
 def press(page, key) -> None:

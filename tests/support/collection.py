@@ -13,6 +13,7 @@ PIECES = {  # piece: split, composer, onsets (s), notes without a notehead
 LEFT_OUT = {"song": "not for piano: Voice", "duo": "not for piano: Violin", "none": "no score"}
 NO_NOTEHEAD = "an ornament: trill"
 LICENCE = "CC0"
+PLAYED = [("waltz", 1.0), ("waltz", 2.0), ("march", 1.0), ("fugue", 1.0)]  # piece, tempo ratio
 
 
 def note(piece_id: str, number: int, onset_s: float, unlinked: int) -> dict:
@@ -48,13 +49,12 @@ def write(
     later = [{"piece_id": i, "split": "valid", "licence": LICENCE} for i in failed]
     numbers = {"images": 2, "systems": 6, "noteheads": 10, "notes": 8}
     numbers |= {"off_ink": 1, "midi_frames": 5}
-    played = [("waltz", 1.0), ("waltz", 2.0), ("march", 1.0), ("fugue", 1.0)]
     shards = [
         staves.write_shard(
             folder / "shards" / split / "0.parquet",
             [
                 staves.performance(piece_id, split=split, tempo_ratio=tempo_ratio)
-                for piece_id, tempo_ratio in played
+                for piece_id, tempo_ratio in PLAYED
                 if PIECES[piece_id][0] == split
             ],
         )
@@ -83,7 +83,7 @@ def write(
             tables.PERFORMANCES,
             [
                 {"piece_id": i, "tempo_ratio": tempo_ratio, "duration_s": 720.0}
-                for i, tempo_ratio in played
+                for i, tempo_ratio in PLAYED
             ],
         ),
         "shards": shards,

@@ -11,8 +11,14 @@ from tests.support import piano
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, jobs, snakemake, write_config
 
 SPLITS = {"train": 3, "valid": 1, "test": 2}  # scores in each
-TRAINING = {"training": {"epochs": 2, "epoch_samples": 80, "batch_size": 40, "valid_samples": 40}}
-SETTINGS = {"refinement": {"samples": 80}, "evaluation": {"protocols": ["fixed", "2019"]}}
+FEW = {"epochs": 2, "epoch_samples": 80, "batch_size": 40, "valid_samples": 40}
+TRAINING = {"training": {"paper": FEW, "PT": FEW | {"onsets": 8}}}
+MODELS = ["PT", "BL2-SC", "BL2-SC+AT"]
+SETTINGS = {
+    "models": MODELS,
+    "refinement": {"samples": 80},
+    "evaluation": {"protocols": ["fixed", "2019"]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +63,8 @@ def test_scores_become_the_papers_tables_and_figures(finished):
 def test_every_model_is_evaluated_at_every_tempo_both_ways(finished):
     metrics = pd.read_parquet(finished / "results/predictions/retrieval/metrics.parquet")
     keys = ["model", "projection", "protocol", "tempo_ratio", "direction"]
-    assert len(metrics[keys].drop_duplicates()) == 2 * 2 * 2 * 5 * 2
+    assert set(metrics.model) == {*MODELS, "BL2-SC, shipped"}
+    assert len(metrics[keys].drop_duplicates()) == (len(MODELS) + 1) * 2 * 2 * 5 * 2
     assert (metrics.n_pieces <= SPLITS["test"]).all() and (metrics.n_pairs > 10).all()
 
 
@@ -66,7 +73,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 
 
 def test_another_model_trains_that_one_alone(finished):
-    config = {"retrieval": {"models": ["BL2-SC", "BL2-SC+AT", "BL1-SC"]}}
+    config = {"retrieval": {"models": [*MODELS, "BL1-SC"]}}
     (finished / "other.yaml").write_text(yaml.safe_dump(config))
     planned = jobs(snakemake(finished, "-n", "--configfile", "other.yaml"))
     stages = ("retrieval_train", "retrieval_refine", "retrieval_embed", "retrieval_evaluate")
@@ -89,7 +96,7 @@ def models(*arguments: str, folder) -> subprocess.CompletedProcess:
 def test_a_recording_finds_snippets_in_an_index_of_the_shards(finished):
     data = finished / "results/data/piano"
     shards = [str(path) for path in sorted(data.glob("shards/test/bright-1.0-*.parquet"))]
-    weights = str(finished / "results/models/retrieval/BL2-SC-refined.safetensors")
+    weights = str(finished / "results/models/retrieval/BL2-SC+AT-refined.safetensors")
     made = models(
         "index", "--shards", str(shards).replace("'", '"'), "--weights", weights,
         "--out", "scores.index", folder=finished,
@@ -112,7 +119,7 @@ def test_a_recording_finds_snippets_in_an_index_of_the_shards(finished):
         ({"test_font": "electric"}, "'electric' does not play the test split of piano"),
         ({"collection": "songs"}, "retrieval.collection: 'songs' is not one of piano"),
         ({"models": ["BL3"]}, "retrieval.models.0: must be one of BL1-SC"),
-        ({"training": {"batch_size": 32}}, "batch_size: must be at least 34, not 32"),
+        ({"training": {"paper": {"batch_size": 32}}}, "batch_size: must be at least 34, not 32"),
     ],
 )
 def test_a_bad_setting_is_told_before_anything_runs(finished, changes, sentence):

@@ -1,5 +1,6 @@
 """The walk-throughs of docs/regenerate.md, run as they stand there on tiny sources."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ import yaml
 
 from pipeline.reading.fonts import font_path
 from tests.support import piano, scores
+from tests.support.match_files import match
+from tests.support.musicxml import scale, score
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, jobs
 
 TEXT = (ROOT / "docs/regenerate.md").read_text()
@@ -92,6 +95,27 @@ def test_a_new_sound_font(folder):
     follow("A new sound font", folder)
     assert (folder / "results/data/piano/shards/train/steinway-1.0-0.parquet").exists()
     assert times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb*") == before
+
+
+def test_performances_by_people(folder):
+    """The frames are those of the lines of the match file, read here with a pattern."""
+    notes = [("C4", 60), ("D4", 62), ("E4", 64), ("G4", 67)] * 4
+    bars = [scale(" ".join(name for name, _ in notes[:4]))] * 4
+    onsets_s = [0.5 * n + 0.1 * (n % 3) for n in range(16)]
+    played = [(f"note{n}", notes[n][1], onset_s) for n, onset_s in enumerate(onsets_s)]
+    (folder / "scores").mkdir()
+    (folder / "scores/waltz.musicxml").write_text(score(bars))
+    (folder / "scores/waltz_lee.match").write_text(match(played))
+    follow("Performances by people", folder)
+    shards = folder / "results/people/data/piano/shards/test"
+    for name in ("TimGM6mb-human-0", "hall-human-0"):
+        (row,) = pd.read_parquet(shards / f"{name}.parquet").to_dict("records")
+        ticks = re.findall(r"-note\(n\d+,\d+,(\d+),", match(played))
+        assert row["performer"] == "lee"
+        assert row["frame"].tolist() == [math.ceil(int(tick) / 960 * 20) for tick in ticks]
+        assert row["moment"].tolist() == [float(n) for n in range(16)]
+        assert sorted(row["x"]) == list(row["x"])
+    assert pd.isna(row["tempo_ratio"])
 
 
 def test_new_tempi(folder):

@@ -3,7 +3,6 @@
 Each run has a folder of its own; the network is the real one, trained for a few steps only.
 """
 
-import json
 import os
 import resource
 import shutil
@@ -301,7 +300,7 @@ def test_scores_become_pages_and_strips_and_a_broken_one_is_told(finished):
 
 def test_the_card_is_a_data_set_card(finished):
     text = (finished / "results/data/tunes/README.md").read_text()
-    front = json.loads(text.split("---")[1])
+    front = yaml.safe_load(text.split("---\n")[1])
     assert [files["split"] for files in front["configs"][0]["data_files"]] == [
         "train",
         "validation",

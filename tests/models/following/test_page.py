@@ -11,7 +11,7 @@ import soundfile
 
 from models.following import ffmpeg
 from models.following.page import encoded, waveform, write_page
-from tests.support.browser import check_plays_from, content, mark, now, opened, press, wait
+from tests.support.browser import check_plays_from, click, content, now, opened, press, wait
 from tests.support.followed import (
     DURATION_S,
     PLAYED,
@@ -121,10 +121,10 @@ def test_cursor_noteheads_and_readout_follow_the_recording(page):
 
 def test_a_click_on_a_notehead_plays_its_closest_pass_and_then_the_next(page):
     page.execute_script("go(arguments[0])", onset_s(5))
-    mark(page, 2).click()
+    click(page, 2)
     check_plays_from(page, onset_s(6))
-    page.execute_script("audio.pause(); go(arguments[0])", onset_s(6))
-    mark(page, 2).click()
+    page.execute_script("go(arguments[0])", onset_s(6))
+    click(page, 2)
     check_plays_from(page, onset_s(2))
 
 

@@ -3,7 +3,7 @@
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_rgba
+import pytest
 
 from models.retrieval import curves, network, report
 from tests.support.performances import assert_drawn, curve, titled
@@ -24,18 +24,15 @@ def history(*scores: float) -> pd.DataFrame:
 
 def test_training_marks_the_epoch_that_is_kept():
     figure = curves.training({"BL2-SC": history(0.1, 0.3, 0.3, 0.2), "BL2-LC+AT": history(0.2)})
-    (without,), (with_attention,) = titled(figure, "without"), titled(figure, "with attention")
-    assert len(figure.axes) == 4
-    assert [t.get_text() for t in without.get_legend().get_texts()] == ["BL2-SC"]
-    assert [t.get_text() for t in with_attention.get_legend().get_texts()] == ["BL2-LC+AT"]
-    rank = figure.axes[2]
+    (train,), (valid,) = titled(figure, "training loss"), titled(figure, "validation loss")
+    (rank,) = titled(figure, "validation MRR")
+    assert curve(train)[1].tolist() == pytest.approx(np.linspace(0.7, 0.3, 4).tolist())
+    assert curve(valid)[1][-1] == pytest.approx(0.4)
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["BL2-SC", "BL2-LC+AT"]
     assert curve(rank)[0].tolist() == [10, 20, 30, 40]
     assert [list(part) for part in rank.lines[1].get_data()] == [[30], [0.3]]
-    assert [line.get_linestyle() for line in without.lines] == [":", "-"]
-
-
-def test_training_of_one_kind_has_no_empty_panel():
-    assert len(curves.training({"BL1-SC": history(0.1, 0.2)}).axes) == 2
+    assert [line.get_linestyle() for line in train.lines] == ["-", "--"]
 
 
 def metrics() -> pd.DataFrame:
@@ -56,27 +53,29 @@ def metrics() -> pd.DataFrame:
     )
 
 
-def test_tempo_has_ours_solid_and_the_paper_dashed():
+def test_tempo_has_what_is_kept_of_the_mrr_ours_solid_and_the_paper_dotted():
     figure = curves.tempo(report.compare_tempi(metrics()))
     without, with_attention = figure.axes
-    solid = [line for line in without.lines if line.get_linestyle() == "-"]
-    dashed = [line for line in without.lines if line.get_linestyle() == "--"]
-    assert len(dashed) == 4
-    (ours,) = [line for line in solid if len(line.get_ydata())]
-    assert ours.get_label() == "BL2-MC"
-    assert [part.tolist() for part in ours.get_data()] == [[0.5, 1.0], [0.4, 0.6]]
-    (paper,) = [line for line in dashed if line.get_color() == ours.get_color()]
-    assert paper.get_ydata().tolist() == [0.46, 0.53, 0.57, 0.55, 0.43]
+    known = {line.get_label(): line for line in without.lines}
+    ours = known["BL2-MC, ours (0.60)"]
+    assert ours.get_linestyle() == "-"
+    assert [list(part) for part in ours.get_data()] == [[0.5, 1.0], pytest.approx([200 / 3, 100])]
+    paper = known["BL2-MC, paper (0.57)"]
+    assert paper.get_linestyle() == ":" and paper.get_color() == ours.get_color()
+    kept = [100 * mrr / 0.57 for mrr in (0.46, 0.53, 0.57, 0.55, 0.43)]
+    assert paper.get_ydata().tolist() == pytest.approx(kept)
+    assert len([line for line in without.lines if line.get_linestyle() == ":"]) == 4
     assert [tick.get_text() for tick in without.get_xticklabels()] == [
         *("0.5", "0.66", "1", "1.33", "2")
     ]
-    assert len([line for line in with_attention.lines if line.get_linestyle() == "--"]) == 3
+    assert len([line for line in with_attention.lines if line.get_linestyle() == ":"]) == 3
 
 
-def test_each_model_has_its_own_colour_in_its_panel():
-    for kind in (False, True):
-        models = [name for name, shape in network.MODELS.items() if shape.attends == kind]
-        assert len({to_rgba(curves._look(name)["color"]) for name in models}) == len(models)
+def test_each_model_has_a_look_of_its_own_in_grey_too():
+    for look in ("color", "marker"):
+        for kind in (False, True):
+            models = [name for name, shape in network.MODELS.items() if shape.attends == kind]
+            assert len({curves._look(name)[look] for name in models}) == len(models)
 
 
 def test_curves_are_drawn(tmp_path):
@@ -93,3 +92,11 @@ def test_style_is_left_as_it_was():
     before = mpl.rcParams["font.size"]
     curves.training({"BL1-SC": history(0.1, 0.2)})
     assert mpl.rcParams["font.size"] == before
+
+
+def test_our_own_network_has_a_row_of_its_own():
+    figure = curves.training({"PT": history(0.1, 0.3), "BL2-SC": history(0.2)})
+    assert [curve(axes)[1].tolist() for axes in titled(figure, "validation MRR")] == [
+        [0.2],
+        [0.1, 0.3],
+    ]

@@ -5,6 +5,7 @@ import io
 import weakref
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -12,14 +13,16 @@ from lightning.fabric import Fabric
 from PIL import Image
 from scipy.stats import entropy
 
-from models.retrieval import embed
+from models.retrieval import embed, inference
 from models.retrieval import weights as weights_files
 from models.retrieval.inference import run_batches
 from models.retrieval.network import MODELS, Network
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS
 from models.retrieval.reading import read_examples
+from models.weights import read_metadata
 from pipeline import tables
-from pipeline.constants import EMBEDDING
+from pipeline.constants import CONTEXTS, EMBEDDING
+from pipeline.planning.learning_files import SHIPPED_CONTEXT
 from pipeline.strips import snippet
 from tests.support.performances import performance
 from tests.support.staves import write_shard
@@ -87,6 +90,20 @@ def run(weights, files, pairs, tmp_path):
     shards = [path for paths in files.values() for path in paths]
     embed.embed(weights, shards, pairs, out, precision="32-true")
     return tables.read(out, embed.EMBEDDINGS).to_pandas()
+
+
+def test_shipped_weights_are_named_so(weights, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(inference, "DEFAULT_WEIGHTS", weights())
+    pairs = choose(files, tmp_path / "pairs")
+    shipped = run("shipped", files, pairs, tmp_path)
+    named = pq.read_schema(tmp_path / "embeddings.parquet").metadata[b"model"]
+    assert named.decode() == f"{MODEL}, shipped"
+    pd.testing.assert_frame_equal(shipped, run(weights(), files, pairs, tmp_path))
+
+
+def test_the_shipped_network_hears_what_the_rules_choose_pairs_for():
+    model = read_metadata(inference.DEFAULT_WEIGHTS)["model"]
+    assert MODELS[model].context == CONTEXTS[SHIPPED_CONTEXT]
 
 
 @pytest.mark.parametrize("model", ["BL1-SC", "BL2-MC", "BL2-LC+AT"])

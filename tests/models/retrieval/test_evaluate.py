@@ -1,6 +1,8 @@
 """Metrics against a plain implementation, against every order of ties, and by hand."""
 
+import re
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from models.bootstrap import Bootstrap
-from models.retrieval import evaluate
+from models.retrieval import evaluate, inference
 from models.retrieval import weights as weights_files
 from models.retrieval.embed import EMBEDDINGS
 from models.retrieval.metrics import metrics
@@ -182,6 +184,24 @@ def run(files, **changes) -> pd.DataFrame:
             arguments[name] = list(arguments[name].values())
     evaluate.evaluate(**arguments)
     return pq.read_table(files["out"]).to_pandas()
+
+
+def test_shipped_weights_have_a_name_of_their_own(files, monkeypatch):
+    """They are refitted already and stand for both projections."""
+    shipped = files["weights"][MODEL]
+    monkeypatch.setattr(inference, "DEFAULT_WEIGHTS", shipped)
+    name = f"{MODEL}, shipped"
+    embeddings = files["out"].with_name("shipped.parquet")
+    table(embeddings, files["sheet"], files["audio"], shipped, model=name)
+    given = {"embeddings": [embeddings, files["embeddings"][MODEL]],
+             "weights": [Path("shipped"), shipped],
+             "refined": [Path("shipped"), files["refined"][MODEL]]}  # fmt: skip
+    found = run(files, **given).set_index(["model", "projection", "direction", "metric"]).micro
+    found = found.sort_index()
+    for projection in ("unrefined", "refined"):
+        assert found[name, projection].equals(found[MODEL, "unrefined"])
+    with pytest.raises(ValueError, match=re.escape(f"vectors of '{name}', but {shipped} ")):
+        run(files, embeddings=[embeddings], weights=[shipped], refined=[shipped])
 
 
 def test_each_projection_and_direction_is_evaluated_as_it_stands(files):

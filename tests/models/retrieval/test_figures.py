@@ -90,7 +90,11 @@ def test_boxes_mark_the_snippets(within):
 
 def test_attention_and_sound_stand_below_in_the_same_colours(within):
     figure, _, _, excerpts, weights = within
-    panels = titled(figure, "3 onsets") + titled(figure, "9 onsets") + titled(figure, "27 onsets")
+    panels = [
+        axes
+        for name in ("(a) 3 onsets", "(b) 9 onsets", "(c) 27 onsets")
+        for axes in titled(figure, name)
+    ]
     for axes, own, colour in zip(panels, weights, attention_figures.COLOURS, strict=True):
         seconds, values = curve(axes)
         assert np.array_equal(values, own)
@@ -121,7 +125,7 @@ def pairs_of(onsets, **columns) -> pd.DataFrame:
 
 def test_examples_are_spread_over_the_densities():
     chosen = attention_figures.spread(pairs_of(np.arange(101)))
-    assert chosen == [95, 75, 50, 25, 5]
+    assert chosen == [95, 72, 50, 27, 5]  # in equal steps of onsets
 
 
 def test_examples_are_of_different_pieces_and_typical_for_their_density():
@@ -129,6 +133,15 @@ def test_examples_are_of_different_pieces_and_typical_for_their_density():
     entropy = [1.0, 9.0, 2.0, 8.0, 4.0, 7.0, 3.0, 1.0, 1.0]
     pairs = pairs_of([5] * 7 + [4, 1], piece_id=pieces, entropy=entropy)
     assert attention_figures.spread(pairs) == [4, 7, 8]  # 4.0 is the median of the seven
+
+
+def test_examples_of_few_pieces_still_go_from_dense_to_sparse():
+    """Four pieces, and no number of onsets twice."""
+    onsets = np.tile([6, 7, 8, 9, 10, 11], 20)
+    pairs = pairs_of(onsets, piece_id=[f"tune{n % 4}" for n in range(120)])
+    shown = pairs.loc[attention_figures.spread(pairs)]
+    assert shown.onsets.tolist() == sorted(set(shown.onsets), reverse=True)
+    assert len(shown) == 5 and shown.piece_id.nunique() > 1
 
 
 def test_examples_want_a_model_with_attention():

@@ -1,10 +1,11 @@
-"""The ranking loss against its definition, pair by pair."""
+"""The losses against their definitions, pair by pair."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from models.retrieval.loss import LARGEST, ranking_loss
+from models.retrieval.loss import LARGEST, contrastive_loss, local_loss, ranking_loss
 
 
 def one_way(anchors, others, margin):
@@ -63,3 +64,44 @@ def test_gradient_pulls_pairs_together_and_pushes_others_apart():
 def test_refuses_what_it_cannot_rank(rows):
     with pytest.raises(ValueError, match="two or more pairs"):
         ranking_loss(*(torch.zeros(count, 2) for count in rows))
+
+
+# --- of our own network ------------------------------------------------------------------------
+def unit(*shape, seed=0):
+    values = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return functional.normalize(values, dim=-1)
+
+
+def test_contrastive_loss_is_minus_the_log_probability_of_the_own_counterpart():
+    sheet, audio, scale = unit(5, 32), unit(5, 32, seed=1), torch.tensor(7.0)
+    scores = np.exp(7 * sheet.numpy() @ audio.numpy().T)
+    down, across = (np.diag(scores) / scores.sum(axis=axis) for axis in (0, 1))
+    expected = -(np.log(down).mean() + np.log(across).mean()) / 2
+    assert contrastive_loss(sheet, audio, scale).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_local_loss_shares_an_onset_between_the_tokens_beside_it():
+    queries, tokens = unit(2, 2, 32), unit(2, 4, 32, seed=1)
+    positions = torch.tensor([[0.25, 3.0], [1.5, 0.0]], dtype=torch.float64)
+    real = torch.tensor([[True, True], [True, False]])
+    scores = 3 * np.einsum("sqd,std->sqt", queries.numpy(), tokens.numpy())
+    logs = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
+    expected = [
+        -(0.75 * logs[0, 0, 0] + 0.25 * logs[0, 0, 1]),
+        -logs[0, 1, 3],
+        -(logs[1, 0, 1] + logs[1, 0, 2]) / 2,
+    ]
+    loss = local_loss(queries, tokens, positions, real, torch.tensor(3.0))
+    assert loss.item() == pytest.approx(np.mean(expected), rel=1e-6)
+
+
+def test_gradient_of_the_losses_is_that_of_finite_differences():
+    sheet, audio = unit(4, 3, 32).requires_grad_(), unit(4, 6, 32, seed=1).requires_grad_()
+    positions, real = torch.rand(4, 3, dtype=torch.float64) * 5, torch.rand(4, 3) > 0.3
+    scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
+
+    def losses(sheet, audio, scale):
+        local = local_loss(sheet, audio, positions, real, scale)
+        return local + contrastive_loss(sheet[real], audio[:, :3][real], scale)
+
+    assert torch.autograd.gradcheck(losses, (sheet, audio, scale))

@@ -1,6 +1,6 @@
 """Seeking a recording in an index, with a network that knows the tones."""
 
-import itertools
+import json
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from models.retrieval import audio, inference, network, query
 from models.retrieval import weights as weights_files
 from models.retrieval.index import index as make_index
 from models.retrieval.inference import window_centres
-from models.retrieval.query import distinct_matches, piece_scores
+from models.retrieval.query import distinct_matches
 from partimento import cli
 from tests.support.performances import performance
 from tests.support.staves import write_shard
@@ -62,6 +62,21 @@ def test_finds_piece_place_and_time(tmp_path, index, weights, capsys):
     assert pixels.shape[1] > 1_000 and (pixels < 128).mean() > 0.01
 
 
+def test_programs_get_json(tmp_path, index, weights, capsys):
+    """The same answer, and nothing else on standard output."""
+    recording = played(tmp_path / "down.wav", PIECES["down"])
+    query.query(recording, index=index, weights=weights, top=2, json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["fits"] is None  # these weights were not calibrated
+    assert found["searched"] == {"pieces": 3, "positions": 18}
+    best = found["pieces"][0]
+    assert (best["piece_id"], best["score"], len(found["pieces"])) == ("down", 1.0, 2)
+    (passage,) = best["passages"]
+    assert passage["from"]["x"] < GAP_PX * 2 < GAP_PX * 4 < passage["to"]["x"]
+    assert found["matches"][0]["cosine"] == 1.0
+    assert found["picture"] == "down-matches.png"
+
+
 def best_piece(capsys) -> str:
     lines = capsys.readouterr().out.splitlines()
     return lines[lines.index(" score  piece") + 1].split()[1]
@@ -84,30 +99,6 @@ def test_the_order_tells_pieces_apart(tmp_path, weights, capsys):
         recording = played(tmp_path / f"{name}.wav", tones)
         query.query(recording, index=tmp_path / "index.parquet", weights=weights)
         assert best_piece(capsys) == name
-
-
-def test_scores_are_those_of_the_best_alignment_of_all():
-    """Beside a search through every alignment, on pieces of one to six entries."""
-    draw = np.random.default_rng(0)
-    lengths = [6, 1, 3]
-    piece = np.repeat(np.arange(3), lengths)
-    frames = np.array([20, 23, 30, 31])  # steps of 2, 5 and 1 places at most, 12 a second
-    windows, entries = (
-        part / np.linalg.norm(part, axis=1, keepdims=True)
-        for part in (draw.normal(size=(4, 32)), draw.normal(size=(10, 32)))
-    )
-    cosines = windows @ entries.T
-    best = [
-        max(
-            sum(cosines[window, place] for window, place in enumerate(way)) / 4
-            for way in itertools.product(np.flatnonzero(piece == own), repeat=4)
-            if all(0 <= b - a <= most for a, b, most in zip(way, way[1:], (2, 5, 1), strict=False))
-        )
-        for own in range(3)
-    ]
-    np.testing.assert_allclose(piece_scores(windows, frames, entries, piece), best, atol=1e-6)
-    single = piece_scores(windows[:1], frames[:1], entries, piece)
-    np.testing.assert_allclose(single, np.maximum.reduceat(cosines[0], [0, 6, 7]), atol=1e-6)
 
 
 @pytest.mark.parametrize("volume", [0.001, 0.03, 0.9])

@@ -146,6 +146,17 @@ def test_each_model_of_the_paper_is_there_in_its_order(folder):
     ]
 
 
+def test_our_own_network_has_no_line_of_the_papers(tmp_path):
+    path = tmp_path / "metrics.parquet"
+    pd.DataFrame([{**row, "model": "PT"} for row in METRICS]).to_parquet(path)
+    report.tables(path, tmp_path)
+    refined = blocks(tmp_path, "retrieval")["Audio to sheet, refined projection (Table 2b)"]
+    assert refined[-1][:3] == ["PT", "ours", "51.24"]
+    assert refined[-2][:2] == ["", "ours"]  # of the paper's last
+    (tempi,) = blocks(tmp_path, "tempo_robustness").values()
+    assert tempi[-1][:2] == ["PT", "ours"]
+
+
 def test_a_measure_that_is_lacking_is_a_dash(folder):
     rows = blocks(folder, "retrieval")["Audio to sheet, un-refined projection (Table 2a)"]
     assert ["", "ours", "31.00", "[29.0–33.0]", "–", "–", "–", "", "–"] in rows

@@ -75,6 +75,23 @@ def test_an_onset_looks_and_sounds_in_its_segment_as_it_does_alone(examples):
     assert compared > 5
 
 
+def test_positions_follow_the_size_of_the_image_and_the_speed_of_the_sound(examples):
+    segments = drawn(examples, Augmentation(scale=(0.8, 1.25), shift_px=0), (0.5, 2.0))
+    images, sounds, x, frames, real = cut(examples, segments)
+    for segment, onset in zip(*np.nonzero(real), strict=True):
+        example = segments.onsets[segment, onset]
+        alone = examples.snippet_batch(
+            np.array([example]), scale=segments.scale[segment : segment + 1]
+        )
+        left = round(float(x[segment, onset])) - 50
+        seen = images[segment, 0, :, left + 40 : left + 60]
+        assert np.abs(seen - alone[0, 0, :, 40:60]).mean() < 0.03  # 0.1 for another notehead
+        row = examples.start[examples.performance[example]] + examples.frame[example]
+        near = examples.spectrogram[row - 2 : row + 3].T  # nearest frames, up to twice as far apart
+        heard = sounds[segment, 0, :, round(float(frames[segment, onset]))]
+        assert (near == heard[:, None]).all(axis=0).any()
+
+
 def test_isolated_onsets_are_cut_as_in_an_evaluation(examples):
     segments = drawn(examples)
     nothing = np.zeros(segments.real.shape, int)
@@ -134,11 +151,11 @@ def test_the_last_batches_are_isolated(paths):
 
 
 def test_devices_share_the_segments_of_a_batch(paths):
-    whole = batches(paths, augmentation=NO_AUGMENTATION)
-    halves = [batches(paths, augmentation=NO_AUGMENTATION, share=(rank, 2)) for rank in (0, 1)]
-    assert [len(half[0][0]) for half in halves] == [2, 2]
-    anchors = [half.split(half.chosen(0)[1]) for half in halves]
-    assert np.concatenate(anchors).tolist() == whole.chosen(0)[1].tolist()
+    whole, first, second = (batches(paths, share=share) for share in ((0, 1), (0, 2), (1, 2)))
+    for number in (4, 5):  # segments, isolated pairs
+        halves = zip(first[number], second[number], strict=True)
+        for joined, expected in zip(map(torch.cat, halves), whole[number], strict=True):
+            assert len(joined) == len(expected) and joined.equal(expected)
 
 
 def test_pieces_too_short_for_an_excerpt_are_refused(tmp_path):

@@ -1,6 +1,5 @@
-"""Training on segments: its losses, what it keeps, and how a run that was killed ends."""
+"""Training on segments: what it keeps, and how a run that was killed ends."""
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -10,9 +9,7 @@ from models.retrieval import train_segments
 from models.retrieval.train_segments import (
     SegmentSettings,
     SegmentTraining,
-    contrastive_loss,
     follow,
-    local_loss,
 )
 from models.retrieval.weights import load
 from tests.support.performances import narrow_tokens, performance
@@ -140,44 +137,3 @@ def test_without_a_local_loss_the_loss_is_lower(run):
         run(f"{weight}", epochs=1, local_weight=weight)[1] for weight in (1.0, 0.0)
     )
     assert with_local["train_loss"][0].as_py() > without["train_loss"][0].as_py() + 1
-
-
-# --- losses ------------------------------------------------------------------------------------
-def unit(*shape, seed=0):
-    values = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    return torch.nn.functional.normalize(values, dim=-1)
-
-
-def test_contrastive_loss_is_minus_the_log_probability_of_the_own_counterpart():
-    sheet, audio, scale = unit(5, 32), unit(5, 32, seed=1), torch.tensor(7.0)
-    scores = np.exp(7 * sheet.numpy() @ audio.numpy().T)
-    down, across = (np.diag(scores) / scores.sum(axis=axis) for axis in (0, 1))
-    expected = -(np.log(down).mean() + np.log(across).mean()) / 2
-    assert contrastive_loss(sheet, audio, scale).item() == pytest.approx(expected, rel=1e-6)
-
-
-def test_local_loss_shares_an_onset_between_the_tokens_beside_it():
-    queries, tokens = unit(2, 2, 32), unit(2, 4, 32, seed=1)
-    positions = torch.tensor([[0.25, 3.0], [1.5, 0.0]], dtype=torch.float64)
-    real = torch.tensor([[True, True], [True, False]])
-    scores = 3 * np.einsum("sqd,std->sqt", queries.numpy(), tokens.numpy())
-    logs = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
-    expected = [
-        -(0.75 * logs[0, 0, 0] + 0.25 * logs[0, 0, 1]),
-        -logs[0, 1, 3],
-        -(logs[1, 0, 1] + logs[1, 0, 2]) / 2,
-    ]
-    loss = local_loss(queries, tokens, positions, real, torch.tensor(3.0))
-    assert loss.item() == pytest.approx(np.mean(expected), rel=1e-6)
-
-
-def test_gradient_of_the_losses_is_that_of_finite_differences():
-    sheet, audio = unit(4, 3, 32).requires_grad_(), unit(4, 6, 32, seed=1).requires_grad_()
-    positions, real = torch.rand(4, 3, dtype=torch.float64) * 5, torch.rand(4, 3) > 0.3
-    scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
-
-    def losses(sheet, audio, scale):
-        local = local_loss(sheet, audio, positions, real, scale)
-        return local + contrastive_loss(sheet[real], audio[:, :3][real], scale)
-
-    assert torch.autograd.gradcheck(losses, (sheet, audio, scale))

@@ -1,5 +1,6 @@
 """Croissant: MLCommons' own validator takes the description, and reads the data through it."""
 
+import hashlib
 import io
 import json
 import logging
@@ -21,7 +22,16 @@ def described(tmp_path):
     """A tiny data set with its description, as mlcroissant sees it."""
     collection.write(tmp_path)
     path = tmp_path / "croissant.json"
-    croissant.write("own", SPLITS, LICENCES, path)
+    sets = [
+        croissant.Records(
+            split,
+            tables.SHARDS,
+            f"shards/{split}/*.parquet",
+            sorted((tmp_path / "shards" / split).iterdir()),
+        )
+        for split in SPLITS
+    ]
+    croissant.write("own", sets, LICENCES, path)
     return mlcroissant.Dataset(jsonld=path), path
 
 
@@ -37,7 +47,7 @@ def test_the_validator_has_nothing_to_say(described, caplog):
 def test_the_validator_would_tell_of_a_file_set_without_files(described):
     _, path = described
     broken = json.loads(path.read_text())
-    del broken["distribution"][0]["includes"]
+    del broken["distribution"][-1]["includes"]
     path.write_text(json.dumps(broken))
     with pytest.raises(mlcroissant.ValidationError, match="includes"):
         mlcroissant.Dataset(jsonld=path)
@@ -66,7 +76,7 @@ def test_only_the_files_of_a_split_belong_to_it(described):
 def test_columns_are_described_with_their_unit_and_type(described):
     (train, _) = json.loads(described[1].read_text())["recordSet"]
     fields = {field["name"]: field for field in train["field"]}
-    assert fields["tempo_ratio"]["description"] == "tempo ratio, 2 is twice as fast"
+    assert fields["tempo_ratio"]["description"].startswith("tempo ratio, 2 is twice as fast")
     assert fields["x"]["description"].endswith("(px)")
     assert fields["x"]["dataType"] == "cr:Float32" and fields["x"]["isArray"]
     assert fields["x"]["arrayShape"] == "-1" and "isArray" not in fields["tempo_ratio"]
@@ -78,3 +88,18 @@ def test_the_description_cites_both_papers_and_tells_the_licences(described):
     first, second = metadata.cite_as.splitlines()
     assert "author = {Dorfer, Matthias and Arzt, Andreas and Widmer, Gerhard}" in first
     assert "Tempo-invariant" in second and "year = {2019}" in second
+
+
+def test_every_file_is_listed_with_its_digest(described):
+    _, path = described
+    listed = {
+        entry["contentUrl"]: entry["sha256"]
+        for entry in json.loads(path.read_text())["distribution"]
+        if entry["@type"] == "cr:FileObject"
+    }
+    files = {
+        file.relative_to(path.parent).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for split in SPLITS
+        for file in (path.parent / "shards" / split).iterdir()
+    }
+    assert listed == files

@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 
 from pipeline import tables
 from pipeline.describing.inspect import inspect
-from tests.support.browser import check_plays_from, content, mark, now, opened, press, wait
+from tests.support.browser import check_plays_from, click, content, mark, now, opened, press, wait
 
 PIECE = "BachJS/minuet"
 TITLE = "</title></script><i>Minuet</i> & Trio"
@@ -258,7 +258,7 @@ def test_the_sound_is_in_time_with_the_notes(html):
 def test_a_click_on_a_head_plays_from_its_note(page):
     heads, _ = score()
     for number in (5, 0, 13):
-        mark(page, number).click()
+        click(page, number)
         check_plays_from(page, heads[number]["moment"] * QUARTER)
         check_cursor(page)
 
@@ -266,7 +266,7 @@ def test_a_click_on_a_head_plays_from_its_note(page):
 def test_a_head_that_sounds_twice_is_heard_in_turn(page):
     last = max(one["notehead_id"] for one in score()[0] if not one["tied"])
     for onset in (9 * QUARTER, 12 * QUARTER, 9 * QUARTER):
-        mark(page, last).click()
+        click(page, last)
         check_plays_from(page, onset)
 
 

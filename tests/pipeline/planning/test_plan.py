@@ -126,3 +126,41 @@ def test_large_chunks_are_advised_against(tmp_path, monkeypatch):
     assert advice.startswith("collections.tunes: 1,001 files in one chunk")
     plan = Plan(plans.complete(collections={"tunes": {"chunks": 4}}))
     assert plan.check_sources() == []
+
+
+# --- performances by people, expression, rooms
+def test_a_font_may_play_what_people_played():
+    plan = Plan(plans.complete(fonts={"TimGM6mb": font(1.0, "human")}))
+    assert plan.performances("tunes") == [("TimGM6mb", "1.0"), ("TimGM6mb", "human")]
+    plan.check()
+    assert re.fullmatch(TEMPO_RATIO, "human")
+    assert plan.noteheads("tunes", "0", "1.0") == []
+    assert plan.noteheads("tunes", "0", "human") == ["results/data/tunes/noteheads/0.parquet"]
+
+
+def test_a_font_plays_plainly_unless_told_otherwise():
+    fonts = {"TimGM6mb": font(), "hall": font(room="hall", velocities="fixed")}
+    hall = {"rt60_s": 1.0}
+    plan = Plan(plans.complete(fonts=fonts, performances={"rooms": {"hall": hall}}))
+    assert plan.playing("TimGM6mb") == []
+    assert plan.playing("hall") == [
+        "--velocities=fixed",
+        "--room=hall",
+        '--room_settings={"rt60_s": 1.0}',
+    ]
+    common = Plan(plans.complete(performances={"expression": "phrased"}))
+    assert common.playing("TimGM6mb") == ["--expression=phrased"]
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [
+        ("halle", "fonts.TimGM6mb.room: 'halle' is not one of hall; did you mean 'hall'?"),
+        ("hall", "performances.rooms.hall.rt60_s: 0.05 s is too short for a room of 8 x 6 x 3 m"),
+    ],
+)
+def test_rooms_that_are_not_there_or_cannot_be_built_are_named(room, said):
+    fonts = {"TimGM6mb": font(room=room)}
+    plan = Plan(plans.complete(fonts=fonts, performances={"rooms": {"hall": {"rt60_s": 0.05}}}))
+    with pytest.raises(ValueError, match=re.escape(said)):
+        plan.check()

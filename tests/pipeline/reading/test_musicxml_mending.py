@@ -66,3 +66,24 @@ def test_bars_printed_as_repeats_are_written_out_if_they_have_notes():
     musicxml_mending.mend(root)
     kept = [list(bar.iter("measure-repeat")) for bar in root.iter("measure")]
     assert [len(found) for found in kept] == [0, 0, 1]
+
+
+# --- staves
+def test_staves_that_notes_stand_on_are_declared_before_the_clefs():
+    """A note on the second staff, of a part that does not say that it has two."""
+    text = score([C + note("C3", 4, staff=2)]).replace("<staves>1</staves>", "")
+    root = ET.fromstring(text)
+    musicxml_mending.mend(root)
+    attributes = root.find("part/measure/attributes")
+    names = [child.tag for child in attributes]
+    assert names == ["divisions", "key", "time", "staves", "clef"]
+    assert attributes.findtext("staves") == "2"
+
+
+@pytest.mark.parametrize("staves", ["", "<staves>1</staves>"])
+def test_a_part_of_one_staff_and_one_that_says_so_are_left_alone(staves):
+    text = score([C]).replace("<staves>1</staves>", staves)
+    root = ET.fromstring(text)
+    before = ET.tostring(root)
+    musicxml_mending.mend(root)
+    assert ET.tostring(root) == before

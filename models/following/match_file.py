@@ -1,0 +1,92 @@
+"""Write an alignment as a match file, by partitura: the format of (n)ASAP, MATCH and parangonar.
+
+The score is written as it was heard, repeats played. Its notes keep the ids of the score's file,
+with the pass behind them as in (n)ASAP: `n12-2`. No loudness is known: every velocity is the same.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+
+from models.following.alignment import Alignment
+from pipeline.constants import VELOCITY
+from pipeline.engraving.second_reader import partitura
+from pipeline.tables import replacing
+
+DIVISIONS = 480  # of a quarter
+SHORTEST_S = 0.05  # of a performed note
+STEPS = ("C", 0), ("C", 1), ("D", 0), ("D", 1), ("E", 0), ("F", 0), ("F", 1), ("G", 0), ("G", 1), \
+        ("A", 0), ("A", 1), ("B", 0)  # fmt: skip
+
+
+def write_match(alignment: Alignment, path: Path) -> None:
+    """Write the match file.
+
+    Raises:
+        ValueError: If no notes are known, as of a scan.
+    """
+    heads = {row["notehead_id"]: row for row in alignment.noteheads.to_pylist()}
+    lengths = {
+        note["notehead_id"]: (note["duration"], note["duration_s"], note["pitch"])
+        for note in alignment.notes.to_pylist()
+    }
+    rows = [row for row in alignment.table.to_pylist() if row["bar"] and row["beat"] is not None]
+    if not lengths or not rows:
+        raise ValueError(f"{path}: a match file needs the notes and bars of the score, and these "
+                         "pages have none; write .csv or .svl")  # fmt: skip
+    library = partitura()
+    part = library.score.Part("P0", quarter_duration=DIVISIONS)
+    part.add(library.score.TimeSignature(4, 4), 0)
+    played: list[dict] = []
+    matched: list[dict] = []
+    for (number, start, end), inside in _bars(rows, heads):
+        part.add(library.score.Measure(number=number), start, end)
+        for row in inside:
+            at = start + round(max(row["beat"], 0.0) * DIVISIONS)
+            for head in row["notehead_ids"]:
+                if head not in lengths:
+                    continue
+                quarters, seconds, pitch = lengths[head]
+                name = f"{heads[head].get('source_id') or f'n{head}'}-{row['pass']}"
+                step, alter = STEPS[pitch % 12]
+                note = library.score.Note(step, pitch // 12 - 1, alter or None, id=name)
+                part.add(note, at, at + max(round(quarters * DIVISIONS), 1))
+                performed = f"p{len(played)}"
+                off = row["time"] + max(seconds, SHORTEST_S)
+                played.append({"id": performed, "midi_pitch": pitch, "note_on": row["time"],
+                               "note_off": off, "sound_off": off, "velocity": VELOCITY,
+                               "track": 0, "channel": 0})  # fmt: skip
+                matched.append({"label": "match", "score_id": name, "performance_id": performed})
+    performance = library.performance.PerformedPart(played)
+    with replacing(path) as temporary:
+        library.save_match(
+            matched,
+            performance,
+            part,
+            out=temporary,
+            piece=alignment.title or "-",
+            composer=alignment.composer or "-",
+            performance_filename=alignment.about.recording,
+        )
+
+
+def _bars(rows: list[dict], heads: dict[int, dict]) -> list[tuple[tuple[int, int, int], list]]:
+    """The bars as they are heard: number, start and end in divisions, and the onsets of each."""
+    begins = sorted({_begin(head) for head in heads.values() if head["bar"] is not None})
+    found: list[tuple[tuple[int, int, int], list]] = []
+    now = 0
+    before = None
+    for row in rows:
+        key = (row["bar"], row["pass"], row["beat"] < 0)
+        if key != before:
+            begin = Fraction(row["onset"] - max(row["beat"], 0.0)).limit_denominator(960)
+            quarters = next((at - begin for at in begins if at > begin), Fraction(4))
+            end = now + max(round(quarters * DIVISIONS), 1)
+            found.append(((len(found) + 1, now, end), []))
+            now, before = end, key
+        found[-1][1].append(row)
+    return found
+
+
+def _begin(head: dict) -> Fraction:
+    """Where the bar of a notehead begins, in quarters."""
+    return Fraction(head["moment"] - max(head["beat"] or 0.0, 0.0)).limit_denominator(960)

@@ -1,0 +1,245 @@
+"""One page on a run: its numbers first, then tables and figures in reading order, with captions."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import yaml
+
+from models.reporting import markup
+from models.reporting.headlines import (
+    FOLLOWING,
+    NETWORKS,
+    RETRIEVAL,
+    following_table,
+    headlines,
+    pieces,
+    retrieval_table,
+    training,
+)
+from pipeline import tables
+from pipeline.planning.progress import duration
+
+TITLES = {FOLLOWING: "Score following", RETRIEVAL: "Retrieval of sheet music by sound"}
+PAPERS = {
+    FOLLOWING: "Dorfer, Arzt and Widmer (ISMIR 2016): where on a staff is the note that sounds?",
+    RETRIEVAL: "Balke, Dorfer, Carvalho, Arzt and Widmer (ISMIR 2019): which snippet of sheet music"
+    " does a recording play?",
+}
+# Times the best guess without listening; below, figures show that nothing is learned.
+ABOVE_CHANCE = 2
+# Pairs that a network of retrieval has to have seen before its attention and tempi tell anything.
+LEARNED_PAIRS = 50_000
+LICENCES = "| pieces by licence"  # begins what a card says after its counts
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table, a figure or some text."""
+
+    text: str = ""
+    title: str = ""
+    picture: str = ""
+    folded: str = ""  # what stands on it while it is shut
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page that its head names."""
+
+    key: str
+    title: str
+    parts: list[Part] = field(default_factory=list)
+
+
+def report(results: Path, out: Path | None = None) -> None:
+    """Write one page of HTML on a run, with its numbers, tables, figures and data sets.
+
+    The page needs no other file. Figures of networks that have hardly learned are left out, and
+    the page says so.
+
+    Args:
+        results: Folder of the results.
+        out: The page; by default report.html in the results.
+
+    Raises:
+        ValueError: If there is no finished run in the folder.
+    """
+    record = results / "provenance.json"
+    if not record.is_file():
+        raise ValueError(f"{record}: not found; let the workflow finish first")
+    run = json.loads(record.read_text())
+    made = [_following(results), _retrieval(results), _data(results), _origin(run)]
+    sections = [section for section in made if section]
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    template = environment.from_string(Path(__file__).with_name("report.html.j2").read_text())
+    heads = [
+        {
+            "title": TITLES[head.task],
+            "network": NETWORKS.get(head.network, head.network),
+            "training": str(head.training or ""),
+            "numbers": head.numbers,
+            "remark": head.remark(),
+        }
+        for head in headlines(results)
+    ]
+    page = template.render(
+        title="Scores, sound, and networks that link them",
+        about=_about(run),
+        headlines=heads,
+        pieces=pieces(results),
+        sections=sections,
+    )
+    with tables.replacing(out or results / "report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _about(run: dict) -> str:
+    """When, and with what code."""
+    commit = (run.get("commit") or {}).get("hash", "")
+    changed = (run.get("commit") or {}).get("changed_files")
+    code = f", commit {commit[:7]}{' with changes' if changed else ''}" if commit else ""
+    seconds = sum(stage["seconds"] for stage in run.get("jobs", {}).values())
+    return (
+        f"Partimento, {run['written'][:10]}{code}; {duration(seconds)} of jobs,"
+        f" {run['cores']} cores."
+    )
+
+
+def _picture(results: Path, name: str, title: str, caption: str) -> list[Part]:
+    path = results / "figures" / f"{name}.png"
+    if not path.is_file():
+        return []
+    data = base64.b64encode(path.read_bytes()).decode()
+    return [Part(markup.caption(caption), title, f"data:image/png;base64,{data}")]
+
+
+def _table(results: Path, name: str, title: str, first: str = "") -> list[Part]:
+    """A table of the run, its caption below it.
+
+    Args:
+        results: Folder of the results.
+        name: Of the table.
+        title: Above it.
+        first: How those parts begin that are shown at once, the others are folded; by default all.
+    """
+    path = results / "tables" / f"{name}.md"
+    if not path.is_file():
+        return []
+    blocks = markup.blocks(path.read_text())
+    shown = [block for block in blocks if first in block[: len(first) + 2] or "|" not in block]
+    folded = [block for block in blocks if block not in shown]
+    said = markup.caption(name)
+    note = f'<p class="pale">{said}</p>' if said else ""
+    parts = [Part(markup.html("\n\n".join(shown)) + note, title)]
+    if folded:
+        parts.append(Part(markup.html("\n\n".join(folded)), folded="the rest of the table"))
+    return parts
+
+
+def _following(results: Path) -> Section | None:
+    table = following_table(results)
+    if table.empty:
+        return None
+    parts = [Part(f"<p>{PAPERS[FOLLOWING]}</p>")]
+    parts += _table(results, "score_following", "How often the place is found", "test")
+    parts += _table(results, "tracking", "Whole recordings, followed staff by staff")
+    hidden = []
+    top1 = table.xs("top1", level="metric").sort_values("micro", ascending=False)
+    for network, row in top1.iterrows():
+        name = NETWORKS.get(str(network), str(network))
+        guesses = row[["chance", "frequent"]].max()
+        if row.micro < ABOVE_CHANCE * guesses:
+            seen = training(results, FOLLOWING, str(network))
+            hidden.append(f"{name}, which has learned too little to show anything ({seen})")
+            continue
+        for kind, title, said in (
+            ("example", "One note", "score_following_example"),
+            ("errors", "How far off", "score_following_errors"),
+            ("tracking", "A whole recording", "tracking_figure"),
+        ):
+            parts += _picture(results, f"score_following_{network}_{kind}", f"{title}: {name}",
+                              said)  # fmt: skip
+    parts += _picture(results, "score_following_history", "Training", "score_following_history")
+    return Section("following", TITLES[FOLLOWING], [*parts, *_hidden(hidden)])
+
+
+def _retrieval(results: Path) -> Section | None:
+    table = retrieval_table(results)
+    if table.empty:
+        return None
+    parts = [Part(f"<p>{PAPERS[RETRIEVAL]}</p>")]
+    parts += _table(results, "retrieval", "How high the right snippet ranks",
+                    "Audio to sheet, refined")  # fmt: skip
+    parts += _picture(results, "retrieval_example", "One query", "retrieval_example")
+    parts += _table(results, "identification", "Whole pieces")
+    parts += _table(results, "alignment", "Recordings along their scores")
+    parts += _table(results, "tempo_robustness", "Slower and faster")
+    late = [
+        ("retrieval_tempo", "Tempo as a curve"),
+        ("attention_within_piece", "Attention within a piece"),
+        ("attention_examples", "Attention from dense to sparse"),
+        ("attention_entropy", "Attention and density"),
+    ]
+    models = table.xs("mrr", level="metric").micro.dropna().index
+    seen = [training(results, RETRIEVAL, model) for model in models]
+    most = max((one.samples for one in seen if one), default=LEARNED_PAIRS)
+    hidden = []
+    if most >= LEARNED_PAIRS:
+        for name, title in late:
+            parts += _picture(results, name, title, name)
+    else:
+        hidden.append(
+            f"curves over the tempo and what networks attend to, since {most:,} pairs teach them"
+            f" too little; from {LEARNED_PAIRS:,} on they are here"
+        )
+    parts += _picture(results, "retrieval_history", "Training", "retrieval_history")
+    return Section("retrieval", TITLES[RETRIEVAL], [*parts, *_hidden(hidden)])
+
+
+def _hidden(what: list[str]) -> list[Part]:
+    if not what:
+        return []
+    text = "; ".join(what)
+    return [Part(f'<p class="pale">Not shown, but among the figures of the run: {text}.</p>')]
+
+
+def _data(results: Path) -> Section | None:
+    cards = sorted((results / "data").glob("*/README.md"))
+    if not cards:
+        return None
+    parts = _picture(results, "staves", "Staves with every notehead marked", "staves")
+    for path in cards:
+        _, _, text = f"\n{markup.body(path.read_text())}".partition("\n# ")
+        _, _, text = text.partition("\n")
+        first, mark, rest = text.partition(LICENCES)
+        parts.append(Part(markup.html(first), f"Collection {path.parent.name}"))
+        if mark:
+            shut = "licences, composers, checks, and what was left out"
+            parts.append(Part(markup.html(mark + rest), folded=shut))
+    return Section("data", "Data", parts)
+
+
+def _origin(run: dict) -> Section:
+    """Settings, versions and time of each stage."""
+    stages = "".join(
+        f"| {name} | {stage['jobs']} | {stage['seconds']:,.0f} | {stage['peak_mb']:,} |\n"
+        for name, stage in run.get("jobs", {}).items()
+    )
+    times = f"| stage | jobs | seconds | most memory of one / MB |\n|---|---|---|---|\n{stages}"
+    settings = yaml.safe_dump(run["settings"], sort_keys=False, allow_unicode=True)
+    versions = "\n".join(f"{name} {version}" for name, version in run["versions"].items())
+    return Section(
+        "origin",
+        "How it was made",
+        [
+            Part("<p><code>provenance.json</code> beside it has a digest of every file.</p>"),
+            Part(markup.html(times) if stages else "", folded="time and memory of each stage"),
+            Part(markup.html(f"```\n{settings}\n```"), folded="settings"),
+            Part(markup.html(f"```\n{versions}\n```"), folded="versions"),
+        ],
+    )

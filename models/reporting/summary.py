@@ -1,0 +1,49 @@
+"""What a run ends with on the console: its numbers and where everything lies, in ten lines."""
+
+from pathlib import Path
+
+from models.reporting.headlines import FOLLOWING, NETWORKS, Headline, headlines, pieces
+
+TASKS = {FOLLOWING: "score following", "retrieval": "retrieval"}
+
+
+def summary(results: Path) -> None:
+    """Print the best numbers of a run, and where report, figures, tables and data lie.
+
+    Args:
+        results: Folder of the results.
+    """
+    for line in lines(results):
+        print(line)
+
+
+def lines(results: Path) -> list[str]:
+    """The lines of a summary, at most ten."""
+    found = [line for headline in headlines(results) for line in _headline(headline)]
+    if counted := pieces(results):
+        held = ", ".join(f"{name} {number:,}" for name, number in counted.items())
+        found.append(_row("pieces", held))
+    places = {
+        "report": results / "report.html",
+        "figures": results / "figures",
+        "tables": results / "tables",
+        "data": results / "data",
+    }
+    found += [
+        _row(name, f"{path}{'/' * path.is_dir()}") for name, path in places.items() if path.exists()
+    ]
+    return found
+
+
+def _headline(headline: Headline) -> list[str]:
+    (metric, (ours, paper, _)) = next(iter(headline.numbers.items()))
+    beside = f"; the paper, on its data, {paper}" if paper else ""
+    network = NETWORKS.get(headline.network, headline.network)
+    metric = metric.rpartition("(")[2].rstrip(")")  # top-1, of "exact bucket (top-1)"
+    first = _row(TASKS[headline.task], f"{metric}: {network} {ours}{beside}")
+    remark = headline.remark()
+    return [first, _row("", remark)] if remark else [first]
+
+
+def _row(name: str, text: str) -> str:
+    return f"{name:<16} {text}"

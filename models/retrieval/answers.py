@@ -1,0 +1,200 @@
+"""Answer in words which score a recording is of, where it is printed, or that no score fits."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.retrieval import printed
+from models.retrieval.index import Index
+from models.retrieval.sequence import best_path, piece_scores, reaches
+from models.weights import digest
+from pipeline.constants import RETRIEVAL
+
+LEAST_WINDOWS = 10  # fewer have no order that could tell whether a piece fits
+
+
+@dataclass(frozen=True)
+class Match:
+    """A window of the recording, and the printed position that matches it."""
+
+    score: float  # cosine
+    piece: int  # index into the pieces of the index
+    x: float  # px in the strip of the piece
+    window: int  # index into the windows of the recording
+    entry: int  # row of the index
+
+
+# --- does it fit -----------------------------------------------------------------------------
+def evidence(scores: np.ndarray, backwards: np.ndarray) -> float:
+    """How much speaks for the best piece being the right one.
+
+    Its score, and by how much that is better than its score for the same windows in reverse order:
+    a wrong piece fits nearly as well backwards. Unlike a margin to the runner-up this does not
+    suffer if an index holds two editions of a piece, or only one piece.
+
+    Args:
+        scores: (pieces,) of `sequence.piece_scores`.
+        backwards: (pieces,) the same of the windows in reverse order.
+    """
+    best = scores.argmax()
+    return float(2 * scores[best] - backwards[best])
+
+
+def calibration_file(weights: Path) -> Path:
+    """Where the calibration of some weights lies: beside them."""
+    return weights.with_suffix(".fits.json")
+
+
+def calibration(weights: Path) -> dict | None:
+    """The `threshold` of evidence for some weights, with the error rates behind it.
+
+    None if the weights were not calibrated. `benchmarks/fits.py` writes the file.
+    """
+    path = calibration_file(weights)
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text())
+    return found if found["weights"] == digest(weights) else None
+
+
+# --- the answer ------------------------------------------------------------------------------
+def answer(
+    index: Index, windows: np.ndarray, frames: np.ndarray, top: int, calibrated: dict | None
+) -> dict:
+    """Which pieces fit a recording best, where they are heard and printed, and whether they fit.
+
+    Args:
+        index: from `read_index`.
+        windows: (n, 32) unit vectors of the recording.
+        frames: (n,) frame of each window, ascending.
+        top: how many pieces, at most.
+        calibrated: of the weights, from `calibration`.
+
+    Returns:
+        `searched` and `listened` (counts); `evidence` and `threshold`; `fits` (None if it cannot be
+        told); `pieces`, each with `score` and the `passages` that are heard.
+    """
+    scores = piece_scores(windows, frames, index.vectors, index.piece)
+    backwards = piece_scores(windows[::-1], frames[-1] - frames[::-1], index.vectors, index.piece)
+    speaks = evidence(scores, backwards)
+    threshold = calibrated["threshold"] if calibrated else None
+    told = threshold if len(windows) >= LEAST_WINDOWS else None
+    return {
+        "searched": {"pieces": len(index.pieces), "positions": len(index.x)},
+        "listened": {"windows": len(frames)},
+        "fits": None if told is None else speaks >= told,
+        "evidence": round(speaks, 4),
+        "threshold": threshold,
+        "pieces": [
+            _piece(index, piece)
+            | {"score": round(float(scores[piece]), 4),
+               "passages": _passages(index, piece, windows, frames)}
+            for piece in np.argsort(-scores, kind="stable")[:top].tolist()
+        ],
+    }  # fmt: skip
+
+
+def matches(index: Index, found: list[Match], frames: np.ndarray) -> list[dict]:
+    """The best single matches as dicts."""
+    return [
+        _piece(index, match.piece)
+        | {"cosine": round(match.score, 4), "seconds": float(frames[match.window] / RETRIEVAL.fps)}
+        | _position(index, match.entry)
+        for match in found
+    ]
+
+
+def _piece(index: Index, piece: int) -> dict:
+    return {
+        "piece_id": index.pieces[piece],
+        "title": index.titles[piece] or None,
+        "composer": index.composers[piece] or None,
+    }
+
+
+def _position(index: Index, entry: int) -> dict:
+    """A printed position: numbers of page and system from 1."""
+    place, x = index.places[entry], float(index.x[entry])
+    return {
+        "page": None if place.page is None else place.page + 1,
+        "system": None if place.system is None else place.system + 1,
+        "bar": place.bar,
+        "x": x,
+        "printed": printed.located(place, x, int(index.widths[index.piece[entry]])),
+    }
+
+
+def _passages(index: Index, piece: int, windows: np.ndarray, frames: np.ndarray) -> list[dict]:
+    """What is heard of a piece without a leap, in the order heard."""
+    (entries,) = np.nonzero(index.piece == piece)
+    path = best_path(windows, frames, index.vectors[entries])
+    steps = np.diff(path)
+    leaps = np.flatnonzero((steps < 0) | (steps > reaches(frames, len(entries)))) + 1
+    seconds = frames / RETRIEVAL.fps
+    return [
+        {"from_s": float(seconds[part[0]]), "to_s": float(seconds[part[-1]]),
+         "from": _position(index, int(entries[path[part[0]]])),
+         "to": _position(index, int(entries[path[part[-1]]]))}
+        for part in np.split(np.arange(len(path)), leaps)
+    ]  # fmt: skip
+
+
+# --- in words --------------------------------------------------------------------------------
+def as_json(answer: dict) -> str:
+    """The answer for programs."""
+    return json.dumps(answer, ensure_ascii=False, indent=2)
+
+
+def in_words(answer: dict) -> str:
+    """The answer for people."""
+    searched, listened = answer["searched"], answer["listened"]["windows"]
+    best = answer["pieces"][0]
+    return "\n".join(
+        [
+            f"searched {searched['pieces']:,} pieces with {searched['positions']:,} positions, "
+            f"listened to {listened} window{'s' * (listened > 1)}",
+            "",
+            _verdict(answer),
+            *(
+                f"  heard {_clock(passage['from_s'])} to {_clock(passage['to_s'])}: "
+                f"{passage['from']['printed']} to {passage['to']['printed']}"
+                for passage in best["passages"]
+                if answer["fits"] is not False and listened > 1
+            ),
+            "",
+            " score  piece",
+            *(f"{piece['score']:6.3f}  {_name(piece)}" for piece in answer["pieces"]),
+            "",
+            "cosine  heard at    printed at                      piece",
+            *(
+                f"{match['cosine']:6.3f}  {match['seconds']:>6,.1f} s    {match['printed']:<30}  "
+                f"{_name(match)}"
+                for match in answer["matches"]
+            ),
+            "",
+            f"picture: {answer['picture']}",
+        ]
+    )
+
+
+def _verdict(answer: dict) -> str:
+    best = _name(answer["pieces"][0])
+    if answer["fits"] is None:
+        why = "not calibrated for these weights"
+        if answer["threshold"] is not None:
+            why = "too short to tell if it is the right one"
+        return f"best match: {best} ({why})"
+    found = f"evidence {answer['evidence']:.2f}, needed {answer['threshold']:.2f}"
+    if answer["fits"]:
+        return f"found: {best} ({found})"
+    return f"nothing in this index fits ({found}); the closest is {best}"
+
+
+def _name(piece: dict) -> str:
+    return printed.named(piece["title"] or "", piece["composer"] or "", piece["piece_id"])
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds // 60)}:{int(seconds % 60):02d}"

@@ -1,0 +1,91 @@
+"""Alignments as other programs read them."""
+
+from xml.etree import ElementTree as ET
+
+import pyarrow as pa
+import pytest
+
+from models.following import alignment, exports
+from models.following.alignment import About, Alignment
+from pipeline.engraving.second_reader import partitura
+from tests.support.tiny_scores import drawn, played, sheet
+
+ORDER = [0, 1, 0, 1, 2]
+
+
+@pytest.fixture
+def followed(tmp_path):
+    """Three bars, two of them repeated, at half a second a quarter, from second 1."""
+    rows = []
+    for place, (onset, _, bar, beat) in enumerate(played(drawn(3), ORDER)):
+        rows.append(
+            {
+                "time": 1 + onset, "page": 0, "system": 0, "bar": str(bar + 1),
+                "beat": float(beat), "x": 1.0, "y": 2.0, "pass": 2 if 8 <= place < 16 else 1,
+                "onset": 4.0 * bar + beat, "note_ids": [f"b{bar + 1}n{beat}"],
+                "notehead_ids": [4 * bar + beat], "sureness": 0.9,
+            }
+        )  # fmt: skip
+    about = About("take.wav", 12.0, "notes", "bars 1-2, 1-3")
+    printed = sheet(drawn(3), ORDER, title="Study")
+    table = alignment.table(rows, about)
+    return Alignment(table, about, tmp_path / "take.wav", **vars(printed))
+
+
+def test_a_csv_file_has_a_line_for_each_onset(followed, tmp_path):
+    exports.write(followed, tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[0] == ",".join(alignment.ALIGNMENT.names)
+    assert lines[1] == "1.0000,0,0,1,0.0000,1.0000,2.0000,1,0.0000,b1n0,0,0.9000"
+    assert len(lines) == 1 + followed.table.num_rows
+
+
+def test_a_parquet_file_says_what_is_known_of_the_whole(followed, tmp_path):
+    exports.write(followed, tmp_path / "a.parquet")
+    read = alignment.read_parquet(tmp_path / "a.parquet")
+    assert read.equals(followed.table)
+    assert alignment.about(read) == followed.about
+
+
+def test_a_layer_has_an_instant_for_each_onset(followed, tmp_path):
+    """Frames at 44.1 kHz, labels with bar and beat as musicians count."""
+    exports.write(followed, tmp_path / "a.svl")
+    root = ET.parse(tmp_path / "a.svl").getroot()
+    points = [(int(p.get("frame")), p.get("label")) for p in root.iter("point")]
+    assert points[:5] == [(44_100, "1:1"), (66_150, "1:2"), (88_200, "1:3"), (110_250, "1:4"),
+                          (132_300, "2:1")]  # fmt: skip
+    assert len(points) == followed.table.num_rows
+    (model,), (layer,) = root.iter("model"), root.iter("layer")
+    assert layer.get("model") == model.get("id")
+    assert model.get("dataset") == root.find("data/dataset").get("id")
+
+
+def test_a_match_file_is_read_by_partitura(followed, tmp_path):
+    """Onsets in seconds by the notes' ids with their pass, and the score in the order heard."""
+    exports.write(followed, tmp_path / "a.match")
+    performance, matched, part = partitura().load_match(
+        str(tmp_path / "a.match"), create_score=True
+    )
+    onset = {note["id"]: note["note_on"] for note in performance[0].notes}
+    time = {pair["score_id"]: onset[pair["performance_id"]] for pair in matched}
+    for row in followed.table.to_pylist():
+        name = f"{row['note_ids'][0]}-{row['pass']}"
+        assert time[name] == pytest.approx(row["time"], abs=0.002)
+    notes = part.note_array()
+    assert notes["onset_quarter"].tolist() == [float(n) for n in range(20)]
+    assert notes["pitch"].tolist() == [pitch for bar in ORDER for pitch in drawn(3)[bar]]
+
+
+def test_pages_without_notes_make_no_match_file(followed, tmp_path):
+    bare = Alignment(**vars(followed) | {"notes": followed.notes.slice(0, 0)})
+    with pytest.raises(ValueError, match=r"a.match: a match file needs the notes"):
+        exports.write(bare, tmp_path / "a.match")
+    assert not (tmp_path / "a.match").exists()
+
+
+def test_what_is_not_known_is_an_empty_cell_or_a_page(followed, tmp_path):
+    row = followed.table.to_pylist()[0] | {"bar": None, "beat": None}
+    table = pa.Table.from_pylist([row], followed.table.schema)
+    exports.write(Alignment(**vars(followed) | {"table": table}), tmp_path / "a.csv")
+    assert ",0,0,,,1.0000," in (tmp_path / "a.csv").read_text()
+    assert exports.label(row) == "page 1"

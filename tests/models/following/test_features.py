@@ -1,0 +1,57 @@
+"""Chroma and onsets: of tones, of notes without synthesis, and at any tuning."""
+
+import numpy as np
+import pytest
+
+from models.following import features
+from models.following.features import FPS
+from tests.support.tiny_scores import sound
+
+NOTES = [(0.5, 60), (1.5, 64), (2.5, 69)]  # s and MIDI
+
+
+def strongest(chroma: np.ndarray, second: float) -> int:
+    return int(chroma[:, round(second * FPS)].argmax())
+
+
+def test_tones_have_the_chroma_of_their_pitch():
+    heard = features.of_recording(sound(NOTES), 0.0)
+    assert [strongest(heard.chroma, onset + 0.3) for onset, _ in NOTES] == [0, 4, 9]
+
+
+def test_onsets_are_where_tones_begin():
+    """Within two frames, in their own class; nothing begins elsewhere."""
+    heard = features.of_recording(sound(NOTES), 0.0)
+    for onset, pitch in NOTES:
+        near = heard.onsets[pitch % 12, round((onset - 0.2) * FPS) : round((onset + 0.2) * FPS)]
+        first = int(np.argmax(near > 0.5 * near.max())) / FPS - 0.2
+        assert first == pytest.approx(0, abs=2.1 / FPS)
+    quiet = heard.onsets[:, round(1.0 * FPS) : round(1.4 * FPS)]
+    assert quiet.max() < 0.2
+
+
+def test_notes_have_the_same_features_without_being_played():
+    heard = features.of_recording(sound(NOTES), 0.0)
+    onsets, pitch = (np.array(column) for column in zip(*NOTES, strict=True))
+    told = features.of_notes(onsets, onsets + 0.8, pitch, 4.0)
+    assert [strongest(told.chroma, onset + 0.3) for onset in onsets] == [0, 4, 9]
+    length = min(told.onsets.shape[1], heard.onsets.shape[1])
+    told_onsets, heard_onsets = told.onsets[:, :length], heard.onsets[:, :length]
+    agree = (told_onsets * heard_onsets).sum()
+    moved = (np.roll(told_onsets, FPS // 2, axis=1) * heard_onsets).sum()
+    assert agree > 5 * moved
+
+
+def test_a_piano_that_is_tuned_high_is_heard_at_its_pitch():
+    high = sound([(onset, pitch + 0.4) for onset, pitch in NOTES])
+    tuning = features.tuning_of(high)
+    assert tuning == pytest.approx(0.4, abs=0.06)
+    heard = features.of_recording(high, tuning)
+    assert [strongest(heard.chroma, onset + 0.3) for onset, _ in NOTES] == [0, 4, 9]
+
+
+def test_silence_is_told_from_quiet_music():
+    music = 0.1 * sound(NOTES, before_s=1.0, after_s=1.0)
+    silent = features.of_recording(music, 0.0).silent
+    assert silent[: round(1.2 * FPS)].all()
+    assert not silent[round(1.6 * FPS) : round(2.2 * FPS)].any()

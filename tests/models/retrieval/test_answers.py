@@ -1,0 +1,80 @@
+"""Answers in words: which piece it is, where, and that nothing fits."""
+
+import json
+
+import numpy as np
+import pytest
+
+from models.retrieval import answers
+from models.retrieval.index import Index
+from models.retrieval.printed import Place
+from models.weights import digest
+
+CALIBRATED = {"threshold": 1.1}
+
+
+@pytest.fixture
+def index():
+    """A minuet of twelve positions over two pages, and another piece, nothing like it."""
+    places = [Place(page=n // 6, system=n // 3, bar=str(1 + n // 3)) for n in range(12)]
+    return Index(
+        pieces=["minuet", "other/piece"],
+        titles=["Minuet", ""],
+        composers=["Christian Petzold", ""],
+        widths=np.array([1200, 800]),
+        piece=np.repeat([0, 1], [12, 8]),
+        x=100.0 * np.append(np.arange(12), np.arange(8)),
+        vectors=np.eye(32, dtype=np.float32)[:20],
+        places=places + [Place()] * 8,
+    )
+
+
+def say(index: Index, entries: list[int], calibrated: dict | None = CALIBRATED) -> str:
+    """The answer to a recording, two windows a second, that sounds like these entries."""
+    windows, frames = index.vectors[entries], 10 * np.arange(len(entries))
+    found = answers.answer(index, windows, frames, 2, calibrated)
+    match = answers.Match(1.0, int(index.piece[entries[0]]), 0.0, 0, entries[0])
+    found["matches"] = answers.matches(index, [match], frames)
+    return answers.in_words(found | {"picture": "p.png"})
+
+
+def test_the_answer_names_piece_page_system_and_bar(index):
+    said = say(index, list(range(12)))
+    assert "found: Minuet, by Christian Petzold (evidence" in said
+    assert "heard 0:00 to 0:05: page 1, system 1, bar 1 to page 2, system 4, bar 4" in said
+    assert "searched 2 pieces with 20 positions, listened to 12 windows" in said
+
+
+def test_a_repeat_is_a_passage_of_its_own(index):
+    said = say(index, [*range(6), *range(12)])
+    assert "heard 0:00 to 0:02: page 1, system 1, bar 1 to page 1, system 2, bar 2" in said
+    assert "heard 0:03 to 0:08: page 1, system 1, bar 1 to page 2, system 4, bar 4" in said
+
+
+def test_what_fits_backwards_as_well_does_not_fit(index):
+    index.vectors[:12] = index.vectors[0]  # a piece without any order
+    said = say(index, list(range(12)))
+    assert "nothing in this index fits (evidence 1.00, needed 1.10); the closest is Minuet" in said
+    assert "heard 0:00" not in said
+
+
+def test_without_order_or_calibration_it_is_not_told(index):
+    assert "best match: Minuet, by Christian Petzold (too short to tell" in say(index, [0, 1])
+    assert "(not calibrated for these weights)" in say(index, list(range(12)), None)
+
+
+def test_a_piece_without_title_goes_by_its_id_and_px(index):
+    said = say(index, list(range(12, 20)) * 2)
+    assert "found: other/piece (" in said
+    assert "0 px (0% of it)" in said
+
+
+def test_a_calibration_holds_for_its_weights_alone(tmp_path):
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes(b"weights")
+    assert answers.calibration(weights) is None
+    known = {"weights": digest(weights), "threshold": 0.7}
+    answers.calibration_file(weights).write_text(json.dumps(known))
+    assert answers.calibration(weights) == known
+    weights.write_bytes(b"other weights")
+    assert answers.calibration(weights) is None

@@ -1,0 +1,29 @@
+"""Names and places from the tables beside a shard."""
+
+from models.retrieval.printed import Piece, Place, located, named, pieces
+from pipeline import tables
+
+
+def test_tables_beside_a_shard_tell_titles_and_places(tmp_path):
+    shard = tmp_path / "shards/test/sgm-1.0-7.parquet"
+    rows = {
+        "pieces": [{"piece_id": "a", "title": "Air", "composer": "Bach"}, {"piece_id": "b"}],
+        "notes": [
+            {"piece_id": "a", "note_id": 3, "notehead_id": 5},
+            {"piece_id": "a", "note_id": 4, "notehead_id": None},
+        ],
+        "noteheads": [{"piece_id": "a", "notehead_id": 5, "image": 1, "system": 2, "bar": "12"}],
+    }
+    for name, values in rows.items():
+        schema = getattr(tables, name.upper())
+        tables.write(values, schema, tmp_path / name / "7.parquet")
+    assert pieces(shard, {"a", "c"}) == {"a": Piece("Air", "Bach", {3: Place(1, 2, "12")})}
+    assert pieces(tmp_path / "elsewhere/shards/test/sgm-1.0-7.parquet", {"a"}) == {}
+
+
+def test_words():
+    assert named("Air", "Bach", "a") == "Air, by Bach"
+    assert named("", "", "a") == "a"
+    assert located(Place(1, 2, "12"), 50, 100) == "page 2, system 3, bar 12"
+    assert located(Place(0, 0, None), 50, 100) == "page 1, system 1"
+    assert located(Place(), 50, 100) == "50 px (50% of it)"

@@ -1,0 +1,168 @@
+"""A collection that others can load: with `datasets` alone, from the folder alone."""
+
+import csv
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+
+from pipeline import tables
+from pipeline.publishing import files, publish
+from tests.support import collection, staves
+
+LOADER = """
+import io, json, sys
+import datasets
+rows = datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2])
+scores = datasets.load_dataset(sys.argv[1], "scores", cache_dir=sys.argv[2])
+row, score = rows["train"][0], scores["train"][0]
+print(json.dumps({
+    "rows": {split: part.num_rows for split, part in rows.items()},
+    "scores": {split: part.num_rows for split, part in scores.items()},
+    "piece": [row["piece_id"], row["composer"], row["licence"]],
+    "images": [image.size for image in row["images"]],
+    "pages": [image.size for image in score["pages"]],
+    "spectrogram": rows["train"].with_format("numpy")[0]["spectrogram"].shape,
+    "sound": row["audio"]["bytes"][:4].decode(),
+    "noteheads": score["noteheads"],
+    "ours": [name for name in sys.modules if name.split(".")[0] in ("pipeline", "models")],
+}))
+"""
+
+
+def write(folder, **licences):
+    """The data of a tiny collection, with pages and sound; gives its folder."""
+    data = folder / "own"
+    collection.write(data)
+    path = data / "pieces/0.parquet"
+    rows = tables.read(path, tables.PIECES).to_pylist()
+    for row in rows:
+        row["licence"] = licences.get(row["piece_id"], row["licence"])
+    tables.write(rows, tables.PIECES, path)
+    png = staves.png(np.full((20, 30), 255, np.uint8))
+    for name, schema, row in (
+        ("images", tables.IMAGES, {"image": 0, "png": png, "width": 30, "height": 20}),
+        ("systems", tables.SYSTEMS, {"system": 0, "image": 0}),
+        ("noteheads", tables.NOTEHEADS, {"notehead_id": 0, "x": 7.5, "pitch": 60}),
+    ):
+        found = [{"piece_id": piece} | row for piece in collection.PIECES]
+        tables.write(found, schema, data / name / "0.parquet")
+    sound = data / "audio/grand/1.0/0/waltz.flac"
+    sound.parent.mkdir(parents=True)
+    soundfile.write(sound, np.zeros(100), 44_100)
+    played = [{"piece_id": "waltz", "font": "grand", "tempo_ratio": 1.0, "audio": "waltz.flac"}]
+    tables.write(played, tables.PERFORMANCES, data / "performances/grand/1.0/0.parquet")
+    (data / "performances/0.parquet").unlink()
+    return data
+
+
+def test_datasets_alone_loads_rows_pages_and_sound_from_the_folder_alone(tmp_path):
+    publish.publish(write(tmp_path), out=tmp_path / "out/hub")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", LOADER, tmp_path / "out/hub", tmp_path / "cache"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    written = staves.performance("waltz")
+    assert found["rows"] == {"train": 3, "test": 1}
+    assert found["scores"] == {"train": 2, "test": 1}
+    assert found["piece"] == ["waltz", "Schubert", "CC0"]
+    assert found["images"] == [[390, 40]] * len(written["images"])
+    assert found["pages"] == [[30, 20]]
+    bins = written["bins"]
+    assert found["spectrogram"] == [len(written["spectrogram"]) // bins, bins]
+    assert found["sound"] == "fLaC"
+    assert found["noteheads"][0]["x"] == 7.5
+    assert found["ours"] == []
+
+
+def test_pieces_without_a_licence_stay_and_are_told(tmp_path, capsys):
+    data = write(tmp_path, waltz="", fugue="(c) 1998 Somebody, all rights reserved")
+    publish.publish(data, out=tmp_path / "hub")
+    said = capsys.readouterr().out
+    assert "hub: 1 pieces" in said and "2 of 3 pieces were left out for their licence" in said
+    assert "  1 piece: no licence stated" in said and "  1 piece: all rights reserved" in said
+    (listed,) = csv.DictReader((tmp_path / "hub/licences.csv").open())
+    assert (listed["piece_id"], listed["licence"]) == ("march", "CC0")
+    card = (tmp_path / "hub/README.md").read_text()
+    assert "| pieces | 1 |" in card and "waltz" not in card
+    assert "2 of 3 pieces were left out" in card
+    held = pq.read_table(tmp_path / "hub/performances/train-00000-of-00001.parquet")
+    assert held["piece_id"].to_pylist() == ["march"]
+    assert not list((tmp_path / "hub/performances").glob("test*"))
+
+
+def test_a_licence_that_somebody_has_judged_goes_out(tmp_path):
+    data = write(tmp_path, waltz="free for all", march=None, fugue=None)
+    publish.publish(data, out=tmp_path / "hub", allow=["free for all"])
+    assert "free for all" in (tmp_path / "hub/licences.csv").read_text()
+
+
+def test_a_collection_that_nobody_may_have_is_refused_with_the_rule(tmp_path):
+    data = write(tmp_path, waltz="", march="none stated", fugue=None)
+    with pytest.raises(ValueError, match=r"own: no piece of it may be handed on\. A piece is left"):
+        publish.publish(data, out=tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()
+
+
+@pytest.mark.parametrize("make", [publish.publish, publish.release])
+def test_what_is_there_stays(make, tmp_path):
+    out = tmp_path / "there.zip"
+    out.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"there\.zip: is there already and stays"):
+        make(write(tmp_path), out=out)
+    assert out.read_text() == "mine"
+
+
+def test_every_file_has_its_digest(tmp_path):
+    out = tmp_path / "hub"
+    publish.publish(write(tmp_path), out=out)
+    lines = (out / "SHA256SUMS").read_text().splitlines()
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    held = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert listed.keys() == held - {"SHA256SUMS"}
+    for name, digest in listed.items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
+    described = json.loads((out / "croissant.json").read_text())
+    digests = {entry["name"]: entry.get("sha256") for entry in described["distribution"]}
+    name = "performances/train-00000-of-00001.parquet"
+    assert digests[name] == listed[name]
+
+
+def test_a_release_is_one_archive_and_the_same_bytes_each_time(tmp_path):
+    data = write(tmp_path, fugue="CC BY-ND 4.0")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        publish.release(data, out=tmp_path / name / "own-1.0.zip")
+    one, other = (tmp_path / name / "own-1.0.zip" for name in ("a", "b"))
+    assert one.read_bytes() == other.read_bytes()
+    with zipfile.ZipFile(one) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        rows = pq.read_table(
+            io.BytesIO(archive.read("own-1.0/scores/train-00000-of-00001.parquet"))
+        )
+    assert {"own-1.0/croissant.json", "own-1.0/licences.csv", "own-1.0/README.md"} <= set(names)
+    assert rows["piece_id"].to_pylist() == ["waltz", "march"]
+    assert list((tmp_path / "a").iterdir()) == [one]
+
+
+def test_files_are_begun_anew_before_they_are_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "FILE_BYTES", 1_000)
+    monkeypatch.setattr(files, "GROUP_ROWS", 1)
+    schema = tables.IMAGES
+    rows = [{"piece_id": str(n), "png": bytes(400)} for n in range(5)]
+    count, size = files.write(iter(rows), schema, tmp_path, "train")
+    assert count == 5 and size > 2_000
+    paths = sorted(tmp_path.iterdir())
+    assert [path.name for path in paths] == [f"train-{n:05}-of-00003.parquet" for n in range(3)]
+    read = [name for path in paths for name in pq.read_table(path)["piece_id"].to_pylist()]
+    assert read == list("01234")
