@@ -14,7 +14,7 @@ from pipeline.reading.written import SEMITONES, Note, Score
 _MIXED = "mixed"  # of a key signature that its own accidentals spell out
 
 
-def _key(element: ET.Element) -> dict[str, int] | None:
+def key_of(element: ET.Element) -> dict[str, int] | None:
     """Alterations by step that a definition states with its attributes or a `keySig`."""
     stated = element.get("sig" if element.tag == f"{SPACE}keySig" else "keysig")
     if stated is None:
@@ -28,7 +28,7 @@ def _key(element: ET.Element) -> dict[str, int] | None:
     return {step.lower(): n for step, n in key(count if sign == "s" else -count).items()}
 
 
-def _steps(root: ET.Element) -> Iterator[tuple[str, int | None, ET.Element]]:
+def changes(root: ET.Element) -> Iterator[tuple[str, int | None, ET.Element]]:
     """What changes keys, bar lines and notes of a score in order: (what, staff, element)."""
 
     def walk(element: ET.Element, staff: int | None) -> Iterator:
@@ -41,14 +41,14 @@ def _steps(root: ET.Element) -> Iterator[tuple[str, int | None, ET.Element]]:
                 yield "bar", None, child
             elif child.tag == f"{SPACE}note":
                 yield "note", inner, child
-            if _key(child) is not None:
+            if key_of(child) is not None:
                 yield "key", inner, child
             yield from walk(child, inner)
 
     yield from walk(root, None)
 
 
-def _sign(note: ET.Element) -> str | None:
+def sign_of(note: ET.Element) -> str | None:
     """The accidental that is printed before a note."""
     if stated := note.get("accid"):
         return stated
@@ -92,23 +92,23 @@ def off(root: ET.Element, score: Score) -> int:
             now = list(together)
             signs: dict[tuple, set[int | None]] = defaultdict(set)  # two voices may share one
             for note, element, _ in now:
-                if sign := _sign(element):
+                if sign := sign_of(element):
                     signs[_line(note, element)].add(ALTERED.get(sign))
             for note, element, of_key in now:
-                if note.left_out is not None or (not _sign(element) and note.name in tied):
+                if note.left_out is not None or (not sign_of(element) and note.name in tied):
                     continue
                 line = _line(note, element)
                 read_as = set(signs[line])
-                if not _sign(element):
+                if not sign_of(element):
                     read_as.add(holding.get(line, of_key))
                 wrong += None not in read_as and _alteration(note, element) not in read_as
             holding |= {line: next(iter(found)) for line, found in signs.items() if found}
         bar.clear()
         return wrong
 
-    for what, staff, element in _steps(root):
+    for what, staff, element in changes(root):
         if what == "key":
-            changed = _key(element) or {}
+            changed = key_of(element) or {}
             if staff is None:
                 keys = {None: changed}
             else:
