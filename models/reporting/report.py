@@ -111,7 +111,10 @@ def _about(run: dict) -> str:
 
 
 def _picture(results: Path, name: str, title: str, caption: str) -> list[Part]:
-    path = results / "figures" / f"{name}.png"
+    return _image(results / "figures" / f"{name}.png", title, caption)
+
+
+def _image(path: Path, title: str, caption: str) -> list[Part]:
     if not path.is_file():
         return []
     data = base64.b64encode(path.read_bytes()).decode()
@@ -218,6 +221,7 @@ def _data(results: Path) -> Section | None:
         _, _, text = text.partition("\n")
         first, mark, rest = text.partition(LICENCES)
         parts.append(Part(markup.html(first), f"Collection {path.parent.name}"))
+        parts += _image(path.parent / "scans.png", "A page and its scan", "scans")
         if mark:
             shut = "licences, composers, checks, and what was left out"
             parts.append(Part(markup.html(mark + rest), folded=shut))

@@ -113,6 +113,14 @@ def test_a_card_is_shown_with_its_warnings_and_text_of_others_stays_text(tmp_pat
     assert "pretty_name" not in text
 
 
+def test_a_collection_with_degraded_pages_shows_one_beside_the_clean_page(tmp_path):
+    results = write(tmp_path / "results")
+    assert "A page and its scan" not in page(results)
+    Image.new("L", (40, 20)).save(results / "data/tunes/scans.png")
+    text = page(results)
+    assert "A page and its scan" in text and "nothing is detected in the image" in text
+
+
 def test_a_run_that_has_not_ended_is_refused(tmp_path):
     with pytest.raises(ValueError, match="let the workflow finish first"):
         report.report(tmp_path)
