@@ -17,15 +17,20 @@ _PUBLIC_DOMAIN = (
 )
 _ZERO = r"\bCC[- ]?0\b|CC Zero|creativecommons\.org/publicdomain/zero"
 _CREATIVE_COMMONS = r"\bCC[- ]BY\b|Creative Commons Attribution|creativecommons\.org/licenses/by"
-_PARTS = {"nc": r"\bNC\b|Non-?Commercial", "nd": r"\bND\b|No-?Deriv", "sa": r"\bSA\b|Share-?Alike"}
+_PARTS = {
+    "nc": r"\bNC\b|Non[- ]?Commercial",
+    "nd": r"\bND\b|No[- ]?Deriv",
+    "sa": r"\bSA\b|Share[- ]?Alike",
+}
+_NOTICE = r"©|\(c\)|\bcopyright(ed)? (by\b|\d{4})"  # of an edition: its music alone may be free
 _OTHERS = {
     r"\bLGPL\b|Lesser General Public": "lgpl",
     r"\bGPL\b|General Public Licen[cs]e|licenses/gpl": "gpl",
     r"\bGFDL\b|Free Documentation": "gfdl",
-    r"\bMIT\b": "mit",
+    r"^\s*MIT\s*$|\bMIT Licen[cs]e": "mit",  # `mit` is German for `with`
     r"\bApache\b": "apache-2.0",
     r"\bBSD\b": "bsd",
-    r"Free Art|Art Libre": "other",
+    r"Free Art Licen[cs]e|Licen[cs]e Art Libre": "other",
 }
 # Names that the hub knows, of the licences of Creative Commons.
 _ON_THE_HUB = {
@@ -56,7 +61,7 @@ def identifier(licence: str | None) -> str | None:
         version = re.search(r"\d\.\d", licence)
         name = "-".join(["cc", "by", *parts, version[0] if version else ""])
         return name if name in _ON_THE_HUB else "cc"
-    if said(_PUBLIC_DOMAIN):
+    if said(_PUBLIC_DOMAIN) and not said(_NOTICE):
         return "other"
     return next((name for pattern, name in _OTHERS.items() if said(pattern)), None)
 

@@ -18,6 +18,8 @@ from pipeline.describing.licences import forbidden, identifier
         ("https://creativecommons.org/licenses/by-nc/3.0/", "cc-by-nc-3.0"),
         ("http://fsf.org/licenses/gpl.html", "gpl"),
         ("MIT", "mit"),
+        ("The MIT License", "mit"),
+        ("Copyright: Public Domain", "other"),
     ],
 )
 def test_a_known_licence_has_its_name_on_the_hub_and_may_be_handed_on(words, name):
@@ -33,6 +35,11 @@ def test_a_known_licence_has_its_name_on_the_hub_and_may_be_handed_on(words, nam
         ("none stated in its header", "no licence stated"),
         ("(c) 2001 X. All rights reserved.", "all rights reserved"),
         ("CC BY-ND 4.0", "forbids derivatives: CC BY-ND 4.0"),
+        ("Creative Commons Attribution-No Derivative Works 3.0", "forbids derivatives"),
+        ("Creative Commons Attribution-NoDerivs 4.0", "forbids derivatives"),
+        ("Kopieren nur mit Genehmigung des Verlags", "not known to allow redistribution"),
+        ("royalty-free article", "not known to allow redistribution"),
+        ("public domain music, this edition copyright 2003 X", "not known to allow"),
         ("Copyright 1998 A. Composer", "not known to allow redistribution: Copyright"),
         ("not in the public domain", "no licence stated"),
         ("This is not public domain", "not known to allow redistribution"),
