@@ -1,5 +1,6 @@
 """What others are given of a collection: rows with pages and sound inside, file after file."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,7 @@ from pipeline.reading import catalogue
 ABOUT = ("composer", "title", "lyricist", "licence", "source")  # of PIECES, in every row
 NESTED = {"systems": tables.SYSTEMS, "noteheads": tables.NOTEHEADS, "notes": tables.NOTES}
 RATIO_DECIMALS = 6  # that single precision holds
-# Columns that tell performances apart, of those that there are.
-KEY = [name for name in ("piece_id", "font", "performer", "room") if name in tables.SHARDS.names]
+KEY = ["piece_id", "font", "performer", "room"]  # tell performances apart, with the tempo ratio
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,14 @@ class Collection:
     bins: int
 
     def tables(self, name: str) -> list[Path]:
-        """The files of a table, in order of name."""
-        return sorted((self.folder / name).glob("**/*.parquet"))
+        """The files of a table, in order of name, without what a killed job left (.*)."""
+        folder = self.folder / name
+        paths = folder.glob("**/*.parquet")
+        return sorted(path for path in paths if "/." not in f"/{path.relative_to(folder)}")
 
     def shards(self, split: str) -> list[Path]:
         """The shards of a split, in order of name."""
-        return sorted((self.folder / "shards" / split).glob("*.parquet"))
+        return self.tables(f"shards/{split}")
 
     def layout(self) -> str:
         """What an image shows: staves or pages."""
@@ -61,7 +63,8 @@ def read(folder: Path, allowed: list[str]) -> Collection:
         allowed: Licences, word by word, that allow redistribution although they are not known.
 
     Raises:
-        ValueError: If the folder holds no collection, or no piece may be handed on.
+        ValueError: If the folder holds no collection, chunks of two runs with different numbers of
+            them, or no piece that may be handed on.
     """
     files = sorted((folder / "pieces").glob("*.parquet"))
     shards = sorted((folder / "shards").glob("*/*.parquet"))
@@ -72,6 +75,13 @@ def read(folder: Path, allowed: list[str]) -> Collection:
         )
     columns = ["piece_id", "split", "reason", *ABOUT]
     rows = [row for path in files for row in tables.read(path, tables.PIECES, columns).to_pylist()]
+    kept_ids = (row["piece_id"] for row in rows if row["reason"] is None)
+    for name, number in Counter(kept_ids).items():
+        if number > 1:
+            raise ValueError(
+                f"{folder}/pieces: the piece {name} is in it {number} times; chunks of a run with"
+                " another number of them are left: run into an empty folder of results"
+            )
     kept = {row["piece_id"]: row for row in rows if row["reason"] is None}
     reasons = {name: licences.forbidden(row["licence"], allowed) for name, row in kept.items()}
     pieces = {name: row for name, row in kept.items() if reasons[name] is None}
@@ -172,12 +182,11 @@ def scores_schema() -> pa.Schema:
 
 def scores(collection: Collection, split: str) -> Iterator[dict]:
     """The rows of the pieces of a split that were engraved, in the order of the tables."""
+    wanted = {name for name, row in collection.pieces.items() if row["split"] == split}
     for path in collection.tables("images"):
-        chunk = path.name
-        wanted = {name: [] for name, row in collection.pieces.items() if row["split"] == split}  # type: dict[str, list[dict]]
         pages = _by_piece(path, tables.IMAGES, wanted)
         parts = {
-            name: _by_piece(collection.folder / name / chunk, schema, wanted)
+            name: _by_piece(collection.folder / name / path.name, schema, wanted)
             for name, schema in NESTED.items()
         }
         for piece, images in pages.items():
@@ -186,7 +195,8 @@ def scores(collection: Collection, split: str) -> Iterator[dict]:
             yield row | {name: found.get(piece, []) for name, found in parts.items()}
 
 
-def _by_piece(path: Path, schema: pa.Schema, wanted: dict) -> dict[str, list[dict]]:
+def _by_piece(path: Path, schema: pa.Schema, wanted: set[str]) -> dict[str, list[dict]]:
+    """The rows of those pieces that are wanted, by piece id."""
     found: dict[str, list[dict]] = {}
     for row in tables.read(path, schema).to_pylist():
         piece = row.pop("piece_id")

@@ -29,8 +29,8 @@ def write(rows: Iterable[dict], schema: pa.Schema, folder: Path, name: str) -> t
     writer: pq.ParquetWriter | None = None
     count = total = in_file = 0
     try:
-        for group in _groups(tqdm(rows, desc=f"{folder.name} {name}", unit="row", disable=None),
-                             schema):  # fmt: skip
+        shown = tqdm(rows, desc=f"{folder.name} {name}", unit="row", disable=None)
+        for group in _groups(shown, schema):
             if writer is None or in_file + group.nbytes > FILE_BYTES:
                 if writer:
                     writer.close()
@@ -40,11 +40,9 @@ def write(rows: Iterable[dict], schema: pa.Schema, folder: Path, name: str) -> t
                 )
                 in_file = 0
             writer.write_table(group)
-            count, total, in_file = (
-                count + group.num_rows,
-                total + group.nbytes,
-                in_file + group.nbytes,
-            )
+            count += group.num_rows
+            total += group.nbytes
+            in_file += group.nbytes
     finally:
         if writer:
             writer.close()

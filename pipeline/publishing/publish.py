@@ -50,7 +50,7 @@ def publish(data: Path, *, out: Path, allow: list[str] | None = None) -> None:
 
     Raises:
         FileExistsError: If `out` is there already.
-        ValueError: If there is no collection, or no piece of it may be handed on.
+        ValueError: If there is no collection, or nothing of it may be handed on.
     """
     _refuse(out)
     given = collection.read(data, allow or [])
@@ -73,7 +73,7 @@ def release(data: Path, *, out: Path, allow: list[str] | None = None) -> None:
 
     Raises:
         FileExistsError: If `out` is there already.
-        ValueError: If there is no collection, or no piece of it may be handed on.
+        ValueError: If there is no collection, or nothing of it may be handed on.
     """
     _refuse(out)
     if out.suffix != ".zip":
@@ -122,6 +122,8 @@ def _lay_out(given: collection.Collection, folder: Path, name: str) -> None:
             )
             for split, pattern in patterns.items()
         ]
+    if not parts[0].files:
+        raise ValueError(f"{given.folder}: no performance of a piece that may be handed on")
     described = card.describe(
         name,
         given.layout(),
@@ -142,7 +144,7 @@ def _lay_out(given: collection.Collection, folder: Path, name: str) -> None:
     _write_licences(given, folder / LICENCES)
     named = [licence for licence, _ in described.licences.most_common()]
     croissant.write(name, sets, named, folder / "croissant.json")
-    listed = sorted(path for path in records.files(folder))
+    listed = sorted(records.files(folder))
     lines = [f"{records.digest(path)}  {path.relative_to(folder).as_posix()}" for path in listed]
     (folder / DIGESTS).write_text("\n".join(lines) + "\n")
 

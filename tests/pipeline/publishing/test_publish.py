@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -120,6 +121,31 @@ def test_what_is_there_stays(make, tmp_path):
     with pytest.raises(FileExistsError, match=r"there\.zip: is there already and stays"):
         make(write(tmp_path), out=out)
     assert out.read_text() == "mine"
+
+
+def test_chunks_of_two_runs_are_not_mixed(tmp_path):
+    data = write(tmp_path)
+    rows = tables.read(data / "pieces/0.parquet", tables.PIECES).slice(0, 1).to_pylist()
+    tables.write(rows, tables.PIECES, data / "pieces/1.parquet")
+    with pytest.raises(ValueError, match=r"own/pieces: the piece waltz is in it 2 times"):
+        publish.publish(data, out=tmp_path / "hub")
+
+
+def test_what_a_killed_job_left_does_not_go_out(tmp_path):
+    data = write(tmp_path)
+    left = data / "images/.0.parquet.unfinished/0.parquet"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    publish.publish(data, out=tmp_path / "hub")
+    assert (tmp_path / "hub/scores/train-00000-of-00001.parquet").is_file()
+
+
+def test_pieces_that_nobody_played_are_no_collection(tmp_path):
+    data = write(tmp_path, waltz="", march="")
+    shutil.rmtree(data / "shards/test")
+    with pytest.raises(ValueError, match=r"own: no performance of a piece"):
+        publish.publish(data, out=tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()
 
 
 def test_every_file_has_its_digest(tmp_path):
