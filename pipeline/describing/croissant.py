@@ -95,7 +95,7 @@ def _describable(column: pa.Field) -> bool:
 
 
 def _file(path: Path, folder: Path) -> dict:
-    name = path.resolve().relative_to(folder.resolve()).as_posix()
+    name = path.absolute().relative_to(folder.absolute()).as_posix()  # shards may be a link
     return {
         "@type": "cr:FileObject",
         "@id": name,

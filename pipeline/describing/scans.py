@@ -79,4 +79,5 @@ def scans(
     )
     canvas.paste(both[0], (0, 0))
     canvas.paste(both[1], (both[0].width + GAP, 0))
-    canvas.save(out)
+    with tables.replacing(out) as temporary:
+        canvas.save(temporary)

@@ -90,6 +90,18 @@ def test_the_description_cites_both_papers_and_tells_the_licences(described):
     assert "Tempo-invariant" in second and "year = {2019}" in second
 
 
+def test_shards_may_lie_on_another_disk(described, tmp_path_factory):
+    _, path = described
+    before = json.loads(path.read_text())
+    elsewhere = tmp_path_factory.mktemp("disk") / "shards"
+    (path.parent / "shards").rename(elsewhere)
+    (path.parent / "shards").symlink_to(elsewhere)
+    files = sorted((path.parent / "shards/test").iterdir())
+    sets = [croissant.Records("test", tables.SHARDS, "shards/test/*.parquet", files)]
+    listed = croissant.describe("own", sets, LICENCES, path.parent)["distribution"]
+    assert listed[0] in before["distribution"]
+
+
 def test_every_file_is_listed_with_its_digest(described):
     _, path = described
     listed = {
