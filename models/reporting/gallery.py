@@ -6,6 +6,7 @@ import io
 import shutil
 from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -46,7 +47,7 @@ def gallery(results: Path, out: Path, follow: list[Path] | None = None) -> None:
 
     Raises:
         FileExistsError: If there is something in `out`; it stays as it is.
-        ValueError: If no piece of the run can be shown.
+        ValueError: If no piece of the run can be shown, or two of the further pages have one name.
     """
     shown = {path.parent: chosen(path.parent) for path in _collections(results)}
     if not any(shown.values()):
@@ -123,8 +124,11 @@ def _written(row: dict, data: Path, folder: Path) -> tuple[str, str, str]:
 
 
 def _copied(page: Path, folder: Path) -> tuple[str, str, str]:
-    (folder / "followed").mkdir(exist_ok=True)
-    shutil.copy(page, folder / "followed" / page.name)
+    target = folder / "followed" / page.name
+    target.parent.mkdir(exist_ok=True)
+    if target.exists():
+        raise ValueError(f"{page}: another page has this name already; rename one of them")
+    shutil.copy(page, target)
     return f"followed/{page.name}", page.stem, "a recording along its score"
 
 
@@ -134,7 +138,7 @@ def _part(part: tuple[str, list[tuple[str, str, str]]]) -> str:
     if not entries:
         return ""
     items = "".join(
-        f'<li><a href="{html.escape(name)}">{html.escape(text)}'
+        f'<li><a href="{quote(name)}">{html.escape(text)}'
         f'<span class="pale">{html.escape(about)}</span></a></li>\n'
         for name, text, about in entries
     )

@@ -1,7 +1,8 @@
 """A folder of pages: which pieces are shown, that names lead to pages, and that nothing is lost."""
 
+import html
 import re
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -13,7 +14,7 @@ from pipeline import tables
 def results(tmp_path, monkeypatch):
     """Six pieces, of which one was not kept, one not engraved, and one is very long."""
     data = tmp_path / "results/data/piano"
-    names = ["a", "b & c", "d", "e", "long", "gone"]
+    names = ["a", "b & c #1", "d", "e", "long", "gone"]
     pieces = [{"piece_id": name, "title": f"<{name}>", "composer": "Haydn"} for name in names]
     pieces[3]["composer"] = "Clara Schumann"
     tables.write([*pieces, {"piece_id": "x", "reason": "no"}], tables.PIECES,
@@ -35,7 +36,7 @@ def results(tmp_path, monkeypatch):
 
 def test_three_short_pieces_are_shown_of_as_many_composers_as_there_are(results):
     chosen = gallery.chosen(results / "data/piano")
-    assert [row["piece_id"] for row in chosen] == ["a", "e", "b & c"]
+    assert [row["piece_id"] for row in chosen] == ["a", "e", "b & c #1"]
     assert chosen[0]["composer"] == "Haydn" and chosen[0]["notes"] == 7
 
 
@@ -44,14 +45,25 @@ def test_every_name_in_the_index_leads_to_a_page_and_nothing_is_fetched(results,
     page.write_text("a recording")
     gallery.gallery(results, tmp_path / "out", follow=[page])
     text = (tmp_path / "out/index.html").read_text()
-    names = [unquote(name.replace("&amp;", "&")) for name in re.findall('href="([^"]+)"', text)]
+    links = [urlsplit(html.unescape(link)) for link in re.findall('href="([^"]+)"', text)]
+    names = [unquote(link.path) for link in links]
     assert set(names) == {
-        "pieces/piano-a.html", "pieces/piano-b & c.html", "pieces/piano-e.html",
+        "pieces/piano-a.html", "pieces/piano-b & c #1.html", "pieces/piano-e.html",
         "followed/take.html", "report.html",
     }  # fmt: skip
     assert all((tmp_path / "out" / name).is_file() for name in names)
     assert "&lt;a&gt;" in text and "Haydn, 7 notes" in text and "://" not in text
     assert capsys.readouterr().out.startswith(f"{tmp_path}/out/index.html: ")
+
+
+def test_two_recordings_of_one_name_are_refused(results, tmp_path):
+    pages = [tmp_path / folder / "take.html" for folder in "ab"]
+    for page in pages:
+        page.parent.mkdir()
+        page.write_text("a recording")
+    with pytest.raises(ValueError, match=r"b/take\.html: another page has this name already"):
+        gallery.gallery(results, tmp_path / "out", follow=pages)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_something_in_it_stays(results, tmp_path):
