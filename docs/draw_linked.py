@@ -5,6 +5,7 @@ has engraved, PIECE one of its pieces.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,9 +17,10 @@ from PIL import Image
 
 from models import plotting
 from models.plotting import STYLE
+from pipeline import tables
 from pipeline.images import grey
 
-OUT = Path(__file__).parent / "figures/linked"
+OUT = Path(__file__).parent / "figures/linked.png"
 MARGIN_PX = 18
 SYSTEM = 0  # that is shown
 COLOURS = 128  # of the picture, which keeps it small
@@ -58,10 +60,11 @@ def main(data: Path, piece: str) -> None:
             )  # fmt: skip
             figure.add_artist(line)
         below.set(xlabel="seconds", ylabel="pitch (MIDI)")
-        plotting.save(figure, OUT)
-    OUT.with_suffix(".pdf").unlink()
-    picture = OUT.with_suffix(".png")
-    Image.open(picture).convert("RGB").quantize(COLOURS).save(picture, optimize=True)
+        with tempfile.TemporaryDirectory() as folder:
+            plotting.save(figure, Path(folder) / OUT.stem)
+            picture = Image.open(Path(folder) / OUT.name).convert("RGB").quantize(COLOURS)
+    with tables.replacing(OUT) as temporary:
+        picture.save(temporary, optimize=True)
 
 
 if __name__ == "__main__":
