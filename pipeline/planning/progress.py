@@ -155,6 +155,7 @@ class Console(logging.Handler):
         jobs = fields["job_error_info"] if event == "group_error" else [fields]
         for job in jobs:
             number = job.get("jobid", -1)
+            self.estimate.began.pop(number, None)
             self._line(f"FAILED: {self.running.pop(number, job['rule_name'])}")
             for path in map(Path, job["log"] or []):
                 lines = _last_lines(path)
@@ -280,7 +281,7 @@ def _last_lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(errors="replace").splitlines()
     except OSError:
-        return ["  (there is none)"]
+        return ["    (not found)"]
     return [f"    {line}" for line in lines[-LOG_LINES:]] or ["    (it is empty)"]
 
 
