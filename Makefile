@@ -25,7 +25,7 @@ run: setup ## run the workflow
 verify: setup ## look for corrupt and truncated results and downloads, and change nothing
 	@$(WITH_CONFIG); python -m partimento verify "$$@"
 
-report: setup ## write the page on a finished run anew
+report: setup ## rewrite the page on a finished run
 	@$(FIND_RESULTS); python -m partimento report --results="$$results"
 
 test: setup-dev browser ## run the tests
@@ -59,7 +59,7 @@ bench: setup-dev ## measure speed, side by side with peers
 	    echo "== $$script"; PYTHONPATH=. python $$script || exit 1; \
 	done
 
-lock: setup-dev ## write the exact versions of all packages anew
+lock: setup-dev ## rewrite requirements.lock, the exact versions of all packages
 	@python envs/lock.py
 
 clean: ## delete all results and caches; .venv and downloads stay

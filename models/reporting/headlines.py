@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from pipeline.planning.progress import duration
 
 FOLLOWING, RETRIEVAL = "score_following", "retrieval"
-# Examples seen, of which a training with fewer by far is none that reproduces a paper.
+# Examples seen; a network that has seen fewer does not reproduce its paper, and the report says so.
 ENOUGH = {FOLLOWING: 300_000, RETRIEVAL: 300_000}
 NETWORKS = {"paper": "the paper's network", "PT": "PT, our network"}
 UNITS = {FOLLOWING: "notes", RETRIEVAL: "pairs"}

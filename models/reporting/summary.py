@@ -2,9 +2,16 @@
 
 from pathlib import Path
 
-from models.reporting.headlines import FOLLOWING, NETWORKS, Headline, headlines, pieces
+from models.reporting.headlines import (
+    FOLLOWING,
+    NETWORKS,
+    RETRIEVAL,
+    Headline,
+    headlines,
+    pieces,
+)
 
-TASKS = {FOLLOWING: "score following", "retrieval": "retrieval"}
+TASKS = {FOLLOWING: "score following", RETRIEVAL: "retrieval"}
 
 
 def summary(results: Path) -> None:
