@@ -7,8 +7,9 @@ from collections.abc import Iterable
 RULE = (
     "A piece is left out if its score states no licence, if the licence is not one that is known"
     " to allow redistribution (public domain, CC0, CC BY, CC BY-SA, CC BY-NC, CC BY-NC-SA, GPL,"
-    " LGPL, GFDL, MIT, Apache, BSD, Free Art), or if it forbids derivatives (ND): pages and sound"
-    " are derived from the score. NC is kept; whoever uses the data has to observe it."
+    " LGPL, GFDL, MIT, Apache, BSD, Free Art), if it is in the public domain beside a copyright"
+    " notice, or if it forbids derivatives (ND): pages and sound are derived from the score. NC is"
+    " kept; whoever uses the data has to observe it."
 )
 NOT_STATED = "no licence stated"
 _ABSENT = r"\s*(none|not|no licen[cs]e|unknown|n/?a)\b"
