@@ -82,6 +82,17 @@ def test_time_left_follows_from_the_jobs_that_have_ended(console, clock):
     assert said.strip() == "4 of 10 jobs done, about 60 s left"
 
 
+def test_a_job_that_failed_does_not_count_as_running(console, clock):
+    """One of two jobs fails at once, the other takes 20 s: that was one job at a time."""
+    tell(console, "run_info", stats={"shard": 4, "total": 4})
+    for number in range(2):
+        tell(console, **job(number, "shard", "Write shards"))
+    tell(console, "job_error", jobid=0, rule_name="shard", log=[])
+    clock.now += 20
+    tell(console, "job_finished", job_id=1)
+    assert console.estimate.left() == pytest.approx(60)
+
+
 def test_the_end_tells_how_long_it_took(console, clock):
     tell(console, "run_info", stats={"shard": 1, "total": 1})
     clock.now += 754
