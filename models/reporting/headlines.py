@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipeline.planning.learning_files import SHIPPED
 from pipeline.planning.progress import duration
 
 FOLLOWING, RETRIEVAL = "score_following", "retrieval"
@@ -70,6 +71,13 @@ def training(results: Path, task: str, network: str) -> Training | None:
     if epochs.empty:
         return None
     return Training(task, int(epochs.samples.max()), float(epochs.seconds.sum()))
+
+
+def named(network: str) -> str:
+    """A network's name in words."""
+    if network.endswith(f", {SHIPPED}"):
+        return f"{network.removesuffix(f', {SHIPPED}')}, which comes with the project"
+    return NETWORKS.get(network, network)
 
 
 def headlines(results: Path) -> list[Headline]:

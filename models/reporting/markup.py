@@ -5,10 +5,11 @@ HTML shows as text, too. Angle brackets are escaped here: nothing can become a t
 """
 
 import re
+from itertools import zip_longest
 from pathlib import Path
 
 CAPTIONS = Path(__file__).parents[2] / "rules/captions"
-_NUMBER = re.compile(r"^[-–−\d.,%\s\[\]]+$")
+_NUMBER = re.compile(r"^[-–−<>≤≥\d.,%\s\[\]]+$")
 
 
 def body(text: str) -> str:
@@ -72,7 +73,11 @@ def _table(block: list[str]) -> str:
     """A table that scrolls by itself where it is too wide."""
     head, _, *rows = ([cell.strip() for cell in line.strip().strip("|").split("|")]
                       for line in block)  # fmt: skip
-    top = "".join(f"<th>{_inline(cell)}</th>" for cell in head)
+    top = "".join(
+        f"<th{' class=n' * all(not cell or _NUMBER.match(cell) for cell in column)}>"
+        f"{_inline(name)}</th>"
+        for name, *column in zip_longest(head, *rows, fillvalue="")
+    )
     lines = []
     for row in rows:
         cells = [f"<td{' class=n' * bool(_NUMBER.match(cell))}>{_inline(cell)}</td>"

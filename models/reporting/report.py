@@ -11,10 +11,10 @@ import yaml
 from models.reporting import markup
 from models.reporting.headlines import (
     FOLLOWING,
-    NETWORKS,
     RETRIEVAL,
     following_table,
     headlines,
+    named,
     pieces,
     retrieval_table,
     training,
@@ -80,7 +80,7 @@ def report(results: Path, out: Path | None = None) -> None:
     heads = [
         {
             "title": TITLES[head.task],
-            "network": NETWORKS.get(head.network, head.network),
+            "network": named(head.network),
             "training": str(head.training or ""),
             "numbers": head.numbers,
             "remark": head.remark(),
@@ -154,7 +154,7 @@ def _following(results: Path) -> Section | None:
     hidden = []
     top1 = table.xs("top1", level="metric").sort_values("micro", ascending=False)
     for network, row in top1.iterrows():
-        name = NETWORKS.get(str(network), str(network))
+        name = named(str(network))
         guesses = row[["chance", "frequent"]].max()
         if row.micro < ABOVE_CHANCE * guesses:
             seen = training(results, FOLLOWING, str(network))

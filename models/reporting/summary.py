@@ -4,10 +4,10 @@ from pathlib import Path
 
 from models.reporting.headlines import (
     FOLLOWING,
-    NETWORKS,
     RETRIEVAL,
     Headline,
     headlines,
+    named,
     pieces,
 )
 
@@ -45,9 +45,8 @@ def lines(results: Path) -> list[str]:
 def _headline(headline: Headline) -> list[str]:
     (metric, (ours, paper, _)) = next(iter(headline.numbers.items()))
     beside = f"; the paper, on its data, {paper}" if paper else ""
-    network = NETWORKS.get(headline.network, headline.network)
     metric = metric.rpartition("(")[2].rstrip(")")  # top-1, of "exact bucket (top-1)"
-    first = _row(TASKS[headline.task], f"{metric}: {network} {ours}{beside}")
+    first = _row(TASKS[headline.task], f"{metric}: {named(headline.network)} {ours}{beside}")
     remark = headline.remark()
     return [first, _row("", remark)] if remark else [first]
 

@@ -26,9 +26,9 @@ HEADS = [
     "90 % lag / s",
     f"not within {LATEST_S:g} s",
 ]
-DRAWN = {  # colour, size of the marks
-    "arg-max": (GREY, 2.0),
-    "tracked": (ORANGE, 2.5),
+DRAWN = {  # colour, shape and size of the marks, which grey prints tell apart, too
+    "arg-max": (GREY, "x", 2.5),
+    "tracked": (ORANGE, "o", 2.5),
 }
 
 
@@ -109,10 +109,10 @@ def tracking_figure(tracks: Path, out_stem: Path) -> None:
     with mpl.rc_context(STYLE):
         figure = plotting.new(7.0, 3.4)
         axes = figure.subplots()
-        for way, (colour, size) in DRAWN.items():
+        for way, (colour, shape, size) in DRAWN.items():
             part = moments[moments.way == way]
-            mark = {"color": colour, "linestyle": "none", "marker": "o", "markersize": size}
-            axes.plot(part.time, part.staves, markeredgewidth=0, label=way, **mark)
+            mark = {"color": colour, "linestyle": "none", "marker": shape, "markersize": size}
+            axes.plot(part.time, part.staves, markeredgewidth=0.4, label=way, **mark)
         truth = moments[moments.way == "truth"]
         turns = truth.image.diff().fillna(0) != 0
         line = truth.staves.where(~turns)

@@ -151,14 +151,24 @@ def test_a_run_ends_with_at_most_ten_lines_that_fit_a_terminal(tmp_path):
     assert all(len(line.replace(str(results), "results")) <= 80 for line in lines)
 
 
+def test_the_network_that_comes_with_the_project_says_so(tmp_path):
+    results = write(tmp_path / "results")
+    path = results / "tables/retrieval.csv"
+    path.write_text(path.read_text().replace("BL2-SC,", '"BL2-SC, shipped",'))
+    assert "BL2-SC, which comes with the project</p>" in page(results)
+    assert "  R@1: BL2-SC, which comes with the project 3.0 %" in summary.lines(results)[2]
+
+
 def test_markdown_becomes_html():
     found = markup.html(
-        "## A\n\nb `c` *d*\ne\n\n```\n<f>\n```\n\n| g | h |\n| - | - |\n| i | 1.5 |\n"
+        "## A\n\nb `c` *d*\ne\n\n```\n<f>\n```\n\n"
+        "| g | h | j |\n| - | - | - |\n| i | 1.5 | k |\n| l | > 3 | |\n"
     )
     assert "<h4>A</h4>" in found
     assert "<p>b <code>c</code> <em>d</em> e</p>" in found
     assert "<pre>&lt;f&gt;</pre>" in found
-    assert "<td>i</td><td class=n>1.5</td>" in found
+    assert "<td>i</td><td class=n>1.5</td><td>k</td>" in found
+    assert "<th>g</th><th class=n>h</th><th>j</th>" in found and "<td class=n>&gt; 3</td>" in found
 
 
 def test_every_figure_and_table_has_a_caption():
