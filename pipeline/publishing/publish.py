@@ -14,7 +14,7 @@ from pipeline.publishing import collection, files
 
 DIGESTS = "SHA256SUMS"
 LICENCES = "licences.csv"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member of an archive: the same data are the same bytes
+EPOCH = (1980, 1, 1, 0, 0, 0)  # of members of an archive: same data, same bytes on one day
 LOADING = """
 ## Load it
 

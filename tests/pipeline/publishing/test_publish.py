@@ -172,6 +172,7 @@ def test_a_release_is_one_archive_and_the_same_bytes_each_time(tmp_path):
     assert one.read_bytes() == other.read_bytes()
     with zipfile.ZipFile(one) as archive:
         assert archive.testzip() is None
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         names = archive.namelist()
         rows = pq.read_table(
             io.BytesIO(archive.read("own-1.0/scores/train-00000-of-00001.parquet"))
