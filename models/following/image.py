@@ -116,8 +116,8 @@ def _verdict(fit: float) -> str:
     if fit >= LEAST_FIT:
         return f"this is a recording of these pages (fit {fit:.2f})"
     return (
-        f"this does not seem to be a recording of these pages (fit {fit:.2f}; recordings of the "
-        f"right ones reach {LEAST_FIT:.2f} or more)"
+        f"this does not seem to be a recording of these pages (fit {fit:.2f}; the limit is "
+        f"{LEAST_FIT:.2f})"
     )
 
 
