@@ -1,6 +1,6 @@
 """Follow a recording on the pages of its score: the command, and the same for notebooks."""
 
-import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from partimento import scores
 from pipeline import tables
 from pipeline.describing import inspect
+from pipeline.describing import page as pages
+from pipeline.reading import scans
 
 if TYPE_CHECKING:
     from models.following.alignment import Alignment, Sheet
 
-PICTURES = {".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff"}  # pages without notes
 By = Literal["notes", "image"]
 
 
@@ -32,7 +33,8 @@ def follow(
     """Follow a recording on the pages of its score, and write a page that shows it.
 
     If none of --out, --video and --table is given, a page is written beside the recording, under
-    its name with .html. The recording and the score are only read.
+    its name with .html, unless another file has that name. A file that is named is replaced. The
+    recording and the score are only read.
 
     Args:
         recording: Any sound file, or a video.
@@ -49,8 +51,8 @@ def follow(
 
     Raises:
         FileNotFoundError: If there is no such recording or score.
-        ValueError: If one of both cannot be used, they do not fit, or a file to write is there
-            and is not one of ours.
+        ValueError: If one of both cannot be used, they do not fit, a file to write is one that is
+            read, or ffmpeg is missing for a video.
     """
     wanted = _files(recording, score, out, video, table or [])
     alignment = follow_score(recording, score, by=by, data=data)
@@ -60,11 +62,17 @@ def follow(
                          "--force follows it nevertheless")  # fmt: skip
     for kind, path in wanted:
         if kind == "page":
-            importlib.import_module("models.following.page").write_page(alignment, path)
+            from models.following.page import write_page
+
+            write_page(alignment, path)
         elif kind == "video":
-            importlib.import_module("models.following.video").write_video(alignment, path)
+            from models.following.video import write_video
+
+            write_video(alignment, path)
         else:
-            importlib.import_module("models.following.exports").write(alignment, path)
+            from models.following.exports import write
+
+            write(alignment, path)
     print(_summary(alignment, [path for _, path in wanted]))
 
 
@@ -91,38 +99,43 @@ def follow_score(
     recording = Path(recording)
     if not recording.is_file():
         raise FileNotFoundError(f"{recording}: no such recording")
-    picture = "\n" not in str(score) and (
-        Path(score).suffix.lower() in PICTURES or Path(score).is_dir()
-    )
+    path = _file(score)
+    picture = path if path and (path.suffix.lower() in scans.SUFFIXES or path.is_dir()) else None
     if picture and by == "notes":
         raise ValueError(f"{score}: a picture has no notes to follow; leave out --by notes")
-    if by == "image" or picture:
-        image = importlib.import_module("models.following.image")
-        if picture:
-            pages = importlib.import_module("models.following.sheet_images")
-            return image.align(recording, pages.read_pages(Path(score)))
-        return image.align(recording, _sheet(score, data))
+    if picture or by == "image":
+        from models.following import image, sheet_images
+
+        sheet = sheet_images.read_pages(picture) if picture else _sheet(score, data)
+        return image.align(recording, sheet)
     from models.following import by_notes
 
     return by_notes.align(recording, _sheet(score, data))
+
+
+def _file(score: Path | str) -> Path | None:
+    """The file or folder that is named, or the piece; None if `score` is the text of a score."""
+    text = str(score)
+    there = os.path.exists(text)  # noqa: PTH110 - Path's raises if a text is long
+    return Path(text) if there or isinstance(score, Path) or not scores.is_text(text) else None
 
 
 def _sheet(score: Path | str, data: Path | None) -> "Sheet":
     """What is printed: engraved now if `score` is a file, else found in the results."""
     from models.following.alignment import Sheet
 
-    text = str(score)
-    if "\n" in text or Path(text).is_file() or (Path(text).suffix and data is None):
-        found = scores.engraved_tables(score)
+    path = _file(score)
+    if path is None or path.is_file() or (path.suffix and data is None):
+        found = scores.engraved_tables(path or score)
     else:
-        found = _of_collection(text, data)
+        found = _of_collection(str(score), data)
     (piece,) = found["pieces"].select(["title", "composer"]).to_pylist()
-    pages = found["images"].sort_by("image")["png"].to_pylist()
+    printed = found["images"].sort_by("image")["png"].to_pylist()
     systems, noteheads, notes = (
         found[name].drop_columns(["piece_id"]) for name in ("systems", "noteheads", "notes")
     )
-    title = piece["title"] or ("" if "\n" in text else Path(text).stem)
-    return Sheet(pages, systems, noteheads, notes, title, piece["composer"] or "")
+    title = piece["title"] or (path.stem if path else "")
+    return Sheet(printed, systems, noteheads, notes, title, piece["composer"] or "")
 
 
 def _of_collection(piece: str, data: Path | None) -> dict[str, pa.Table]:
@@ -150,31 +163,25 @@ def _files(
     recording: Path, score: str, out: Path | None, video: Path | None, table: list[Path]
 ) -> list[tuple[str, Path]]:
     """What is to be written, checked before anything is computed."""
+    from models.following import exports, ffmpeg
+
     wanted = [("page", out), ("video", video), *(("table", path) for path in table)]
     files = [(kind, path) for kind, path in wanted if path is not None]
     if not files:
-        files = [("page", recording.with_suffix(".html"))]
-        if files[0][1].exists() and not _ours(files[0][1]):
-            raise ValueError(f"{files[0][1]}: is there already and is not a page of this program; "
-                             "name another with --out")  # fmt: skip
-    suffixes = {"page": {".html", ".htm"}, "video": {".mp4"}}
-    suffixes["table"] = set(importlib.import_module("models.following.exports").WRITERS)
+        files = [("page", pages.unclaimed(recording.with_suffix(".html")))]
+    suffixes = {"page": {".html", ".htm"}, "video": {".mp4"}, "table": set(exports.WRITERS)}
     for kind, path in files:
         if path.suffix.lower() not in suffixes[kind]:
             known = ", ".join(sorted(suffixes[kind]))
             raise ValueError(f"{path}: a {kind} has one of the suffixes {known}")
         if path.is_dir():
             raise ValueError(f"{path}: is a folder; name a file to write")
-        for source in (recording, Path(score) if "\n" not in score else None):
+        if kind == "video":
+            ffmpeg.require(path)
+        for source in (recording, _file(score)):
             if source and path.exists() and source.exists() and path.samefile(source):
                 raise ValueError(f"{path}: is what is read; name another file to write")
     return files
-
-
-def _ours(page: Path) -> bool:
-    """Whether a page was written by this program, so that it may be written anew."""
-    with page.open("rb") as file:
-        return b"partimento" in file.read(4096).lower()
 
 
 def _summary(alignment: "Alignment", written: list[Path]) -> str:

@@ -115,9 +115,14 @@ def _gather(score: Path | str, folder: Path, suffix: str) -> None:
         shutil.copyfile(file, copy)
 
 
+def is_text(score: str) -> bool:
+    """Whether a string is the text of a score: it has several lines, or braces as music has."""
+    return "\n" in score or bool(set(score) & set("{}<>"))
+
+
 def _names_file(text: str) -> bool:
     """Whether a text is the name of a file rather than a score: one line without music in it."""
-    return "\n" not in text and not set(text) & set("{}<>") and bool(Path(text).suffix)
+    return not is_text(text) and bool(Path(text).suffix)
 
 
 def _select(source: Path, out: Path) -> None:

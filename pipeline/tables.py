@@ -278,6 +278,11 @@ _OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_fr
 _MAY_LACK = ("reason", "tempo_ratio", "performer", "room")
 
 
+def without_piece(schema: pa.Schema) -> pa.Schema:
+    """The schema of a table that is of one piece and does not name it."""
+    return schema.remove(schema.get_field_index("piece_id"))
+
+
 @contextmanager
 def replacing(path: Path | str):
     """Yield a temporary path beside `path` that takes its name once the block has succeeded.

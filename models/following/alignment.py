@@ -85,25 +85,10 @@ class About:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is printed, and what is known of it; the fields are those of `Alignment`."""
-
-    pages: list[bytes]
-    systems: pa.Table
-    noteheads: pa.Table
-    notes: pa.Table
-    title: str = ""
-    composer: str = ""
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """A recording followed in its score: all that a page or a video shows.
+    """What is printed, and what is known of it.
 
     Attributes:
-        table: Schema ALIGNMENT, a row for each onset in the order heard.
-        about: What is known of the alignment as a whole.
-        recording: The sound file, or the video, that was followed.
-        pages: PNG bytes of each page; a `page` of the table is an index into them.
+        pages: PNG bytes of each page; a `page` of ALIGNMENT is an index into them.
         systems: Schema SYSTEMS without the piece.
         noteheads: Schema NOTEHEADS without the piece; no rows if none is known (a scan).
         notes: Schema NOTES without the piece; no rows if none is known.
@@ -111,15 +96,27 @@ class Alignment:
         composer: Of the piece; empty if not known.
     """
 
-    table: pa.Table
-    about: About
-    recording: Path
     pages: list[bytes]
     systems: pa.Table
     noteheads: pa.Table
     notes: pa.Table
     title: str = ""
     composer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alignment(Sheet):
+    """A sheet and a recording that is followed in it: all that a page or a video shows.
+
+    Attributes:
+        table: Schema ALIGNMENT, a row for each onset in the order heard.
+        about: What is known of the alignment as a whole.
+        recording: The sound file, or the video, that was followed.
+    """
+
+    table: pa.Table
+    about: About
+    recording: Path
 
 
 def table(rows: list[dict], about: About) -> pa.Table:

@@ -61,7 +61,8 @@ def align(path: Path, sheet: Sheet) -> Alignment:
         )
         rows = _rows(printed, way, found, sure, sheet)
         progress.update()
-    return Alignment(alignment.table(rows, about), about, path, **vars(sheet))
+    table = alignment.table(rows, about)
+    return Alignment(table=table, about=about, recording=path, **vars(sheet))
 
 
 def _verdict(fit: float, fits: bool) -> str:

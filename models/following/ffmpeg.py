@@ -13,6 +13,15 @@ def installed() -> bool:
     return shutil.which(TOOL) is not None
 
 
+def require(path: Path) -> None:
+    """Raise ValueError with the remedy if ffmpeg, which is to write `path`, is not installed."""
+    if not installed():
+        raise ValueError(
+            f"{path}: a video is encoded by {TOOL}, which is not installed; "
+            f"Debian, Ubuntu: sudo apt-get install {TOOL}; macOS: brew install {TOOL}"
+        )
+
+
 def sound_of(recording: Path) -> list[str | Path]:
     """Arguments that read the first audio track of a file, its first sample at 0 s."""
     return ["-protocol_whitelist", "file", "-i", f"file:{recording.resolve()}"]

@@ -15,22 +15,19 @@ from tqdm import tqdm
 
 from models.following import alignment, image_path, staff_finding, staff_systems
 from models.following.alignment import About, Alignment, Sheet, Span, What
-from models.following.sheet_images import read_pages
 from models.retrieval import audio, inference
 from models.retrieval.align import STEP_FRAMES, STEP_PX, window_positions
 from pipeline import strips
 from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX
 from pipeline.images import grey
 
-__all__ = ["align", "read_pages"]
-
 CLEF_PX = 35  # at the left of a system, five staff spaces: no note is printed there
-MOST_CELLS = 2**26  # frames times windows; 9 bytes each
+MOST_CELLS = 2**26  # frames times windows; 13 bytes each
 LONGEST_SILENCE_S = 0.7  # that is part of the music
 NEAR_S = 1.0  # about a moment, over which similarities are averaged
 BESIDE_PX = (60, 400)  # how far beside the way others are compared with it
-LEAST_FIT = 0.45  # mean cosine along the way of a recording of these pages; docs/follow.md
-# Of a logistic regression: the chance that a position is within 50 px of the truth.
+LEAST_FIT = 0.45  # mean cosine along the way of a recording of these pages; docs/scans.md
+# Log odds that a position is right; set by hand, not calibrated (docs/scans.md).
 INTERCEPT, COSINE, MARGIN = -1.0, 4.0, 12.0
 
 
@@ -111,15 +108,16 @@ def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIG
             verdict=_verdict(fit),
         )
         progress.update()
-    return Alignment(alignment.table(found, about), about, path, **vars(sheet))
+    table = alignment.table(found, about)
+    return Alignment(table=table, about=about, recording=path, **vars(sheet))
 
 
 def _verdict(fit: float) -> str:
     if fit >= LEAST_FIT:
         return f"this is a recording of these pages (fit {fit:.2f})"
     return (
-        f"this does not seem to be a recording of these pages (fit {fit:.2f}; recordings of the "
-        f"right ones reach {LEAST_FIT:.2f} or more)"
+        f"this does not seem to be a recording of these pages (fit {fit:.2f}; the limit is "
+        f"{LEAST_FIT:.2f})"
     )
 
 
@@ -238,9 +236,9 @@ def _mean(values: np.ndarray, size: int) -> np.ndarray:
     return np.convolve(values, kernel, "same") / np.convolve(np.ones_like(values), kernel, "same")
 
 
-def visits(printed: Print, way: image_path.Path) -> list[tuple[int, int, bool]]:
-    """The bars heard, in order: first frame, number of the bar, and whether the music jumped."""
-    found: list[tuple[int, int, bool]] = []
+def visits(printed: Print, way: image_path.Path) -> list[tuple[int, int]]:
+    """The bars heard, in order: first frame, and number of the bar."""
+    found: list[tuple[int, int]] = []
     before = image_path.NOWHERE
     for frame, window in enumerate(way.windows.tolist()):
         if window == image_path.NOWHERE:
@@ -248,11 +246,11 @@ def visits(printed: Print, way: image_path.Path) -> list[tuple[int, int, bool]]:
             continue
         bar = int(printed.bar[window])
         if not found or before == image_path.NOWHERE or way.jumped[frame]:
-            found.append((frame, bar, bool(found)))
+            found.append((frame, bar))
         elif bar != printed.bar[before]:
             skipped = range(int(printed.bar[before]) + 1, bar)
-            found += [(frame, other, False) for other in skipped]
-            found.append((frame, bar, False))
+            found += [(frame, other) for other in skipped]
+            found.append((frame, bar))
         before = window
     return found
 
@@ -260,8 +258,8 @@ def visits(printed: Print, way: image_path.Path) -> list[tuple[int, int, bool]]:
 def route(printed: Print, way: image_path.Path) -> str:
     """The way in words: "bars 1-16, 1-16, 17-32"."""
     runs: list[list[int]] = []
-    for _, bar, jumped in visits(printed, way):
-        if runs and bar == runs[-1][1] + 1 and not (jumped and bar != runs[-1][1] + 1):
+    for _, bar in visits(printed, way):
+        if runs and bar == runs[-1][1] + 1:
             runs[-1][1] = bar
         else:
             runs.append([bar, bar])
@@ -295,7 +293,7 @@ def rows(printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.nda
     x = positions(printed, way, seconds)
     heard: Counter[int] = Counter()
     pass_at = {}
-    for frame, bar, _ in visits(printed, way):
+    for frame, bar in visits(printed, way):
         heard[bar] += 1
         pass_at[frame] = heard[bar]
     found, number = [], 1

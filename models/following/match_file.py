@@ -2,11 +2,13 @@
 
 The score is written as it was heard, repeats played. Its notes keep the ids of the score's file,
 with the pass behind them as in (n)ASAP: `n12-2`. No loudness is known: every velocity is the same.
+Notes are held as long as they are written, at the recording's own tempo.
 """
 
 from fractions import Fraction
 from pathlib import Path
 
+from models.following import score, timeline
 from models.following.alignment import Alignment
 from pipeline.constants import VELOCITY
 from pipeline.engraving.second_reader import partitura
@@ -26,10 +28,18 @@ def write_match(alignment: Alignment, path: Path) -> None:
     """
     heads = {row["notehead_id"]: row for row in alignment.noteheads.to_pylist()}
     lengths = {
-        note["notehead_id"]: (note["duration"], note["duration_s"], note["pitch"])
+        note["notehead_id"]: (note["duration"], note["pitch"])
         for note in alignment.notes.to_pylist()
     }
-    rows = [row for row in alignment.table.to_pylist() if row["bar"] and row["beat"] is not None]
+    held = {
+        (note.stop, note.notehead_id): float(note.duration_s)
+        for note in timeline.soundings(alignment)
+    }
+    rows = [
+        row | {"stop": stop}
+        for stop, row in enumerate(alignment.table.to_pylist())
+        if row["bar"] and row["beat"] is not None
+    ]
     if not lengths or not rows:
         raise ValueError(f"{path}: a match file needs the notes and bars of the score, and these "
                          "pages have none; write .csv or .svl")  # fmt: skip
@@ -40,18 +50,17 @@ def write_match(alignment: Alignment, path: Path) -> None:
     matched: list[dict] = []
     for (number, start, end), inside in _bars(rows, heads):
         part.add(library.score.Measure(number=number), start, end)
-        for row in inside:
-            at = start + round(max(row["beat"], 0.0) * DIVISIONS)
+        for at, row in inside:
             for head in row["notehead_ids"]:
                 if head not in lengths:
                     continue
-                quarters, seconds, pitch = lengths[head]
+                quarters, pitch = lengths[head]
                 name = f"{heads[head].get('source_id') or f'n{head}'}-{row['pass']}"
                 step, alter = STEPS[pitch % 12]
                 note = library.score.Note(step, pitch // 12 - 1, alter or None, id=name)
                 part.add(note, at, at + max(round(quarters * DIVISIONS), 1))
                 performed = f"p{len(played)}"
-                off = row["time"] + max(seconds, SHORTEST_S)
+                off = row["time"] + max(held[row["stop"], head], SHORTEST_S)
                 played.append({"id": performed, "midi_pitch": pitch, "note_on": row["time"],
                                "note_off": off, "sound_off": off, "velocity": VELOCITY,
                                "track": 0, "channel": 0})  # fmt: skip
@@ -70,23 +79,33 @@ def write_match(alignment: Alignment, path: Path) -> None:
 
 
 def _bars(rows: list[dict], heads: dict[int, dict]) -> list[tuple[tuple[int, int, int], list]]:
-    """The bars as they are heard: number, start and end in divisions, and the onsets of each."""
-    begins = sorted({_begin(head) for head in heads.values() if head["bar"] is not None})
+    """The bars as they are heard: number, start and end in divisions, and the onsets of each with
+    their places in divisions."""
+    position = score.positions(list(heads.values()))
+    lines = sorted(
+        {
+            _quarters(position[number] - (head["beat"] or 0.0))  # in a pickup, where it ends
+            for number, head in heads.items()
+            if head["bar"] is not None
+        }
+    )
     found: list[tuple[tuple[int, int, int], list]] = []
     now = 0
     before = None
     for row in rows:
-        key = (row["bar"], row["pass"], row["beat"] < 0)
+        printed = [heads[head]["beat"] or 0.0 for head in row["notehead_ids"]]
+        pickup = row["beat"] < 0 and all(beat < 0 for beat in printed)  # else a grace note leads
+        key = (row["bar"], row["pass"], pickup)
         if key != before:
-            begin = Fraction(row["onset"] - max(row["beat"], 0.0)).limit_denominator(960)
-            quarters = next((at - begin for at in begins if at > begin), Fraction(4))
-            end = now + max(round(quarters * DIVISIONS), 1)
-            found.append(((len(found) + 1, now, end), []))
-            now, before = end, key
-        found[-1][1].append(row)
+            begin = _quarters(row["onset"] - (0.0 if pickup else row["beat"]))
+            quarters = next((line - begin for line in lines if line > begin), Fraction(4))
+            start, now = now, now + max(round(quarters * DIVISIONS), 1)
+            found.append(((len(found) + 1, start, now), []))
+            before = key
+        at = start + max(round((row["onset"] - begin) * DIVISIONS), 0)
+        found[-1][1].append((at, row))
     return found
 
 
-def _begin(head: dict) -> Fraction:
-    """Where the bar of a notehead begins, in quarters."""
-    return Fraction(head["moment"] - max(head["beat"] or 0.0, 0.0)).limit_denominator(960)
+def _quarters(value: float) -> Fraction:
+    return Fraction(value).limit_denominator(960)

@@ -17,7 +17,7 @@ from pipeline.describing import page
 
 SCRIPT = Path(__file__).with_name("page.js")
 KBITS = (96, 64, 48, 32)  # a second, of the sound in a page
-SOUND_BYTES = 12_000_000  # of a page at most, down to the least of KBITS
+SOUND_BYTES = 12_000_000  # at most, down to the least of KBITS; a third more as text in a page
 COLUMNS = 1_200  # of the waveform
 BLOCK_S = 60  # of sound that are read at once
 METHODS = {

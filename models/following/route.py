@@ -89,11 +89,6 @@ def coarse(chroma: np.ndarray, at: np.ndarray, width: np.ndarray | float) -> np.
     return (mean / np.maximum(np.linalg.norm(mean, axis=0), 1e-9)).astype(np.float32)
 
 
-CENTRE = (
-    0.7  # of the mean over the twelve classes is taken off: what all chroma share tells nothing
-)
-
-
 @dataclass(frozen=True)
 class _Grid:
     """Positions in the print, a row of states."""
@@ -213,7 +208,7 @@ def viterbi(
         if not silent[frame]:
             distance = np.where(empty, OUTSIDE, 1 - grid.chroma.T @ chroma[:, frame])
         if frame:
-            reach = np.full((4 + 4, states), np.inf)
+            reach = np.full((RETURNED + 1, states), np.inf)
             for step, price in enumerate(SPEED_PRICES):
                 reach[step, step:] = cost[: states - step] + price
                 reach[step] += _crossed(natural, step)

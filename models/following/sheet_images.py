@@ -11,7 +11,7 @@ import pyarrow as pa
 from PIL import Image
 from tqdm import tqdm
 
-from models.following import staff_finding, staff_systems
+from models.following import page_geometry, staff_finding, staff_systems
 from models.following.alignment import Sheet
 from pipeline import tables
 from pipeline.constants import A4_WIDTH_MM, PAGE_WIDTH_PX
@@ -50,13 +50,13 @@ def read_pages(path: Path | str) -> Sheet:
     if not systems:
         raise ValueError(
             f"{path}: no staff lines are found on {_count(len(pages))}; they must be about level, "
-            f"and at least {staff_finding.SMALLEST_SPACE_PX:g} px apart"
+            f"and at least {page_geometry.SMALLEST_SPACE_PX:g} px apart"
         )
     return Sheet(
         pages,
-        _table(systems, tables.SYSTEMS),
-        _table([], tables.NOTEHEADS),
-        _table([], tables.NOTES),
+        pa.Table.from_pylist(systems, tables.without_piece(tables.SYSTEMS)),
+        tables.without_piece(tables.NOTEHEADS).empty_table(),
+        tables.without_piece(tables.NOTES).empty_table(),
         title=path.stem,
     )
 
@@ -83,8 +83,3 @@ def find_systems(page: np.ndarray, image: int, first: int) -> tuple[np.ndarray, 
 
 def _count(pages: int) -> str:
     return "the page" if pages == 1 else f"any of {pages} pages"
-
-
-def _table(rows: list[dict], schema: pa.Schema) -> pa.Table:
-    fields = [field for field in schema if field.name != "piece_id"]
-    return pa.Table.from_pylist(rows, schema=pa.schema(fields, metadata=schema.metadata))

@@ -12,19 +12,14 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from models.following.page_geometry import profiles, skew, staff_space
 from pipeline.constants import WHITE
 
-SMALLEST_SPACE_PX, LARGEST_SPACE_PX = 4.5, 45.0  # between the lines of a staff
-THICKEST_LINE_PX = 9
-STEEPEST_DEGREES = 4.0  # of a page put askew onto the glass
 SMALL_PAGE_PX = 1_700  # shorter pages are enlarged for the search
 LARGEST_ZOOM = 2.0
 BACKGROUND_STEP = 8  # px between the samples of the paper's brightness
 LINES = 5
 LINE = 0.5  # least darkness of staff lines on a cleaned page
-# Of the rows at multiples of the distance of two lines, and what it counts.
-AGREEMENT = {1: 0.8, 2: 0.6, 3: 0.4, 4: 0.2, 0.5: -0.7, 1.5: -0.7, 2.5: -0.6}
-AGREES = 0.08  # least agreement of rows with themselves of a page with staff lines
 SEEN = 0.8  # quantile of a line's darkness along its staff
 EVEN = 0.4  # least darkness of a staff's faintest line, of the mean of the five
 SHORTEST_STAFF = 10.0  # staff spaces
@@ -32,6 +27,8 @@ DRIFT = 0.12  # staff spaces that a line may rise or fall from one band to the n
 WEAK = 0.2  # of the usual answer of the comb: below that there is no staff
 THIN = 0.45  # staff spaces; beams are 0.5 high, lines 0.1 to 0.2
 LONG = 1.2  # staff spaces; longer than what letters have
+BAND_SPACES = 2  # wide are the bands in which the comb is asked
+LONGEST_GAP = 12.0  # staff spaces without lines at which a staff ends
 SEED_SPACES = 24  # along which the comb must answer for a staff to be traced
 PRESENT = 0.5  # of a staff's usual darkness on its lines: less is beyond its ends
 
@@ -173,74 +170,6 @@ def long_strokes(thin: np.ndarray, space: float) -> np.ndarray:
     return ndimage.grey_opening(smooth, (1, max(3, round(LONG * space))))
 
 
-def profiles(dark: np.ndarray, width: int) -> np.ndarray:
-    """Mean darkness of each row in vertical bands of a page: (bands, height) float32."""
-    bands = max(1, dark.shape[1] // width)
-    edges = np.linspace(0, dark.shape[1], bands + 1).astype(int)
-    sums = np.add.reduceat(dark, edges[:-1], axis=1)
-    return (sums / np.diff(edges)).T.astype(np.float32)
-
-
-def _edges(values: np.ndarray, size: float) -> np.ndarray:
-    """Profiles without what changes slowly, so that thin lines stand out."""
-    return values - ndimage.uniform_filter1d(values, max(3, round(size)), axis=1)
-
-
-def staff_space(dark: np.ndarray) -> float | None:
-    """The distance of staff lines that is usual on a page, px; None if there are no staff lines.
-
-    It is the shift by which the rows of narrow bands agree best with themselves, once, twice,
-    three and four times, and disagree at one and a half and two and a half times.
-    """
-    bands = profiles(dark, 60)
-    bands = bands - ndimage.grey_opening(bands, (1, THICKEST_LINE_PX))
-    bands -= bands.mean(axis=1, keepdims=True)
-    size = 2 ** int(np.ceil(np.log2(2 * bands.shape[1])))
-    power = np.abs(np.fft.rfft(bands, size, axis=1)) ** 2
-    agreement = np.fft.irfft(power.sum(axis=0), size)[: bands.shape[1]]
-    if agreement[0] <= 0:
-        return None
-    agreement /= agreement[0]
-    spaces = np.arange(SMALLEST_SPACE_PX, min(LARGEST_SPACE_PX, bands.shape[1] / 6), 0.05)
-    at = np.arange(len(agreement))
-
-    def shifted(times: float) -> np.ndarray:
-        return np.interp(times * spaces, at, agreement)
-
-    answer = np.zeros(len(spaces))
-    for times, weight in AGREEMENT.items():
-        answer += weight * shifted(times)
-    best = int(np.argmax(answer))
-    if answer[best] < AGREES:
-        return None
-    return float(spaces[best])
-
-
-def skew(dark: np.ndarray, space: float) -> float:
-    """The angle by which a page must be turned counter-clockwise to lie straight, degrees.
-
-    At that angle the rows of the bands, put side by side, are sharpest.
-    """
-    width = max(8, round(3 * space))
-    bands = _edges(profiles(dark, width), 2 * space)
-    centres = (np.arange(len(bands)) + 0.5) * dark.shape[1] / len(bands)
-    centres -= centres.mean()
-    rows = np.arange(bands.shape[1])
-
-    def sharpness(degrees: float) -> float:
-        shifts = np.tan(np.radians(degrees)) * centres
-        moved = [
-            np.interp(rows + shift, rows, band) for shift, band in zip(shifts, bands, strict=True)
-        ]
-        return float(np.square(np.sum(moved, axis=0)).sum())
-
-    best = 0.0
-    for reach, step in ((STEEPEST_DEGREES, 0.25), (0.25, 0.05)):
-        tried = best + np.arange(-reach, reach + step / 2, step)
-        best = float(tried[np.argmax([sharpness(degrees) for degrees in tried])])
-    return best if abs(best) > 0.04 else 0.0
-
-
 def comb(thin: np.ndarray, space: float, width: int) -> np.ndarray:
     """How much each height of each band looks like the middle of a staff: (bands, height).
 
@@ -258,13 +187,13 @@ def comb(thin: np.ndarray, space: float, width: int) -> np.ndarray:
 
 
 def _trace_all(dark: np.ndarray, space: float) -> list[Staff]:
-    width = max(6, round(2 * space))
+    width = max(6, round(BAND_SPACES * space))
     thin = thin_strokes(dark, space)
     lines = long_strokes(thin, space)
     answer = comb(lines, space, width)
     centres = (np.arange(len(answer)) + 0.5) * dark.shape[1] / len(answer)
     near = ndimage.maximum_filter1d(answer, 3, axis=1)
-    smooth = ndimage.uniform_filter1d(near, SEED_SPACES // 2, axis=0)
+    smooth = ndimage.uniform_filter1d(near, SEED_SPACES // BAND_SPACES, axis=0)
     usual = float(np.quantile(smooth.max(axis=0), 0.995))
     if usual <= 0.01:
         return []
@@ -305,7 +234,7 @@ def _trace(
             else:
                 height, seen = expected, seen + 1
             heights[index] = height
-            if seen * 2 > 12:  # 12 staff spaces without lines
+            if seen * BAND_SPACES > LONGEST_GAP:
                 heights[index::step] = height
                 break
         ends.append(last)

@@ -1,5 +1,6 @@
 """What is shown at which second of a recording: the cursor, the noteheads that sound, and words."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -186,7 +187,8 @@ def end_s(stops: list[Stop], soundings: list[Sounding], duration: float) -> floa
 def readout(stops: list[Stop], unaligned: list[Span], seconds: float) -> str:
     """What is said at a time: "bar 12, second time · 1:23"."""
     silent = [span.what for span in unaligned if span.start <= seconds < span.end]
-    begun = [stop.label for stop in stops if stop.onset_s <= seconds]
+    begun = bisect_right(stops, seconds, key=lambda stop: stop.onset_s)
     if silent:
         return f"not aligned: {silent[0]} · {clock(seconds)}"
-    return f"{begun[-1] if begun else 'before the first note'} · {clock(seconds)}"
+    label = stops[begun - 1].label if begun else "before the first note"
+    return f"{label} · {clock(seconds)}"

@@ -79,17 +79,13 @@ def as_alignment(tune: Tune, moments: pa.Table, recording: Path) -> Alignment:
         for row in moments.to_pylist()
     ]
     about = About(recording.name, rows[-1]["time"], "image", "", sureness=1.0, fit=1.0)
-    empty = {
-        name: schema.remove(schema.get_field_index("piece_id")).empty_table()
-        for name, schema in (("noteheads", tables.NOTEHEADS), ("notes", tables.NOTES))
-    }
-    fields = tables.SYSTEMS.remove(tables.SYSTEMS.get_field_index("piece_id"))
     return Alignment(
-        alignment.table(rows, about),
-        about,
-        recording,
-        [svg.png(page)],
-        pa.Table.from_pylist(systems, schema=fields),
-        **empty,
+        table=alignment.table(rows, about),
+        about=about,
+        recording=recording,
+        pages=[svg.png(page)],
+        systems=pa.Table.from_pylist(systems, tables.without_piece(tables.SYSTEMS)),
+        noteheads=tables.without_piece(tables.NOTEHEADS).empty_table(),
+        notes=tables.without_piece(tables.NOTES).empty_table(),
         title=tune.piece_id,
     )

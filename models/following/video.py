@@ -30,11 +30,7 @@ def write_video(alignment: Alignment, path: Path | str) -> None:
         FileNotFoundError: If the recording does not exist.
         ValueError: If ffmpeg is missing, or cannot read the recording.
     """
-    if not ffmpeg.installed():
-        raise ValueError(
-            f"{path}: a video is encoded by ffmpeg, which is not installed; "
-            "Debian, Ubuntu: sudo apt-get install ffmpeg; macOS: brew install ffmpeg"
-        )
+    ffmpeg.require(Path(path))
     if not alignment.recording.is_file():
         raise FileNotFoundError(f"{alignment.recording}: no such recording")
     with tables.replacing(path) as temporary, tempfile.TemporaryFile() as errors:

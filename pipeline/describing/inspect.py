@@ -76,9 +76,8 @@ def _recording(
     for path in sorted(folder.glob(f"**/{chunk}.parquet")):
         audio = data / "audio" / path.relative_to(folder).with_suffix("")
         for row in _rows(path, tables.PERFORMANCES, piece):
-            if (
-                row["onsets"] is not None or row["tempo_ratio"] is None
-            ):  # the page follows a tempo ratio
+            # The page follows a tempo ratio.
+            if row["onsets"] is not None or row["tempo_ratio"] is None:
                 continue
             wanted = font in (None, row["font"]) and (
                 tempo_ratio is None or math.isclose(row["tempo_ratio"], tempo_ratio, rel_tol=1e-6)
@@ -164,13 +163,15 @@ def inspect(
     Args:
         piece: Its id, as in the tables.
         data: Folder of a data set, as results/data/tunes; by default all of results/ is searched.
-        out: The page; by default PIECE.html in this folder.
+        out: The page, which is replaced; by default PIECE.html in this folder, unless another
+            file has that name.
         font: Name of a sound font of which a recording was kept; by default any.
         tempo_ratio: Tempo ratio; by default that of the recording nearest to 1.
         font_file: Sound font that plays the notes now; by default a kept recording is heard, and
             if there is none, the notes are played with the font of pretty_midi.
     """
     folder, chunk = find(piece, data)
+    out = out or page.unclaimed(Path(piece.replace("/", "__") + ".html"))
 
     def rows(name: str, schema: pa.Schema) -> list[dict]:
         return _rows(folder / name / f"{chunk}.parquet", schema, piece)
@@ -210,6 +211,5 @@ def inspect(
         ],
         "stops": stops(notes, noteheads),
     }  # fmt: skip
-    out = out or Path(piece.replace("/", "__") + ".html")
     page.write(content, SCRIPT, out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

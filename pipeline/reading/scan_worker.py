@@ -52,7 +52,8 @@ def _picture(path: Path, number: int) -> tuple[int, Image.Image]:
     Image.MAX_IMAGE_PIXELS = None  # the limit is our own
     try:
         with Image.open(path, formats=PICTURE_FORMATS) as picture:
-            pages = getattr(picture, "n_frames", 1)
+            # Other formats keep previews and animations there: a photo of many telephones does.
+            pages = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
             picture.seek(number)
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(

@@ -22,13 +22,6 @@ MAX_BYTES = 500_000_000  # of a file
 MAX_PAGES = 500  # of a score
 
 
-def is_scan(path: Path) -> bool:
-    """Whether a path holds page images by its name: a PDF file, a picture, or a folder of these."""
-    if path.is_dir():
-        return any(_pictures(path))
-    return path.suffix.lower() in SUFFIXES
-
-
 def read_pages(path: Path | str) -> list[np.ndarray]:
     """Read the pages of a score.
 

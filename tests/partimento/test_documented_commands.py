@@ -7,17 +7,14 @@ run in tests of their own.
 import contextlib
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 from cyclopts import MissingArgumentError
 from snakemake.cli import get_argument_parser
 
 from partimento import cli
-from tests.partimento.test_documentation import blocks
+from tests.partimento.test_documentation import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = ("", "sh", "bash", "console", "shell")
 OTHERS = {  # programs that are not ours
     "apptainer", "cd", "docker", "find", "git", "pip", "podman", "pre-commit", "pytest", "source",

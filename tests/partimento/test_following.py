@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import types
 
 import pytest
 import soundfile
@@ -11,6 +10,7 @@ import partimento
 from models.following import alignment
 from models.following.alignment import About, Alignment
 from partimento import cli, following
+from pipeline.describing.page import MARK
 from tests.support import piano
 from tests.support.tiny_scores import drawn, played, sheet, sound
 
@@ -33,11 +33,10 @@ def engraved(monkeypatch):
 @pytest.fixture
 def page(monkeypatch):
     """A page that holds the route alone."""
-    module = types.ModuleType("models.following.page")
-    module.write_page = lambda alignment, path: path.write_text(  # type: ignore[attr-defined]
-        f"partimento {alignment.about.route}"
+    monkeypatch.setattr(
+        "models.following.page.write_page",
+        lambda alignment, path: path.write_bytes(MARK + alignment.about.route.encode()),
     )
-    monkeypatch.setitem(sys.modules, "models.following.page", module)
 
 
 def refused(words, capsys, monkeypatch) -> str:
@@ -50,7 +49,7 @@ def refused(words, capsys, monkeypatch) -> str:
 
 def test_a_page_is_written_beside_the_recording(take, engraved, page, capsys):
     cli.run(["follow", str(take), "score.ly"])
-    assert take.with_suffix(".html").read_text() == "partimento bars 1-8"
+    assert take.with_suffix(".html").read_bytes() == MARK + b"bars 1-8"
     said = capsys.readouterr().out
     assert said.startswith("take.wav is followed in Study by Nobody: bars 1-8\n")
     assert f"written: {take.with_suffix('.html')}" in said
@@ -93,10 +92,28 @@ def test_a_score_without_notes_is_told_in_one_sentence(take, tmp_path, capsys, m
 
 def test_a_page_of_somebody_else_is_not_replaced(take, capsys, monkeypatch):
     other = take.with_suffix(".html")
-    other.write_text("<html>mine</html>")
+    other.write_text("<html>my notes on the partimento</html>")
     said = refused(["follow", take, "score.ly"], capsys, monkeypatch)
     assert f"{other}: is there already and is not a page of this program" in said
-    assert other.read_text() == "<html>mine</html>"
+    assert other.read_text() == "<html>my notes on the partimento</html>"
+
+
+def test_a_video_without_ffmpeg_is_refused_before_the_work(take, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    words = ["follow", take, "missing.ly", "--video", tmp_path / "a.mp4"]
+    said = refused(words, capsys, monkeypatch)
+    assert "sudo apt-get install ffmpeg" in said
+
+
+def test_a_score_may_be_a_text_of_one_line_or_a_file_with_braces_in_its_name(
+    take, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "song {draft}.ly"
+    file.touch()
+    assert following._file("{ c' d' }") is None
+    assert following._file(300 * "c'4 { d'4 }") is None
+    assert following._file("song {draft}.ly").samefile(file)
 
 
 def test_what_is_read_is_not_written_over(take, tmp_path, capsys, monkeypatch):
@@ -129,17 +146,15 @@ def test_a_sound_that_only_ffmpeg_reads_names_it_where_it_is_missing(
 
 
 def test_pictures_are_followed_by_image(take, tmp_path, monkeypatch):
-    """By a module that is only then imported."""
     made = sheet(drawn(8), list(range(8)))
     about = About("take.wav", 1.0, "image", "pages 1")
-    pages = types.ModuleType("models.following.sheet_images")
-    pages.read_pages = lambda path: made  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "models.following.sheet_images", pages)
-    module = types.ModuleType("models.following.image")
-    module.align = lambda recording, pages: Alignment(  # type: ignore[attr-defined]
-        alignment.table([], about), about, recording, **vars(pages)
+    monkeypatch.setattr("models.following.sheet_images.read_pages", lambda path: made)
+    monkeypatch.setattr(
+        "models.following.image.align",
+        lambda recording, pages: Alignment(
+            table=alignment.table([], about), about=about, recording=recording, **vars(pages)
+        ),
     )
-    monkeypatch.setitem(sys.modules, "models.following.image", module)
     scan = tmp_path / "scan.png"
     scan.touch()
     assert partimento.follow_score(take, scan).about.method == "image"

@@ -61,15 +61,15 @@ def alignment(folder: Path, title: str = "A tune", played: int = len(PLAYED)) ->
         for number, head in enumerate(PLAYED[:played])
     ]
     return Alignment(
-        table(rows, about),
-        about,
-        recording(folder / "tune.wav", played),
-        [_page(0), _page(1)],
-        pa.Table.from_pylist(systems, schema=_without_piece(tables.SYSTEMS)),
-        pa.Table.from_pylist(heads, schema=_without_piece(tables.NOTEHEADS)),
-        pa.Table.from_pylist(notes, schema=_without_piece(tables.NOTES)),
-        title,
-        "Nobody",
+        table=table(rows, about),
+        about=about,
+        recording=recording(folder / "tune.wav", played),
+        pages=[_page(0), _page(1)],
+        systems=pa.Table.from_pylist(systems, tables.without_piece(tables.SYSTEMS)),
+        noteheads=pa.Table.from_pylist(heads, tables.without_piece(tables.NOTEHEADS)),
+        notes=pa.Table.from_pylist(notes, tables.without_piece(tables.NOTES)),
+        title=title,
+        composer="Nobody",
     )
 
 
@@ -85,10 +85,6 @@ def recording(path: Path, played: int) -> Path:
     noise = 0.1 * np.random.default_rng(0).normal(size=int(APPLAUSE_S * RATE))
     soundfile.write(path, np.concatenate([np.zeros(int(LEAD_S * RATE)), *notes, noise]), RATE)
     return path
-
-
-def _without_piece(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([column for column in schema if column.name != "piece_id"])
 
 
 def _page(number: int) -> bytes:

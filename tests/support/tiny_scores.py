@@ -58,7 +58,7 @@ def sheet(bars: list[list[int]], order: list[int], quarter_s: float = 0.5, **mor
     page = io.BytesIO()
     Image.new("L", (835, 300), 255).save(page, "png")
     made = [
-        pa.Table.from_pylist(rows, pa.schema([f for f in schema if f.name != "piece_id"]))
+        pa.Table.from_pylist(rows, tables.without_piece(schema))
         for rows, schema in (
             (systems, tables.SYSTEMS),
             (heads, tables.NOTEHEADS),

@@ -1,7 +1,9 @@
 """Alignments as other programs read them."""
 
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -29,7 +31,7 @@ def followed(tmp_path):
     about = About("take.wav", 12.0, "notes", "bars 1-2, 1-3")
     printed = sheet(drawn(3), ORDER, title="Study")
     table = alignment.table(rows, about)
-    return Alignment(table, about, tmp_path / "take.wav", **vars(printed))
+    return Alignment(table=table, about=about, recording=tmp_path / "take.wav", **vars(printed))
 
 
 def test_a_csv_file_has_a_line_for_each_onset(followed, tmp_path):
@@ -74,6 +76,37 @@ def test_a_match_file_is_read_by_partitura(followed, tmp_path):
     notes = part.note_array()
     assert notes["onset_quarter"].tolist() == [float(n) for n in range(20)]
     assert notes["pitch"].tolist() == [pitch for bar in ORDER for pitch in drawn(3)[bar]]
+
+
+def test_notes_are_held_at_the_tempo_of_the_recording(followed, tmp_path):
+    """Played twice as slowly, a quarter of half a second lasts a whole one."""
+    rows = [row | {"time": 2 * row["time"]} for row in followed.table.to_pylist()]
+    about = replace(followed.about, duration=24.0)
+    slow = replace(followed, table=alignment.table(rows, about), about=about)
+    exports.write(slow, tmp_path / "a.match")
+    performance, _, _ = partitura().load_match(str(tmp_path / "a.match"), create_score=True)
+    held = [note["note_off"] - note["note_on"] for note in performance[0].notes]
+    assert held == pytest.approx(20 * [1.0], abs=0.002)
+
+
+def test_the_notes_of_a_pickup_keep_their_places(followed, tmp_path):
+    """A pickup of two quarters, whose beats are negative, before the second bar."""
+    heads = [
+        row | {"bar": "2", "beat": row["beat"] - 4.0} if row["bar"] == "1" else row
+        for row in followed.noteheads.to_pylist()
+    ]
+    rows = [
+        row | {"bar": "2", "beat": row["beat"] - 4.0} if row["bar"] == "1" else row
+        for row in followed.table.to_pylist()
+        if row["bar"] != "1" or row["beat"] >= 2
+    ]
+    changed = {
+        "noteheads": pa.Table.from_pylist(heads, followed.noteheads.schema),
+        "table": alignment.table(rows, followed.about),
+    }
+    exports.write(Alignment(**vars(followed) | changed), tmp_path / "a.match")
+    _, _, part = partitura().load_match(str(tmp_path / "a.match"), create_score=True)
+    assert np.diff(part.note_array()["onset_quarter"]).tolist() == [1.0] * 15
 
 
 def test_pages_without_notes_make_no_match_file(followed, tmp_path):

@@ -45,6 +45,14 @@ def test_the_way_is_found_at_any_tempo(printed, order, said, quarter_s):
     assert [visit.start for visit in way.visits] == pytest.approx(truth, abs=0.8)
 
 
+def test_a_repeat_sign_costs_less_than_a_jump(printed):
+    """The same recording, on a print that has the sign and on one that has not."""
+    without = sheet(drawn(BARS), ALL)
+    samples = sound(played(drawn(BARS), REPEATED))
+    jumping = found(score.read(without.noteheads, without.notes), samples)
+    assert found(printed, samples).total < jumping.total - 2
+
+
 def test_applause_and_silence_are_outside(printed):
     music = sound(played(drawn(BARS), ALL), before_s=4.0, after_s=0.0)
     way = found(printed, np.concatenate([music, applause(6.0)]))

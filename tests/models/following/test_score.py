@@ -60,6 +60,22 @@ def test_several_scores_of_a_file_follow_one_another():
     assert [position[n] for n in (0, 15, 16, 31)] == [0, 15, 19, 34]
 
 
+def test_a_grace_note_sounds_before_its_bar_and_belongs_to_it():
+    made = sheet(drawn(2), [0, 1])
+    heads, notes = made.noteheads.to_pylist(), made.notes.to_pylist()
+    heads.append(heads[4] | {"notehead_id": 8, "pitch": 50, "grace": True})
+    short = {"note_id": 8, "notehead_id": 8, "pitch": 50, "onset": 3.875, "duration": 0.125}
+    notes.append(notes[4] | short)
+    found = score.read(
+        pa.Table.from_pylist(heads, made.noteheads.schema),
+        pa.Table.from_pylist(notes, made.notes.schema),
+    )
+    assert [(note.position, note.grace) for note in found.notes[1]][:2] == [
+        (3.875, True),
+        (4.0, False),
+    ]
+
+
 def test_a_score_without_printed_notes_is_refused():
     made = sheet(drawn(1), [0])
     with pytest.raises(ValueError, match="nothing to follow"):

@@ -81,6 +81,11 @@ def test_a_page_without_staves_has_none(shade):
     assert find_systems(page, 0, 0)[1] == []
 
 
+def test_a_picture_too_low_for_a_staff_has_none():
+    strip = np.random.default_rng(0).integers(0, 256, (12, 200)).astype(np.uint8)
+    assert staff_finding.find_staves(strip).staves == []
+
+
 def test_text_is_no_staff():
     page = drawn_page(0).page
     assert staff_finding.find_staves(page).staves == []

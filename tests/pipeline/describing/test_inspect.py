@@ -370,6 +370,20 @@ def test_without_a_recording_the_notes_are_played_now(tmp_path):
     assert np.abs(samples).max() > 0.01
 
 
+def test_a_file_of_somebody_else_is_not_replaced(tmp_path, monkeypatch):
+    write_data(tmp_path, recording=False)
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / f"{PIECE.replace('/', '__')}.html"
+    other.write_text("<html>mine</html>")
+    with pytest.raises(ValueError, match="is there already and is not a page of this program"):
+        inspect(PIECE, tmp_path)
+    assert other.read_text() == "<html>mine</html>"
+    other.unlink()
+    inspect(PIECE, tmp_path)
+    inspect(PIECE, tmp_path, tempo_ratio=2.0)  # its own page is written anew
+    assert content(other)["sound"] == "TimGM6mb, tempo ratio 2"
+
+
 @pytest.mark.parametrize(
     "piece, said",
     [

@@ -36,7 +36,6 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path, pages):
     assert [np.array_equal(page, np.asarray(pages[n])) for n, page in enumerate(found)] == [
         True
     ] * 2
-    assert scans.is_scan(tmp_path) and not scans.is_scan(tmp_path / "notes.txt")
 
 
 def test_large_pictures_are_made_smaller_and_turned_upright(tmp_path):
@@ -48,6 +47,12 @@ def test_large_pictures_are_made_smaller_and_turned_upright(tmp_path):
     (page,) = scans.read_pages(tmp_path / "photo.jpg")
     assert page.shape == (2_400, 1_500)
     assert page[-20].mean() < 50 < 200 < page[20].mean()
+
+
+def test_the_preview_in_a_telephone_s_photo_is_no_page(tmp_path, pages):
+    photo, preview = (page.copy() for page in pages)
+    photo.save(tmp_path / "photo.jpg", "MPO", save_all=True, append_images=[preview])
+    assert scan_worker.read_page(tmp_path / "photo.jpg", 0)[0] == 1
 
 
 def test_what_is_transparent_is_paper():
