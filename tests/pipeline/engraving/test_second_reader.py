@@ -101,14 +101,6 @@ def test_repeats_that_nobody_else_plays_so_leave_a_piece_out(tmp_path):
     assert source_check.order_of(first, second, ET.Element("mei"), "once") == [0, 1, 2]
 
 
-def test_a_tie_that_only_one_reader_follows_is_no_difference():
-    reading = second_reader.Reading([0.0, 4.0], [(0.0, 60, False), (2.0, 60, False)])
-    found = second_reader.compare([(0.0, 60, False)], [(2.0, 60)], [], reading, [0])
-    assert found.different == 0
-    found = second_reader.compare([(0.0, 60, False)], [], [], reading, [0])
-    assert (found.different, found.first_bar) == (1, 1)
-
-
 def test_parts_begin_each_bar_together_though_one_has_a_shorter_bar(tmp_path):
     upper = [note("C5", 3), note("D5", 4)]  # a quarter is missing, as of a voice that rests
     first, second = readings(score(upper, [note("C3", 4), note("D3", 4)]), tmp_path)
