@@ -167,9 +167,7 @@ def render(
         for block, kind, what, value, channel in _events(
             notes, tempo_ratio, channels, pedals or []
         ):
-            if block >= blocks:  # pedals alone may move after the last note has died away
-                break
-            _play(synth, sound[now:block])
+            _play(synth, sound[now:block])  # nothing for pedals that move after the last note died
             now = block
             if kind == STROKE:
                 synth.noteon(channel, what, value)

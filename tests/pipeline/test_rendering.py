@@ -75,6 +75,11 @@ def test_two_voices_on_one_key_are_one_stroke(piano):
     np.testing.assert_array_equal(unison, render([Note(0.0, 1.0, 60)], piano))
 
 
+def test_a_pedal_that_moves_after_the_end_is_not_heard(piano):
+    late = render(SCALE, piano, pedals=[(2.0 + TAIL_S, 64, 0), (1e6, 64, 127)])
+    np.testing.assert_array_equal(late, render(SCALE, piano))
+
+
 def test_another_preset_is_another_sound(piano):
     with Instrument(font_path(FONT), bank=0, preset=19) as organ:
         assert not np.array_equal(render(SCALE, organ), render(SCALE, piano))
