@@ -30,7 +30,7 @@ from models.retrieval.inference import (
 )
 from models.retrieval.sequence import piece_scores
 from models.weights import digest
-from pipeline import tables
+from pipeline.replacing import replacing
 
 SHARDS = "results/data/piano/shards/test/bright-1.0-*.parquet"
 STATISTICS = {
@@ -133,7 +133,7 @@ def write(weights: Path, errors: tuple[float, float, float], recordings: int, sc
         "recordings": recordings,
         "scores": scores,
     }
-    with tables.replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n")
     print(f"{path}: written")
 

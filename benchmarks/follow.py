@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.following import features, route, score, sureness, synchronise, words
-from pipeline import performing, rooms, synthesize, tables
+from pipeline import performing, rendering, rooms, tables
 from pipeline.constants import AUDIO_RATE_HZ, SPECTROGRAM_RATE_HZ
 from pipeline.engraving import playing
 from pipeline.engraving.extract_worker import number_passes
@@ -110,13 +110,13 @@ def truth(match: str, heads: pa.Table) -> list[dict]:
     return [row for row in linked if row.get("notehead_id") is not None and "onset_s" in row]
 
 
-def recorded(match: str, font: synthesize.Instrument) -> np.ndarray:
+def recorded(match: str, font: rendering.Instrument) -> np.ndarray:
     """A performance as sound: (n,) float32, 44.1 kHz."""
     played = match_files.read(match)
     notes = [
         performing.Note(n.onset_s, n.duration_s, n.pitch, velocity=n.velocity) for n in played.notes
     ]
-    return synthesize.render(notes, font, pedals=played.pedals)
+    return rendering.render(notes, font, pedals=played.pedals)
 
 
 def halved(samples: np.ndarray) -> np.ndarray:
@@ -216,7 +216,7 @@ def main() -> None:
         "| performance | s | CPU s/min | dry: ms | < 50 | < 100 | room: ms | < 50 | < 100 | way |"
     )
     print("|" + "---|" * 10, flush=True)
-    with synthesize.Instrument(Path(mirror, FONT)) as font:
+    with rendering.Instrument(Path(mirror, FONT)) as font:
         for number, (name, text, match) in enumerate(pieces):
             heads = tables_of(text)[0]
             rows, printed, true = heads.to_pylist(), scores[number], truth(match, heads)

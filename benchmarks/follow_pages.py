@@ -22,7 +22,7 @@ from PIL import Image
 
 from models.following import image, sheet_images, staff_finding
 from models.following.alignment import Alignment, Sheet
-from pipeline import synthesize
+from pipeline import performing, rendering
 from pipeline.constants import AUDIO_RATE_HZ
 from pipeline.engraving import degrade
 from pipeline.reading import fonts
@@ -131,11 +131,11 @@ def recorded(tables: dict[str, pa.Table], path: Path, seed: int) -> pd.DataFrame
     begin = np.interp(notes.onset_s, grid, played)
     end = np.interp(notes.onset_s + notes.duration_s, grid, played)
     sounding = [
-        synthesize.Note(float(a), float(b - a), int(pitch))
+        performing.Note(float(a), float(b - a), int(pitch))
         for a, b, pitch in zip(begin, end, notes.pitch, strict=True)
     ]
-    with synthesize.Instrument(fonts.font_path(FONT)) as instrument:
-        soundfile.write(path, synthesize.render(sounding, instrument), AUDIO_RATE_HZ)
+    with rendering.Instrument(fonts.font_path(FONT)) as instrument:
+        soundfile.write(path, rendering.render(sounding, instrument), AUDIO_RATE_HZ)
     return notes.assign(onset_s=begin)
 
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from models import plotting
 from models.plotting import STYLE
-from pipeline import tables
 from pipeline.images import grey
+from pipeline.replacing import replacing
 
 OUT = Path(__file__).parent / "figures/linked.png"
 MARGIN_PX = 18
@@ -63,7 +63,7 @@ def main(data: Path, piece: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             plotting.save(figure, Path(folder) / OUT.stem)
             picture = Image.open(Path(folder) / OUT.name).convert("RGB").quantize(COLOURS)
-    with tables.replacing(OUT) as temporary:
+    with replacing(OUT) as temporary:
         picture.save(temporary, optimize=True)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from pipeline import tables
+from pipeline.replacing import replacing
 
 
 def write_checkpoint(
@@ -26,7 +26,7 @@ def write_checkpoint(
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
-    with tables.replacing(path) as temporary, temporary.open("wb") as file:  # reports a full disk
+    with replacing(path) as temporary, temporary.open("wb") as file:  # reports a full disk
         torch.save(content, file)
 
 

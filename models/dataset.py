@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import tables
+from pipeline.shard_rows import checked_rows
 
 ROWS_PER_READ = 8  # performances decoded at a time
 SPECTROGRAM_BYTES = 2  # of a spectrogram's value in memory
@@ -33,7 +34,7 @@ def shard_rows(part: Part) -> Iterator[dict]:
         columns = tables.SHARDS.names
         for batch in file.iter_batches(ROWS_PER_READ, columns=columns, row_groups=part[1]):
             spectrograms = batch.column("spectrogram")
-            others = tables.shard_rows(batch, part[0])
+            others = checked_rows(batch, part[0])
             for index, row in enumerate(others):
                 yield row | {"spectrogram": spectrograms[index].values.to_numpy()}
 
@@ -47,7 +48,7 @@ def shard_columns(path: Path | str, columns: list[str]) -> Iterator[dict]:
     whole(path)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(ROWS_PER_READ, columns=columns):
-            yield from tables.shard_rows(batch, path)
+            yield from checked_rows(batch, path)
 
 
 def onset_positions(path: Path | str) -> np.ndarray:

@@ -6,7 +6,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pipeline import tables
+from pipeline.replacing import replacing
 
 # Colours that the colour-blind tell apart (Okabe and Ito 2008).
 INK, GREY, BLUE, ORANGE, GREEN = "#222222", "#999999", "#0072b2", "#d55e00", "#009e73"
@@ -36,7 +36,7 @@ def save(figure: Figure, out_stem: Path | str) -> None:
     """Write `<out_stem>.png` and `.pdf`, the same bytes for the same data."""
     with mpl.rc_context(STYLE):
         for suffix, metadata in UNDATED.items():
-            with tables.replacing(f"{out_stem}{suffix}") as temporary:
+            with replacing(f"{out_stem}{suffix}") as temporary:
                 figure.savefig(temporary, dpi=DPI, metadata=metadata)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline import tables
+from pipeline.replacing import replacing
 
 MISSING = "–"
 LINE = 100  # letters in a line of a note, as in a terminal
@@ -44,7 +44,7 @@ class Grid(NamedTuple):
 def write(out_stem: Path | str, forms: dict[str, str]) -> None:
     """Write each text of `forms` (suffix: text) to `<out_stem><suffix>`."""
     for suffix, text in forms.items():
-        with tables.replacing(f"{out_stem}{suffix}") as temporary:
+        with replacing(f"{out_stem}{suffix}") as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from pipeline import tables
+from pipeline.replacing import replacing
 
 
 def write_weights(network: nn.Module, path: Path | str, metadata: dict[str, str]) -> None:
@@ -18,7 +18,7 @@ def write_weights(network: nn.Module, path: Path | str, metadata: dict[str, str]
     tensors = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     written = serialise(tensors, metadata)
     end = 8 + int.from_bytes(written[:8], "little")
-    with tables.replacing(Path(path)) as temporary, temporary.open("wb") as file:
+    with replacing(Path(path)) as temporary, temporary.open("wb") as file:
         file.write(_sorted_header(written[8:end]))
         file.write(memoryview(written)[end:])  # of hundreds of MB: no copy of it
 

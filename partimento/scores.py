@@ -14,7 +14,7 @@ from PIL import Image
 
 import pipeline.engrave
 import pipeline.select
-from pipeline import images, strips, synthesize
+from pipeline import images, performing, rendering, strips
 from pipeline.constants import AUDIO_RATE_HZ
 from pipeline.reading import fonts, score_sources
 
@@ -173,6 +173,6 @@ def play(
         ValueError: If the file is no font, or the score cannot be played.
     """
     columns = score.notes[["onset_s", "duration_s", "pitch"]]
-    notes = [synthesize.Note(**row) for row in columns.to_dict("records")]
-    with synthesize.Instrument(fonts.font_path(font), preset=preset) as instrument:
-        return synthesize.render(notes, instrument, tempo_ratio), AUDIO_RATE_HZ
+    notes = [performing.Note(**row) for row in columns.to_dict("records")]
+    with rendering.Instrument(fonts.font_path(font), preset=preset) as instrument:
+        return rendering.render(notes, instrument, tempo_ratio), AUDIO_RATE_HZ

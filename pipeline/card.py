@@ -12,6 +12,7 @@ from pipeline.describing import counts, croissant, licences
 from pipeline.describing.front_matter import Part, front_matter
 from pipeline.describing.markdown import escape, plain, table
 from pipeline.reading import catalogue
+from pipeline.replacing import replacing
 
 TOP = 10  # composers and licences that are named, the others are only counted
 ROWS = {  # of a split: key of the counts -> what the card calls it
@@ -170,7 +171,7 @@ def card(
     text = front_matter(f"Partimento {name}", [part], described.licences) + described.text
     if beside:
         text += f"\n{beside.read_text()}"
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         temporary.write_text(text)
     files = {
         split: [path for path in shards if path.parent.name == split] for split in described.splits

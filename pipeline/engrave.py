@@ -43,10 +43,7 @@ def _extractor() -> Iterator[Worker]:
 def _staves(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]]:
     """Each tune with its rows, or with the reason why it has none; many share a run."""
     del repeats  # a tune states them itself
-    with (
-        tempfile.TemporaryDirectory(prefix="engrave-") as name,
-        extraction.start(Path(name)) as extractor,
-    ):
+    with _extractor() as extractor:
         folder = extractor.folder / "tunes"
         folder.mkdir()
         for start in range(0, len(pieces), compilation.SCORES_A_RUN):
@@ -91,10 +88,7 @@ def _page_rows(extractor: Worker, piece: dict, settings: Path) -> Extracted:
 def _pages(pieces: list[dict], repeats: str) -> Iterator[tuple[dict, Extracted]]:
     """Each piece with its rows, or with the reason why it has none; each runs by itself, long ones
     first. What states no sound is played as it is printed."""
-    with (
-        tempfile.TemporaryDirectory(prefix="engrave-") as name,
-        extraction.start(Path(name)) as extractor,
-    ):
+    with _extractor() as extractor:
         for piece in sorted(pieces, key=lambda piece: -sum(len(f["text"]) for f in piece["score"])):
             rows = _page_rows(extractor, piece, SETTINGS[repeats])
             if rows == compilation.NO_MIDI:

@@ -100,9 +100,8 @@ def play(notes: list[dict], seed: str) -> tuple[np.ndarray, np.ndarray, np.ndarr
     seconds = _seconds(quarter, np.concatenate([onset_s, onset_s + duration_s]), played)
     begins, ends = seconds[: len(notes)], seconds[len(notes) :]
     delay, accent = np.zeros(len(notes)), np.zeros(len(notes))
-    moments = np.unique(onset_s)
-    for moment in moments:
-        chord = np.flatnonzero(onset_s == moment)
+    in_order = np.argsort(onset_s, kind="stable")
+    for chord in np.split(in_order, np.flatnonzero(np.diff(onset_s[in_order])) + 1):
         delay[chord], accent[chord] = _chord(pitch[chord], rng)
     loudness = np.interp(onset, played.quarters, played.loudness)
     velocity = 64 + VELOCITY_ARCH * (loudness - 0.5) + accent

@@ -6,16 +6,16 @@ long and is taken off again, and the band-pass has no phase.
 
 import math
 from dataclasses import dataclass, fields
+from itertools import combinations
 
 import numpy as np
-import scipy.fft
-import scipy.signal
 
 SPEED_OF_SOUND = 343.0  # m/s, that of pyroomacoustics at 20 degrees
 WALL_M = 0.5  # source and microphone stay so far from walls, floor and ceiling
 DRAWS = 1_000  # of positions, before a distance counts as too long for a room
 BAND_ORDER = 2  # of the Butterworth filter, run forwards and backwards
 SABINE = 24 * math.log(10) / SPEED_OF_SOUND  # s/m; rt60 = SABINE * volume / absorbing area
+MAX_ORDER = 150  # reflections of one sound; its cube makes the work, here 3 s and 1.2 GB
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,28 @@ def from_settings(settings: dict | None) -> Room:
     Raises:
         ValueError: if no such room can be built; the message says what would fit.
     """
-    known = {field.name for field in fields(Room)}
-    given = {name: value for name, value in (settings or {}).items() if name in known}
+    given = dict(settings or {})
+    known = [field.name for field in fields(Room)]
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{name}: no setting of a room; those are {', '.join(known)}")
     for name in ("size_m", "band_hz"):
         if given.get(name) is not None:
             given[name] = tuple(map(float, given[name]))
     room = Room(**given)
     if room.rt60_s is not None:
-        if (absorption := _absorption(room)) > 1:
-            shortest = room.rt60_s * absorption
+        if (absorbed := absorption(room)) > 1:
+            shortest = room.rt60_s * absorbed
             raise ValueError(
                 f"rt60_s: {room.rt60_s:g} s is too short for a room of {_size(room)}; its walls"
                 f" cannot absorb more than all, which takes {shortest:.2f} s"
+            )
+        if (order := reflections(room)) > MAX_ORDER:
+            longest = room.rt60_s * MAX_ORDER / order
+            raise ValueError(
+                f"rt60_s: {room.rt60_s:g} s is too long for a room of {_size(room)}: sound would be"
+                f" reflected up to {order} times, {MAX_ORDER} are the limit; at most"
+                f" {longest:.2f} s, or a larger room"
             )
         if room.distance_m > math.dist((0, 0, 0), [side - 2 * WALL_M for side in room.size_m]):
             raise ValueError(_too_far(room))
@@ -78,11 +88,17 @@ def _too_far(room: Room) -> str:
     )
 
 
-def _absorption(room: Room) -> float:
+def absorption(room: Room) -> float:
     """Energy that a wall has to absorb for the reverberation time (Sabine)."""
     length, width, height = room.size_m
     walls = 2 * (length * width + width * height + height * length)
     return SABINE * length * width * height / (walls * (room.rt60_s or math.inf))
+
+
+def reflections(room: Room) -> int:
+    """How often sound is reflected within the reverberation time, as the image method counts."""
+    narrowest = min(a * b / math.hypot(a, b) for a, b in combinations(room.size_m, 2))
+    return math.ceil(SPEED_OF_SOUND * (room.rt60_s or 0.0) / narrowest - 1)
 
 
 def _positions(room: Room, distance_m: float, rng: np.random.Generator) -> np.ndarray:
@@ -112,9 +128,9 @@ def impulse_response(room: Room, rate: int, rng: np.random.Generator) -> np.ndar
     pyroomacoustics.constants.set("num_threads", 1)  # sums in one order on every machine
     travelled = max(round(room.distance_m / SPEED_OF_SOUND * rate), 1)  # samples
     source, microphone = _positions(room, travelled * SPEED_OF_SOUND / rate, rng)
-    absorption, order = pyroomacoustics.inverse_sabine(room.rt60_s, room.size_m, SPEED_OF_SOUND)
+    absorbed, order = pyroomacoustics.inverse_sabine(room.rt60_s, room.size_m, SPEED_OF_SOUND)
     box = pyroomacoustics.ShoeBox(
-        room.size_m, rate, materials=pyroomacoustics.Material(absorption), max_order=order
+        room.size_m, rate, materials=pyroomacoustics.Material(absorbed), max_order=order
     )
     box.add_source(source)
     box.add_microphone(microphone)
@@ -126,6 +142,8 @@ def impulse_response(room: Room, rate: int, rng: np.random.Generator) -> np.ndar
 
 def pink_noise(samples: int, rng: np.random.Generator) -> np.ndarray:
     """Noise whose power falls by 3 dB an octave: (samples,) float64, root mean square 1."""
+    import scipy.fft
+
     length = scipy.fft.next_fast_len(samples, real=True)  # of a prime length it takes for ever
     spectrum = scipy.fft.rfft(rng.normal(size=length))
     spectrum[0] = 0
@@ -153,6 +171,8 @@ def record(samples: np.ndarray, rate: int, room: Room, seed: str) -> np.ndarray:
         (n,) float32. Its level is that of `samples` changed by `level_db`, noise aside, or lower
         if peaks would pass full scale.
     """
+    import scipy.signal  # slow to import, and plans of a run need the settings alone
+
     rng = np.random.default_rng(list(seed.encode()))
     wet = samples.astype(np.float64)
     if room.rt60_s is not None:

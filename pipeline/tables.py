@@ -3,19 +3,13 @@
 A schema's fields carry their unit and meaning in the metadata, so a Parquet file explains itself.
 """
 
-import errno
-import glob
-import shutil
-import tempfile
 from collections.abc import Iterable
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROOM_BYTES = 1 << 20  # with less left on it, a disk counts as full
-UNFINISHED = "partimento-unfinished-"  # marks our own temporary folders: nobody else's are deleted
+from pipeline.replacing import replacing
 
 
 def field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
@@ -35,7 +29,6 @@ _SPECTROGRAM = field(
 _RHO = field(
     "tempo_ratio", pa.float32(), "tempo ratio, 2 is twice as fast; null: a person's own tempo"
 )
-
 _PERFORMER = field(
     "performer", pa.string(), "who plays, by the name of a match file; null: the notes of the score"
 )
@@ -222,12 +215,7 @@ FEATURES = pa.schema(
         _RHO,
         field("fps", pa.float32(), "frame rate", "1/s"),
         field("bins", pa.int32(), "frequency bins a frame"),
-        field(
-            "spectrogram",
-            pa.list_(pa.float32()),
-            "frames x bins, flat, row after row",
-            "log10(1+|X|)",
-        ),
+        _SPECTROGRAM,
         _PERFORMER,
     ]
 )
@@ -274,58 +262,11 @@ SHARED_WORKS = pa.schema(
         field("reason", pa.string(), "catalogue number, title or music, and what they share"),
     ]
 )
-_OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame", "moment")
-_MAY_LACK = ("reason", "tempo_ratio", "performer", "room")
 
 
 def without_piece(schema: pa.Schema) -> pa.Schema:
     """The schema of a table that is of one piece and does not name it."""
     return schema.remove(schema.get_field_index("piece_id"))
-
-
-@contextmanager
-def replacing(path: Path | str):
-    """Yield a temporary path beside `path` that takes its name once the block has succeeded.
-
-    A killed or failed writer leaves nothing under the final name, and what a killed one left
-    beside it is swept away by the next. Works for files and folders.
-
-    Raises:
-        FileExistsError: if `path` is a folder that holds something; it is left as it is.
-        OSError: that names the file, if the disk is full.
-    """
-    path = Path(path)
-    if path.is_dir() and any(path.iterdir()):
-        raise FileExistsError(f"{path}: is a folder that holds files already; nothing of it is "
-                              "replaced: name another, or move it away")  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    begun = f".{path.name}.{UNFINISHED}"
-    for left in path.parent.glob(f"{glob.escape(begun)}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=begun, dir=path.parent) as folder:
-        temporary = Path(folder) / path.name
-        try:
-            yield temporary
-        except Exception as error:
-            if cause := _want_of_space(error, path.parent):
-                raise OSError(
-                    f"{path}: no space left for it ({cause}); make room and run again"
-                ) from error
-            raise
-        temporary.replace(path)  # a folder can only take the place of an empty one
-
-
-def _want_of_space(error: Exception, folder: Path) -> BaseException | None:
-    """What tells that an error came from a full disk; None where it did not.
-
-    Some libraries keep the system's error in the context alone, and some do not tell it at all.
-    """
-    cause: BaseException | None = error
-    while cause:
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return cause
-        cause = cause.__cause__ or cause.__context__
-    return error if shutil.disk_usage(folder).free < ROOM_BYTES else None
 
 
 def write(rows: Iterable[dict], schema: pa.Schema, path: Path | str, row_group: int = 64) -> None:
@@ -367,38 +308,3 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
         if kind != column.type:
             raise ValueError(f"{path}: column '{column.name}' is {kind}, not {column.type}")
     return pq.read_table(path, columns=columns)
-
-
-def shard_rows(batch: pa.RecordBatch, path: Path | str) -> list[dict]:
-    """The rows of some columns of SHARDS, without the spectrogram.
-
-    Args:
-        batch: rows as they were read.
-        path: the file that they were read from.
-
-    Raises:
-        ValueError: names the file and the piece of a row that lacks a value which only an onset
-            with a reason may lack, or whose onsets have lists of different lengths.
-    """
-    names = batch.schema.names
-    rows = batch.select([name for name in names if name != "spectrogram"]).to_pylist()
-    if "spectrogram" in names:
-        for row, values in zip(rows, batch.column("spectrogram"), strict=True):
-            if values.values is None or values.values.null_count:
-                raise ValueError(f"{path}: {row.get('piece_id')}: 'spectrogram' lacks values")
-    for row in rows:
-        reasons = row.get("reason") or []
-        for name, value in row.items():
-            whole = value is not None
-            if name in _MAY_LACK or (name == "moment" and value is None):
-                continue
-            if isinstance(value, list) and name in _OF_ONSETS and "reason" in row:
-                whole = len(value) == len(reasons) and all(
-                    entry is not None or reason is not None
-                    for entry, reason in zip(value, reasons, strict=True)
-                )
-            elif isinstance(value, list) and name not in _OF_ONSETS:
-                whole = None not in value
-            if not whole:
-                raise ValueError(f"{path}: {row.get('piece_id')}: '{name}' lacks values")
-    return rows

@@ -11,7 +11,7 @@ from snakemake.settings.types import DeploymentMethod
 import pipeline
 from pipeline import tempo
 from pipeline.describing import verify
-from pipeline.planning import learning_files, messages, progress, settings
+from pipeline.planning import conflicts, learning_files, messages, progress, settings
 from pipeline.planning.arguments import folder, option, stem, text
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes
@@ -26,7 +26,7 @@ try:
         schema=workflow.source_path("../config/schema.yaml"),
     )
     PLAN = Plan(config)
-    PLAN.check()
+    conflicts.check(PLAN)
     if (
         workflow.is_main_process
     ):  # a job of a cluster, which reads this too, lists no sources

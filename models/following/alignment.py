@@ -11,8 +11,9 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.replacing import replacing
 from pipeline.tables import field as column
-from pipeline.tables import read, replacing
+from pipeline.tables import read
 
 ABOUT = b"partimento.alignment"  # key of the metadata in a Parquet file
 What = Literal["silence", "applause or talk", "not in the score", "cut"]

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from models.following.alignment import ALIGNMENT, Alignment, write_parquet
 from models.following.match_file import write_match
-from pipeline.tables import replacing
+from pipeline.replacing import replacing
 
 SVL_RATE_HZ = 44_100  # of the frames that a layer counts in
 WITHIN = " "  # between the ids in a cell of a CSV file

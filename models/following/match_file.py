@@ -11,8 +11,8 @@ from pathlib import Path
 from models.following import score, timeline
 from models.following.alignment import Alignment
 from pipeline.constants import VELOCITY
-from pipeline.engraving.second_reader import partitura
-from pipeline.tables import replacing
+from pipeline.reading.libraries import partitura
+from pipeline.replacing import replacing
 
 DIVISIONS = 480  # of a quarter
 SHORTEST_S = 0.05  # of a performed note

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from models.following import ffmpeg, timeline
 from models.following.alignment import Alignment
 from models.following.picture import HEIGHT, WIDTH, Picture, Place, spreads
-from pipeline import tables
+from pipeline.replacing import replacing
 
 FPS = 25
 QUALITY = 20  # x264's constant rate factor; 18 cannot be told from the original
@@ -33,7 +33,7 @@ def write_video(alignment: Alignment, path: Path | str) -> None:
     ffmpeg.require(Path(path))
     if not alignment.recording.is_file():
         raise FileNotFoundError(f"{alignment.recording}: no such recording")
-    with tables.replacing(path) as temporary, tempfile.TemporaryFile() as errors:
+    with replacing(path) as temporary, tempfile.TemporaryFile() as errors:
         command = [
             *ffmpeg.QUIET, "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{WIDTH}x{HEIGHT}",
             "-r", FPS, "-i", "pipe:0", *ffmpeg.sound_of(alignment.recording),

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from models.reporting.headlines import headlines
 from models.reporting.summary import TASKS
-from pipeline import tables
 from pipeline.describing import inspect
+from pipeline.replacing import replacing
 
 PIECES = 3  # of each collection
 LONGEST_S = 240  # of music: longer pieces make pages of many megabytes
@@ -52,7 +52,7 @@ def gallery(results: Path, out: Path, follow: list[Path] | None = None) -> None:
     shown = {path.parent: chosen(path.parent) for path in _collections(results)}
     if not any(shown.values()):
         raise ValueError(f"{results}/data: no piece to show; let the data half of a run finish")
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         (temporary / "pieces").mkdir(parents=True)
         parts = [
             (f"Pieces of {data.name}", [_written(row, data, temporary) for row in

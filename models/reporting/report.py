@@ -19,8 +19,8 @@ from models.reporting.headlines import (
     retrieval_table,
     training,
 )
-from pipeline import tables
 from pipeline.planning.progress import duration
+from pipeline.replacing import replacing
 
 TITLES = {FOLLOWING: "Score following", RETRIEVAL: "Retrieval of sheet music by sound"}
 PAPERS = {
@@ -94,7 +94,7 @@ def report(results: Path, out: Path | None = None) -> None:
         pieces=pieces(results),
         sections=sections,
     )
-    with tables.replacing(out or results / "report.html") as temporary:
+    with replacing(out or results / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

@@ -28,7 +28,7 @@ from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from pipeline.constants import RETRIEVAL
-from pipeline.tables import replacing
+from pipeline.replacing import replacing
 
 PAIRS_PER_PIECE = 200
 LOCAL_S = 2.0  # over which the local tempo is taken

@@ -20,6 +20,7 @@ from models.retrieval.weights import AnyNetwork
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
+from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric  # takes seconds to import
@@ -83,7 +84,7 @@ def embed(
     model = shown_name(network.name, weights)
     schema = EMBEDDINGS.with_metadata({"model": model, "weights": digest(weights_path(weights))})
     sheets: dict[int, np.ndarray] = {}
-    with tables.replacing(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+    with replacing(out) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for tempo_ratio, part in wanted.items():
             try:
                 for table in _embed_tempo(

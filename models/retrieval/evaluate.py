@@ -20,6 +20,7 @@ from models.retrieval.weights import AnyNetwork, load
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
+from pipeline.replacing import replacing
 
 DIRECTIONS = {"A2S": "audio is the query", "S2A": "sheet music is the query"}
 PROJECTION = "cca."  # prefix of the tensors that a refinement changes
@@ -117,7 +118,7 @@ def evaluate(
     if not parts:
         raise ValueError("no embeddings to evaluate")
     table = pa.Table.from_pandas(pd.concat(parts), schema=METRICS, preserve_index=False)
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         pq.write_table(table, temporary)
 
 

@@ -20,6 +20,8 @@ from models.retrieval import sampling
 from models.retrieval.reading import check_settings
 from pipeline import tables
 from pipeline.constants import RETRIEVAL
+from pipeline.replacing import replacing
+from pipeline.shard_rows import checked_rows
 
 Protocol = Literal["fixed", "2019"]
 DEFAULT_PROTOCOLS: list[Protocol] = ["fixed"]
@@ -95,7 +97,7 @@ def choose(
     parts = [
         pa.Table.from_pandas(part[PAIRS.names], PAIRS, preserve_index=False) for part in chosen
     ]
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         pq.write_table(pa.concat_tables(parts), temporary, compression="zstd")
 
 
@@ -150,7 +152,7 @@ def _performances(path: Path) -> Iterator[dict]:
         columns = [*_PER_ROW, *_PER_ONSET, "spectrogram"]
         for batch in file.iter_batches(ROWS_PER_READ, columns=columns):
             lengths = batch.column("spectrogram").value_lengths().to_pylist()
-            rows = tables.shard_rows(batch, path)
+            rows = checked_rows(batch, path)
             for row, values in zip(rows, lengths, strict=True):
                 try:
                     check_settings(row["fps"], row["bins"])

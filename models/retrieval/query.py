@@ -26,8 +26,8 @@ from models.retrieval.inference import (
     recording_windows,
 )
 from models.retrieval.weights import AnyNetwork
-from pipeline import tables
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
+from pipeline.replacing import replacing
 from pipeline.strips import snippet
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _draw(
             _mark_position(sheet)
             sheet.set_title(f"printed at {match.x:,.0f} px\ncosine {match.score:.3f}", loc="left")
         rows[-1, 0].set_xlabel("time (s)")
-        with tables.replacing(out) as temporary:
+        with replacing(out) as temporary:
             figure.savefig(
                 temporary, format="png", dpi=plotting.DPI, metadata=plotting.UNDATED[".png"]
             )

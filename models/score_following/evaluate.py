@@ -12,6 +12,7 @@ from models.score_following.metrics import metrics
 from models.score_following.predict import PREDICTIONS
 from pipeline import tables
 from pipeline.constants import BUCKET_PX, BUCKETS
+from pipeline.replacing import replacing
 
 METRICS = pa.schema(
     [
@@ -61,5 +62,5 @@ def evaluate(predictions: Path, out: Path, *, seed: int = 0, resamples: int = RE
     if not parts:
         raise ValueError(f"{predictions}: no predictions")
     table = pa.Table.from_pandas(pd.concat(parts), schema=METRICS, preserve_index=False)
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         pq.write_table(table, temporary)

@@ -25,6 +25,7 @@ from models.score_following.weights import load
 from models.training import PROGRESS_S
 from pipeline import tables
 from pipeline.constants import BUCKETS
+from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric  # takes seconds to import
@@ -81,7 +82,7 @@ def predict(
     network = fabric.to_device(load(weights).to(memory_format=torch.channels_last))
     frequent = most_frequent(np.concatenate([onset_positions(path) for path in shards_train]))
     splits = {"train": shards_train, "valid": shards_valid, "test": shards_test}
-    with tables.replacing(out) as temporary, pq.ParquetWriter(temporary, PREDICTIONS) as writer:
+    with replacing(out) as temporary, pq.ParquetWriter(temporary, PREDICTIONS) as writer:
         for split, paths in splits.items():
             for data, chosen in _chosen(paths, split, train_samples if split == "train" else None):
                 probabilities = predict_buckets(fabric, network, data, chosen)

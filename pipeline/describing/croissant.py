@@ -13,10 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 import yaml
 
-from pipeline import tables
 from pipeline.describing import features
 from pipeline.describing import records as digests
 from pipeline.describing.markdown import plain
+from pipeline.replacing import replacing
 
 ROOT = Path(__file__).parents[2]
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
@@ -170,5 +170,5 @@ def describe(name: str, sets: list[Records], licences: list[str], folder: Path) 
 def write(name: str, sets: list[Records], licences: list[str], out: Path) -> None:
     """Write the description as JSON."""
     described = describe(name, sets, licences, out.parent)
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         temporary.write_text(json.dumps(described, indent=1) + "\n")

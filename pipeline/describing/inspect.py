@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import soundfile
 
-from pipeline import synthesize, tables
+from pipeline import performing, rendering, tables
 from pipeline.constants import AUDIO_RATE_HZ
 from pipeline.describing import page
 from pipeline.reading.fonts import font_path
@@ -118,12 +118,12 @@ def _sound(
             + " was kept; name a sound font file with --font_file instead"
         )
     tempo_ratio = 1.0 if tempo_ratio is None else tempo_ratio
-    played = [synthesize.Note(n["onset_s"], n["duration_s"], n["pitch"]) for n in notes]
+    played = [performing.Note(n["onset_s"], n["duration_s"], n["pitch"]) for n in notes]
     path = font_path(font_file or FONT_FILE)
-    with synthesize.Instrument(path) as instrument:
+    with rendering.Instrument(path) as instrument:
         try:
-            samples = synthesize.render(played, instrument, tempo_ratio)
-        except synthesize.Unplayable as reason:
+            samples = rendering.render(played, instrument, tempo_ratio)
+        except performing.Unplayable as reason:
             raise ValueError(f"piece '{piece}' cannot be played: {reason}") from None
     return np.clip(samples, -1, 1), AUDIO_RATE_HZ, tempo_ratio, path.stem
 

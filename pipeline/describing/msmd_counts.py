@@ -14,6 +14,7 @@ import yaml
 from pipeline import constants, tables
 from pipeline.describing import counts
 from pipeline.describing.markdown import table
+from pipeline.replacing import replacing
 
 SPLITS = ("train", "valid", "test")  # those of MSMD; its other candidates are `extra`
 ROUNDING = "rounding: the same, counted at the ticks of the MIDI file"
@@ -165,7 +166,7 @@ def msmd_counts(
     if by_piece.empty:
         raise ValueError(f"{name}: no piece is in {', '.join(SPLITS)}; nothing to compare")
     text = markdown(by_piece, ours(pieces, engraved, notes, by_piece), name)
-    with tables.replacing(f"{out_stem}.md") as temporary:
+    with replacing(f"{out_stem}.md") as temporary:
         temporary.write_text(text)
-    with tables.replacing(f"{out_stem}.csv") as temporary:
+    with replacing(f"{out_stem}.csv") as temporary:
         by_piece.to_csv(temporary, index_label="piece_id")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pipeline import tables
+from pipeline.replacing import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html")
 MARK = b'<meta name="generator" content="Partimento">'  # near the top of every page
@@ -79,5 +79,5 @@ def unclaimed(path: Path) -> Path:
 def write(content: dict, script: Path, path: Path) -> None:
     """Write the page of some content, whole or not at all; see `fill`."""
     text = fill(content, script)
-    with tables.replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

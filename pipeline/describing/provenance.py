@@ -16,10 +16,10 @@ import fluidsynth
 import pandas as pd
 from tqdm import tqdm
 
-from pipeline import tables
 from pipeline.describing import records
 from pipeline.planning.plan import Plan
 from pipeline.reading import fonts, sources
+from pipeline.replacing import replacing
 
 PROJECT = Path(__file__).resolve().parents[2]
 _fluidsynth_version = fluidsynth.cfunc("fluid_version_str", ctypes.c_char_p)
@@ -130,5 +130,5 @@ def provenance(
         "jobs": _jobs(root),
         "outputs": outputs,
     }
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n")

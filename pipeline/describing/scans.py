@@ -12,6 +12,7 @@ from pipeline import tables
 from pipeline.engrave import pages_by_either
 from pipeline.engraving import degrade
 from pipeline.engraving.looks import from_settings
+from pipeline.replacing import replacing
 from pipeline.sandbox import lilypond
 
 MOST_HEIGHT = 560  # px of a page that are shown
@@ -79,5 +80,5 @@ def scans(
     )
     canvas.paste(both[0], (0, 0))
     canvas.paste(both[1], (both[0].width + GAP, 0))
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         canvas.save(temporary)

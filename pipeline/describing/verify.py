@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from pipeline.describing import forms, records
 from pipeline.describing.records import ASIDE
-from pipeline.planning import learning_files, settings
+from pipeline.planning import conflicts, learning_files, settings
 from pipeline.planning.plan import Plan
 from pipeline.reading import archives, catalogue
 
@@ -250,7 +250,7 @@ def verify(configfile: list[Path] | None = None, repair: bool = False) -> None:
         SystemExit: with exit code 1 if something was found and not set aside.
     """
     plan = Plan(settings.load(configfile or []))
-    plan.check()
+    conflicts.check(plan)
     found = faults(plan)
     for fault in found:
         print(f"{fault.path}: {fault.reason}")

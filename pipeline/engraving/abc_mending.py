@@ -13,7 +13,7 @@ from pipeline.engraving.mei_accidentals import changes, key_of, sign_of
 from pipeline.engraving.second_reader import Reading
 
 _TEMPO = re.compile(r"(?:^|\[)Q:([^\]\n%]*)", re.MULTILINE)
-_BEATS = re.compile(r"((?:\d+/\d+\s*)+)=\s*(\d+(?:\.\d+)?)")
+_BEATS = re.compile(r"(\d+/\d+(?:\s+\d+/\d+)*)\s*=\s*(\d+(?:\.\d+)?)")
 
 
 def mended(read: str, text: str, reading: Reading) -> str:

@@ -4,9 +4,10 @@ from collections import Counter
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
-from pipeline.engraving import mei, page_checks, playing, second_reader
+from pipeline.engraving import comparison, mei, page_checks, playing, second_reader
 from pipeline.reading.written import Score
 
+MOST_DIFFERENT = 0.005  # of the notes; more leave a piece out
 MOST_BARS = 0.005  # of the bars may have another length or tempo; with more a piece is left out
 
 
@@ -48,7 +49,7 @@ def check(
     played: list[playing.Played],
     order: list[int],
     reading: second_reader.Reading,
-) -> second_reader.Comparison:
+) -> comparison.Comparison:
     """Compare the notes, bars and tempo of a score with a second reading of its source.
 
     Args:
@@ -56,17 +57,17 @@ def check(
         reading: the second reading.
 
     Raises:
-        ValueError: the readings differ in more than `second_reader.MOST_DIFFERENT` of the notes or
-            `MOST_BARS` of the bars.
+        ValueError: the readings differ in more than `MOST_DIFFERENT` of the notes or `MOST_BARS` of
+            the bars.
     """
-    found = second_reader.compare(
+    found = comparison.compare(
         [(float(note.onset), note.pitch, note.grace) for note in played],
         [(float(onset), note.pitch) for note in played for onset in note.held],
         [(float(when), tempo) for when, tempo in score.tempi],
         reading,
         order,
     )
-    if found.different > second_reader.MOST_DIFFERENT * found.notes:
+    if found.different > MOST_DIFFERENT * found.notes:
         raise ValueError(
             f"a second reading of the source differs in {found.different} of {found.notes} notes, "
             f"first in bar {found.first_bar}"
@@ -89,7 +90,7 @@ def _check_bars(ours: list[float], theirs: list[float]) -> None:
         for bar, ((a, b), (c, d)) in enumerate(pairs, 1)
         if abs((b - a) - (d - c)) > second_reader.SAME_ONSET
     ]
-    if len(other) > max(MOST_BARS * len(ours), 0):
+    if len(other) > MOST_BARS * len(ours):
         raise ValueError(
             f"a second reading of the source differs in the length of {len(other)} bars, first in "
             f"bar {other[0]}"

@@ -55,8 +55,8 @@ def _engraved(
     if source is not None:
         # Verovio lists all bars that are played: for some damaged scores that takes hours.
         unfolding.play_order(unfolding.of_musicxml(source))
-    if source is not None and (added := musicxml_accidentals.complete(source)):
-        text = ET.tostring(source, encoding="unicode")
+        if added := musicxml_accidentals.complete(source):
+            text = ET.tostring(source, encoding="unicode")
     made = verovio_engraver.engrave(text, kind, look) if wanted == parts.ALL else None
     whole = verovio_engraver.load(text, kind) if made is None else made.mei
     read = printed = ET.fromstring(whole)

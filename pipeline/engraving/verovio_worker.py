@@ -1,7 +1,6 @@
 """Engrave scores with Verovio and check what they play, as a worker within the walls: Verovio is a
 C++ library that may end its process on a broken score."""
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -27,10 +26,9 @@ def rows(request: dict, folder: Path) -> dict:
 
 if __name__ == "__main__":
     tempfile.tempdir = "/nonexistent"  # music21 asks for a folder; there is none to write to
-    # partitura fetches a sound font as it is imported if it finds this.
-    sys.modules["fluidsynth"] = None  # type: ignore[assignment]
-    from pipeline.engraving import second_reader, verovio_pages  # noqa: F401 - before a question
+    from pipeline.engraving import verovio_pages  # noqa: F401 - before a question
     from pipeline.engraving.extract_worker import serve
+    from pipeline.reading.libraries import partitura
 
-    second_reader.partitura()
+    partitura()
     serve(rows)

@@ -1,22 +1,18 @@
 """What the workflow makes with some settings: chunks, performances, and the paths of all files."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
-from pipeline import performing, rooms, tempo
-from pipeline.planning import learning_files, messages, source_files
+from pipeline import performing
+from pipeline.planning import learning_files, source_files
 from pipeline.planning.arguments import option
 from pipeline.reading import catalogue, fonts
 
 TABLES = ("pieces", "images", "systems", "noteheads", "notes", "engraved")
 PLAYED = ("performances", "features")
 TEMPO_RATIO = rf"[0-9.]+(-[0-9.]+)?|{performing.HUMAN}"  # as in paths
-SLOWEST, FASTEST = 0.05, 20.0  # tempo ratios
 PIECES_PER_CHUNK = 1_000  # five minutes of tunes, but hours of piano works
-MAX_COMMAND_BYTES = 1_500_000  # of the paths on one command line; Linux takes 2 MB with the rest
 
 
 @dataclass(frozen=True)
@@ -236,77 +232,3 @@ class Plan:
                     " run side by side, in less memory, and a kill costs less"
                 )
         return advice
-
-    def check(self) -> None:
-        """Raise ValueError if settings name what is not there, or if names would collide."""
-        for fault in self._faults():
-            raise ValueError(fault)
-
-    def _faults(self) -> Iterator[str]:
-        collections, fonts = self.settings["collections"], self.settings["fonts"]
-        for section, names in (("collections", collections), ("fonts", fonts)):
-            for one, other in combinations(names, 2):
-                if one.casefold() == other.casefold():
-                    yield f"{section}: '{one}' and '{other}' are one name on some disks; rename one"
-        for name, entry in collections.items():
-            if entry["layout"] == "staves" and not (entry.get("durations") and entry.get("tempo")):
-                yield f"collections.{name}: 'layout: staves' needs 'durations' and 'tempo'"
-        for section in ("score_following", "retrieval"):
-            if (learned := self.settings[section]) and learned["collection"] not in collections:
-                yield messages.not_one_of(
-                    f"{section}.collection", learned["collection"], collections
-                )
-            elif learned and (lacking := self._lacking(learned["collection"])):
-                place = f"collections.{learned['collection']}.splits"
-                yield (f"{section}: needs the split {lacking}, which {place} leaves out;"
-                       f" set '{section}: null'")  # fmt: skip
-        yield from self._font_faults()
-        for name in collections:
-            paths = sum(map(len, self.data_files(name))) + 20 * len(collections[name])
-            if paths > MAX_COMMAND_BYTES:
-                yield (f"collections.{name}.chunks: {collections[name]['chunks']:,} chunks with"
-                       f" {len(self.performances(name))} performances each are more files than a"
-                       " command line can name; set fewer chunks")  # fmt: skip
-
-    def _lacking(self, collection: str) -> str | None:
-        """A split that a network needs and that a collection leaves out."""
-        splits = self.splits(collection)
-        return next((split for split in catalogue.DRAWN if split not in splits), None)
-
-    def _font_faults(self) -> Iterator[str]:
-        fonts = self.settings["fonts"]
-        for font in fonts:
-            yield from self._room_faults(font)
-            for ratio in self.tempo_ratios(font):
-                if ratio == performing.HUMAN:
-                    continue
-                try:
-                    slowest, fastest = tempo.span(ratio)
-                except ValueError as error:
-                    yield f"fonts.{font}: {error}"
-                    continue
-                if slowest < SLOWEST or fastest > FASTEST or not re.fullmatch(TEMPO_RATIO, ratio):
-                    yield (f"fonts.{font}: tempo ratio {ratio}: it must lie between {SLOWEST} and"
-                           f" {FASTEST:g}, without an exponent")  # fmt: skip
-        for collection in self.settings["collections"]:
-            named: dict[str, str] = {}  # as shards are, where font and ratio stand side by side
-            for font, ratio in self.performances(collection):
-                twin = named.setdefault(f"{font}-{ratio}", font)
-                if twin != font:
-                    yield (f"fonts: '{twin}' and '{font}' would both write shards named"
-                           f" {font}-{ratio}; rename one")  # fmt: skip
-
-    def _room_faults(self, font: str) -> Iterator[str]:
-        room, known = (
-            self.settings["fonts"][font].get("room"),
-            self.settings["performances"].get("rooms") or {},
-        )
-        if room is None:
-            return
-        if room not in known:
-            yield messages.not_one_of(f"fonts.{font}.room", room, known or ["performances.rooms"])
-            return
-        try:
-            rooms.from_settings(known[room])
-        except ValueError as error:
-            yield f"performances.rooms.{room}.{error}"

@@ -7,10 +7,11 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from pipeline import card, tables
+from pipeline import card
 from pipeline.describing import croissant, licences, records
 from pipeline.describing.front_matter import Part, front_matter, hub_split
 from pipeline.publishing import collection, files
+from pipeline.replacing import replacing
 
 DIGESTS = "SHA256SUMS"
 LICENCES = "licences.csv"
@@ -54,7 +55,7 @@ def publish(data: Path, *, out: Path, allow: list[str] | None = None) -> None:
     """
     _refuse(out)
     given = collection.read(data, allow or [])
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         temporary.mkdir()
         _lay_out(given, temporary, data.resolve().name)
     _tell(given, out)
@@ -79,7 +80,7 @@ def release(data: Path, *, out: Path, allow: list[str] | None = None) -> None:
     if out.suffix != ".zip":
         raise ValueError(f"{out}: the name of an archive ends in .zip")
     given = collection.read(data, allow or [])
-    with tables.replacing(out) as temporary:
+    with replacing(out) as temporary:
         folder = temporary.parent / "folder"
         folder.mkdir()
         _lay_out(given, folder, data.resolve().name)

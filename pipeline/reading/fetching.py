@@ -7,10 +7,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from pipeline import tables
 from pipeline.reading import catalogue
 from pipeline.reading.archives import contents_digest, members
 from pipeline.reading.catalogue import suffix_of
+from pipeline.replacing import replacing
 
 MIRROR = "PARTIMENTO_MIRROR"  # environment variable: a folder or URL that is tried first
 TIMEOUT_S = 60
@@ -63,7 +63,7 @@ def fetch(name: str, path: Path | str) -> None:
     failures = []
     for location in _locations(entry):
         try:
-            with tables.replacing(path) as temporary:
+            with replacing(path) as temporary:
                 _bring(location, entry, temporary)
                 if (found := contents_digest(temporary, entry.get("members"))) != entry["digest"]:
                     raise ValueError(f"its contents have the digest {found}, not {entry['digest']}")

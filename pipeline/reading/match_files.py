@@ -14,6 +14,9 @@ from pipeline.reading.libraries import partitura
 
 SUFFIX = ".match"
 MAX_BYTES = 50_000_000  # an hour of dense music has some 4 million
+MAX_LINE = 2_000  # characters; a pair of notes has some 200
+MAX_PADDED = 50_000_000  # characters if all lines were as long as the longest, as partitura does
+HIGHEST_PITCH = 127  # of MIDI
 SUSTAIN, SOFT = 64, 67  # MIDI controllers
 MICROSECONDS = 1e-6  # s
 EXTRA = "played, not in the score"
@@ -76,17 +79,11 @@ def read(match: str) -> HumanPerformance:
     lines = _lines(match)
     seconds = _clock(lines.info("midiClockUnits"), lines.info("midiClockRate"))
     found = HumanPerformance()
-    for line in lines.lines:
-        kind = type(line).__name__
-        if hasattr(line, "note"):
-            found.notes.append(_note(line, seconds))
-        elif hasattr(line, "snote"):
-            if "leftOutTied" not in line.snote.ScoreAttributesList:
-                found.missing.append((str(line.snote.Anchor), int(line.snote.MidiPitch)))
-        elif kind in ("MatchSustainPedal", "MatchSoftPedal"):
-            number = SUSTAIN if kind == "MatchSustainPedal" else SOFT
-            value = min(max(int(line.Value), 0), 127)
-            found.pedals.append((seconds * int(line.Time), number, value))
+    try:
+        for line in lines.lines:
+            _add(line, seconds, found)
+    except (TypeError, OverflowError) as error:  # a number is absent, or has hundreds of digits
+        raise ValueError(f"no match file: a number in it is unusable ({error})") from None
     if not found.notes:
         raise ValueError("nothing is played in the match file")
     found.notes.sort(key=lambda note: (note.onset_s, note.pitch))
@@ -96,6 +93,12 @@ def read(match: str) -> HumanPerformance:
 
 def _lines(match: str):
     """The lines of a match file as partitura reads them."""
+    lines = match.splitlines()
+    longest = max(map(len, lines), default=0)
+    if longest > MAX_LINE or longest * len(lines) > MAX_PADDED:
+        raise ValueError(
+            f"no match file: {len(lines):,} lines of up to {longest:,} characters are too much"
+        )
     reader = partitura().io.importmatch
     with tempfile.TemporaryDirectory(prefix="match-") as folder:
         path = Path(folder, "performance.match")
@@ -115,11 +118,38 @@ def _clock(units: object, rate: object) -> float:
     """Seconds of a tick: `units` ticks are a quarter, which lasts `rate` microseconds."""
     try:
         seconds = MICROSECONDS * float(rate) / float(units)  # type: ignore[arg-type]
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         seconds = 0.0
     if not 0 < seconds < 1:
         raise ValueError(f"no match file: its clock ({units} ticks, {rate} us) is unusable")
     return seconds
+
+
+def _add(line, seconds: float, found: HumanPerformance) -> None:
+    """Add what a line says to a performance."""
+    kind = type(line).__name__
+    if hasattr(line, "note"):
+        found.notes.append(_note(line, seconds))
+    elif hasattr(line, "snote"):
+        pitch = _score_pitch(line.snote)
+        if pitch is not None and "leftOutTied" not in line.snote.ScoreAttributesList:
+            found.missing.append((str(line.snote.Anchor), pitch))
+    elif kind in ("MatchSustainPedal", "MatchSoftPedal"):
+        number = SUSTAIN if kind == "MatchSustainPedal" else SOFT
+        value = min(max(int(line.Value), 0), 127)
+        found.pedals.append((seconds * int(line.Time), number, value))
+
+
+def _score_pitch(snote) -> int | None:
+    """MIDI pitch of a note of the score; None for a rest.
+
+    Raises:
+        ValueError: if MIDI has no such pitch.
+    """
+    pitch = snote.MidiPitch
+    if pitch is not None and not 0 <= pitch <= HIGHEST_PITCH:
+        raise ValueError("no match file: a note of the score has a pitch that MIDI does not know")
+    return pitch
 
 
 def _note(line, seconds: float) -> PerformedNote:
@@ -128,7 +158,7 @@ def _note(line, seconds: float) -> PerformedNote:
     onset, end = int(played.Onset), int(played.Offset)
     about: dict = {"reason": EXTRA}
     if hasattr(line, "snote"):
-        about = {"score_id": str(line.snote.Anchor), "score_pitch": int(line.snote.MidiPitch)}
+        about = {"score_id": str(line.snote.Anchor), "score_pitch": _score_pitch(line.snote)}
     elif hasattr(line, "Anchor"):
         about = {"reason": ORNAMENT}
     return PerformedNote(

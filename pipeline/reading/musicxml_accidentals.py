@@ -140,13 +140,13 @@ def complete(root: ET.Element) -> int:
             holding: dict[Line, Fraction | None] = {}  # None: a sign of another kind
             for together in _in_time(measure, part):
                 notes = [child for child in together if _is_read(child)]
-                printed: set[
-                    tuple[Line, Fraction | None]
-                ] = {  # voices that meet on a line may share its accidental
+                # Voices that meet on a line may share its accidental. In order: if they have two,
+                # the last one holds.
+                printed: list[tuple[Line, Fraction | None]] = [
                     (_line(note), _altered(accidental))
                     for note in notes
                     if (accidental := note.find("accidental")) is not None
-                }
+                ]
                 for child in together:
                     if child.tag == "attributes":
                         _read_attributes(child, part)
@@ -159,7 +159,7 @@ def complete(root: ET.Element) -> int:
                     expected = holding.get(line, part.altered(line))
                     if expected is not None and expected != alter and alter in NAMES:
                         _insert(note, int(alter))
-                        printed.add((line, alter))
+                        printed.append((line, alter))
                         added += 1
                 holding |= dict(printed)
     return added

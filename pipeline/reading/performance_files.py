@@ -29,8 +29,9 @@ def by_score(scores: Iterable[str], matches: Iterable[str]) -> dict[str | None, 
     found: dict[str | None, list[str]] = defaultdict(list)
     for match in sorted(matches):
         stem, folder = _stem(match), in_folder[posixpath.dirname(match)]
-        named = [own for own in by_stem if _begins(stem, own)]
-        candidates = by_stem[max(named, key=len)] if named else folder
+        beginnings = (stem[:end] for end in range(len(stem), 0, -1))
+        named = next((own for own in beginnings if own in by_stem and _begins(stem, own)), None)
+        candidates = folder if named is None else by_stem[named]
         if len(candidates) > 1:
             candidates = [score for score in candidates if score in folder] or candidates
         found[candidates[0] if len(candidates) == 1 else None].append(match)

@@ -1,6 +1,7 @@
 """Rooms and microphones: onsets stay where they are, and level, noise and band are as said."""
 
 import numpy as np
+import pyroomacoustics
 import pytest
 
 from pipeline import rooms
@@ -100,8 +101,18 @@ def test_no_settings_change_nothing():
         ({"rt60_s": 0.01}, "rt60_s: 0.01 s is too short for a room of 8 x 6 x 3 m"),
         ({"rt60_s": 1.0, "distance_m": 20.0}, "distance_m: 20 m do not fit into a room"),
         ({"band_hz": [8_000, 100]}, "band_hz: .* must run from low to high"),
+        ({"rt60_s": 5.0}, "rt60_s: 5 s is too long .* reflected up to 639 .* at most 1.17 s"),
+        ({"reverb": 1.0}, "reverb: no setting of a room; those are rt60_s, distance_m, "),
     ],
 )
 def test_rooms_that_cannot_be_built_say_why(settings, said):
     with pytest.raises(ValueError, match=said):
         rooms.from_settings(settings)
+
+
+@pytest.mark.parametrize("settings", [SMALL, {"rt60_s": 1.2, "size_m": [16, 11, 6]}])
+def test_what_settings_are_held_against_is_what_the_image_method_takes(settings):
+    room = rooms.from_settings(settings)
+    absorption, order = pyroomacoustics.inverse_sabine(room.rt60_s, room.size_m, 343.0)
+    assert rooms.absorption(room) == pytest.approx(absorption)
+    assert rooms.reflections(room) == order

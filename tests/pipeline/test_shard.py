@@ -168,6 +168,54 @@ def test_an_extra_piece_is_trained_on_if_it_shares_no_work_with_a_held_out_one(
     assert found == {"train": [], "test": [], "extra": []} | {split: [split]}
 
 
+def perform(paths, *performances: dict) -> None:
+    """Put performances of piece `a` in place of the chunk's, with features in the same order."""
+    feature = {"piece_id": "a", "font": "f", "fps": FPS, "bins": 1, "spectrogram": [0.0]}
+    known = [{"piece_id": "a"} | played for played in performances]
+    tables.write(known, tables.PERFORMANCES, paths["performances"])
+    names = ("performer", "tempo_ratio")
+    heard = [feature | {name: played.get(name) for name in names} for played in performances]
+    tables.write(heard, tables.FEATURES, paths["features"])
+
+
+def test_onsets_of_a_recording_are_taken_as_they_sound_and_those_of_the_score_at_its_ratio(chunk):
+    """A person has no ratio; a performance with expression has one that its onsets know of."""
+    paths, out = chunk
+    heads = [
+        {"piece_id": "a", "notehead_id": h, "image": 0, "x": 9.0 * h, "moment": 2.0 * h}
+        for h in range(4)
+    ]
+    tables.write(heads, tables.NOTEHEADS, paths["noteheads"])
+    sounding = notes_at(0.4, 1.1, 2.6)
+    missing = {"note_id": 3, "notehead_id": 3, "pitch": 60, "reason": "not played"}
+    perform(
+        paths,
+        {"performer": "Lee", "onsets": [*sounding, missing], "room": "hall"},
+        {"tempo_ratio": 2.0, "onsets": sounding},
+        {"tempo_ratio": 2.0},
+    )
+    shard.shard(**paths, layout="staves", out=out)
+    lee, phrased, plain = tables.read(out["train"], tables.SHARDS).to_pylist()
+    own = [onset_frame(onset_s, FPS) for onset_s in (0.4, 1.1, 2.6)]
+    assert lee["frame"] == phrased["frame"] == own
+    assert plain["frame"] == [onset_frame(onset_s / 2.0, FPS) for onset_s in range(4)]
+    assert lee["moment"] == phrased["moment"] == [0.0, 2.0, 4.0]
+    assert plain["moment"] is None
+    assert [(row["performer"], row["room"], row["tempo_ratio"]) for row in (lee, plain)] == [
+        ("Lee", "hall", None),
+        (None, None, 2.0),
+    ]
+
+
+def test_features_of_other_performances_are_refused(chunk):
+    paths, out = chunk
+    perform(paths, {"performer": "Lee"}, {"performer": "Kim"})
+    swapped = [{"piece_id": "a", "performer": name} for name in ("Kim", "Lee")]
+    tables.write(swapped, tables.PERFORMANCES, paths["performances"])
+    with pytest.raises(ValueError, match=r"features\.parquet: not the features of .*performances"):
+        shard.shard(**paths, layout="staves", out=out)
+
+
 def chord(onset_s, *pitches, first_id=0):
     """Notes that begin together, each with the head of its own number."""
     return [

@@ -7,6 +7,13 @@ from pipeline.describing import records
 from pipeline.planning import settings
 from pipeline.planning.plan import Plan
 
+FONT_FILE = "pretty_midi:TimGM6mb.sf2"
+
+
+def font(*ratios, **others) -> dict:
+    """A sound font's settings, which plays at these tempo ratios."""
+    return {"file": FONT_FILE, "tempo_ratios": list(ratios) or [1.0], **others}
+
 
 def complete(**changes) -> dict:
     """The default's settings with one tune collection of one chunk and no networks."""

@@ -9,7 +9,7 @@ import pytest
 
 from models.following import alignment, exports
 from models.following.alignment import About, Alignment
-from pipeline.engraving.second_reader import partitura
+from pipeline.reading.libraries import partitura
 from tests.support.tiny_scores import drawn, played, sheet
 
 ORDER = [0, 1, 0, 1, 2]

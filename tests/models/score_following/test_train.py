@@ -15,8 +15,8 @@ from models.score_following import train
 from models.score_following.network import Network
 from models.score_following.reading import read_examples
 from models.score_following.weights import load
-from pipeline import tables
 from pipeline.constants import BUCKETS
+from pipeline.replacing import UNFINISHED
 from tests.support.staves import narrow, performance, write_shard
 
 SETTINGS = {
@@ -94,7 +94,7 @@ def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, tmp_path, ste
 
 
 def test_the_history_grows_and_half_a_checkpoint_is_swept_away(run, monkeypatch, tmp_path):
-    left = tmp_path / "run" / f".weights.safetensors.state.{tables.UNFINISHED}killed"
+    left = tmp_path / "run" / f".weights.safetensors.state.{UNFINISHED}killed"
     left.mkdir(parents=True)
     (left / "weights.safetensors.state").write_bytes(b"half")
     with monkeypatch.context() as patched:

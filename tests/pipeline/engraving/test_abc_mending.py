@@ -78,3 +78,9 @@ def test_a_tune_in_c_is_not_played_in_the_key_of_the_tune_before(tmp_path):
     text = mended(f"{head}C\nF ^F F C|F C c F|]\n", tmp_path)
     pitches = list(mei.pitches(ET.fromstring(text)).values())
     assert pitches == [65, 66, 66, 60, 65, 60, 72, 65]
+
+
+def test_a_tempo_that_makes_no_sense_is_passed_over_at_once():
+    tune = "<mei xmlns='http://www.music-encoding.org/ns/mei'/>"
+    text = f"X:1\nQ:1{'/111' * 1_000}\nK:C\nC|]\n"
+    assert "tempo" not in abc_mending.mended(tune, text, second_reader.Reading())

@@ -84,6 +84,14 @@ def test_a_short_bar_that_was_filled_up_is_told(tmp_path):
         checked(late(first, 3, lambda n: n.bar > 0), second)
 
 
+def test_bars_of_another_length_are_told_though_all_notes_agree(tmp_path):
+    first, second = readings(score([scale("C4 D4 E4 F4")] * 3), tmp_path)
+    checked(first, second)
+    second.bars = [0.0, 3.0, 8.0, 12.0]
+    with pytest.raises(ValueError, match="differs in the length of 2 bars, first in bar 1"):
+        checked(first, second)
+
+
 def test_a_tempo_that_was_dropped_is_told(tmp_path):
     bars = [sound(tempo="120") + note("C4", 4), sound(tempo="60") + note("C4", 4)]
     first, second = readings(score(bars), tmp_path)
@@ -101,12 +109,26 @@ def test_repeats_that_nobody_else_plays_so_leave_a_piece_out(tmp_path):
     assert source_check.order_of(first, second, ET.Element("mei"), "once") == [0, 1, 2]
 
 
-def test_a_tie_that_only_one_reader_follows_is_no_difference():
-    reading = second_reader.Reading([0.0, 4.0], [(0.0, 60, False), (2.0, 60, False)])
-    found = second_reader.compare([(0.0, 60, False)], [(2.0, 60)], [], reading, [0])
-    assert found.different == 0
-    found = second_reader.compare([(0.0, 60, False)], [], [], reading, [0])
-    assert (found.different, found.first_bar) == (1, 1)
+@pytest.mark.parametrize(
+    ("kind", "number", "said"),
+    [
+        (
+            "off_height",
+            5,
+            "noteheads whose pitch is printed otherwise than the source has it: 5 of",
+        ),
+        ("off_ink", 5, "noteheads without ink on the page: 5 of 100"),
+        ("off_accidental", 5, "noteheads whose pitch follows from neither accidental nor key: 5"),
+        ("linked_onsets", 50, "onsets without a notehead: 50.0 %, hidden"),
+    ],
+)
+def test_print_that_does_not_fit_leaves_a_piece_out(kind, number, said):
+    counts = {"onsets": 100, "linked_onsets": 100, "off_height": 0, "off_ink": 0}
+    counts["off_accidental"] = 0
+    notes = [{"reason": "hidden"}]
+    source_check.check_print(counts, notes, 100)
+    with pytest.raises(ValueError, match=said):
+        source_check.check_print(counts | {kind: number}, notes, 100)
 
 
 def test_parts_begin_each_bar_together_though_one_has_a_shorter_bar(tmp_path):

@@ -1,17 +1,13 @@
-"""What is made with some settings: performances, paths, and settings that cannot go together."""
+"""What is made with some settings: performances, paths, sources."""
 
 import re
 
 import pytest
 
+from pipeline.planning import conflicts
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from tests.support import plans
-
-FILE = "pretty_midi:TimGM6mb.sf2"
-
-
-def font(*ratios, **others) -> dict:
-    return {"file": FILE, "tempo_ratios": list(ratios) or [1.0], **others}
+from tests.support.plans import font
 
 
 def test_fonts_play_their_splits_at_their_tempo_ratios():
@@ -68,7 +64,7 @@ AMBIGUOUS = [
 def test_each_performance_is_known_by_its_paths(fonts):
     """Fonts whose names look like another's with a tempo ratio."""
     plan = Plan(plans.complete(fonts={"TimGM6mb": None, **fonts}))
-    plan.check()
+    conflicts.check(plan)
     for between, end in (("-", r"\.parquet"), ("/", r"\.parquet"), ("/", "")):
         pattern = rf"x/(?P<font>{plan.font_pattern()}){between}(?P<ratio>{TEMPO_RATIO})"
         pattern += rf"{between}(?P<chunk>\d+){end}$"
@@ -76,33 +72,6 @@ def test_each_performance_is_known_by_its_paths(fonts):
             path = f"x/{name}{between}{ratio}{between}0" + end.replace("\\", "")
             match = re.fullmatch(pattern, path)
             assert match and (match["font"], match["ratio"]) == (name, ratio)
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"fonts": {"a": font("1.0-2.0"), "a-1.0": font(2.0)}},
-         "fonts: 'a' and 'a-1.0' would both write shards named a-1.0-2.0; rename one"),
-        ({"fonts": {"Grand": font(), "grand": font()}},
-         "fonts: 'Grand' and 'grand' are one name on some disks; rename one"),
-        ({"fonts": {"TimGM6mb": font("1.1-0.9")}}, "fonts.TimGM6mb: tempo ratio 1.1-0.9: "),
-        ({"fonts": {"TimGM6mb": font(1e-5)}}, "fonts.TimGM6mb: tempo ratio 1e-05: it must"),
-        ({"fonts": {"TimGM6mb": font("1.0-99")}}, "fonts.TimGM6mb: tempo ratio 1.0-99: it must"),
-        ({"collections": {"tunes": {"durations": None}}},
-         "collections.tunes: 'layout: staves' needs 'durations' and 'tempo'"),
-        ({"score_following": {"collection": "tune"}},
-         "score_following.collection: 'tune' is not one of tunes; did you mean 'tunes'?"),
-        ({"score_following": {"collection": "tunes"},
-          "collections": {"tunes": {"splits": ["test"]}}},
-         "score_following: needs the split train, which collections.tunes.splits leaves out;"
-         " set 'score_following: null'"),
-        ({"collections": {"tunes": {"chunks": 9_999}}}, "collections.tunes.chunks: 9,999 chunks"),
-    ],
-)  # fmt: skip
-def test_settings_that_cannot_go_together_are_named(changes, sentence):
-    with pytest.raises(ValueError) as error:
-        Plan(plans.complete(**changes)).check()
-    assert str(error.value).startswith(sentence)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +101,7 @@ def test_large_chunks_are_advised_against(tmp_path, monkeypatch):
 def test_a_font_may_play_what_people_played():
     plan = Plan(plans.complete(fonts={"TimGM6mb": font(1.0, "human")}))
     assert plan.performances("tunes") == [("TimGM6mb", "1.0"), ("TimGM6mb", "human")]
-    plan.check()
+    conflicts.check(plan)
     assert re.fullmatch(TEMPO_RATIO, "human")
     assert plan.noteheads("tunes", "0", "1.0") == []
     assert plan.noteheads("tunes", "0", "human") == ["results/data/tunes/noteheads/0.parquet"]
@@ -150,17 +119,3 @@ def test_a_font_plays_plainly_unless_told_otherwise():
     ]
     common = Plan(plans.complete(performances={"expression": "phrased"}))
     assert common.playing("TimGM6mb") == ["--expression=phrased"]
-
-
-@pytest.mark.parametrize(
-    ("room", "said"),
-    [
-        ("halle", "fonts.TimGM6mb.room: 'halle' is not one of hall; did you mean 'hall'?"),
-        ("hall", "performances.rooms.hall.rt60_s: 0.05 s is too short for a room of 8 x 6 x 3 m"),
-    ],
-)
-def test_rooms_that_are_not_there_or_cannot_be_built_are_named(room, said):
-    fonts = {"TimGM6mb": font(room=room)}
-    plan = Plan(plans.complete(fonts=fonts, performances={"rooms": {"hall": {"rt60_s": 0.05}}}))
-    with pytest.raises(ValueError, match=re.escape(said)):
-        plan.check()

@@ -58,3 +58,24 @@ def test_the_pedal_moves_when_it_did():
 def test_what_is_no_performance_says_why(content, said):
     with pytest.raises(ValueError, match=said):
         match_files.read(match_files.text(content))
+
+
+DIGITS = "9" * 400  # more than a number of seconds can have
+
+
+@pytest.mark.parametrize(
+    ("was", "odd", "said"),
+    [
+        ("note(n0,60,480,", f"note(n0,60,{DIGITS},", "a number in it is unusable"),
+        ("sustain(240,", f"sustain({DIGITS},", "a number in it is unusable"),
+        ("Rate,500000", f"Rate,{DIGITS}", "its clock"),
+        ("[D,n],4,", "[D,n],9999,", "a note of the score has a pitch that MIDI does not know"),
+        ("info(midiClockUnits", f"{'x' * 3_000}\ninfo(midiClockUnits", "7 lines of up to 3,000"),
+        ("info(midiClockUnits", f"{'x' * 1_900}\n{'y' * 9}\n" * 15_000 + "i", "30,.* too much"),
+    ],
+)
+def test_odd_numbers_and_sizes_are_a_reason_and_no_crash(was, odd, said):
+    text = match([("n1", 60, 0.5)], missing=[("n2", 62)], pedal=[(0.25, 127)])
+    assert was in text
+    with pytest.raises(ValueError, match=f"no match file: {said}"):
+        match_files.read(text.replace(was, odd))

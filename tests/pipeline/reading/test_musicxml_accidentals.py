@@ -57,6 +57,12 @@ def test_voices_that_meet_share_an_accidental_whichever_has_it():
         assert added(bar) == []
 
 
+def test_of_two_accidentals_that_meet_on_a_line_the_last_one_holds():
+    natural = note("F4", 2, voice=2, extra="<accidental>natural</accidental>")
+    bar = note("F#4", 2, extra=SHARP) + note("F#4", 2) + backup(4) + natural
+    assert added(bar) == ["F4 sharp"]
+
+
 def test_an_accidental_stands_where_the_schema_has_it():
     root = ET.fromstring(score([note("F#4", 3)]))
     musicxml_accidentals.complete(root)

@@ -1,0 +1,93 @@
+"""Find settings that cannot go together: names that are not there, or that would collide."""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+from pipeline import performing, rooms, tempo
+from pipeline.planning import messages
+from pipeline.planning.plan import TEMPO_RATIO, Plan
+from pipeline.reading import catalogue
+
+SLOWEST, FASTEST = 0.05, 20.0  # tempo ratios
+MAX_COMMAND_BYTES = 1_500_000  # of the paths on one command line; Linux takes 2 MB with the rest
+
+
+def check(plan: Plan) -> None:
+    """Raise ValueError if settings name what is not there, or if names would collide."""
+    for fault in _faults(plan):
+        raise ValueError(fault)
+
+
+def _faults(plan: Plan) -> Iterator[str]:
+    collections, fonts = plan.settings["collections"], plan.settings["fonts"]
+    for section, names in (("collections", collections), ("fonts", fonts)):
+        for one, other in combinations(names, 2):
+            if one.casefold() == other.casefold():
+                yield f"{section}: '{one}' and '{other}' are one name on some disks; rename one"
+    for name, entry in collections.items():
+        if entry["layout"] == "staves" and not (entry.get("durations") and entry.get("tempo")):
+            yield f"collections.{name}: 'layout: staves' needs 'durations' and 'tempo'"
+    for section in ("score_following", "retrieval"):
+        if (learned := plan.settings[section]) and learned["collection"] not in collections:
+            yield messages.not_one_of(f"{section}.collection", learned["collection"], collections)
+        elif learned and (lacking := _lacking(plan, learned["collection"])):
+            place = f"collections.{learned['collection']}.splits"
+            yield (f"{section}: needs the split {lacking}, which {place} leaves out;"
+                   f" set '{section}: null'")  # fmt: skip
+    for font in fonts:
+        yield from _room_faults(plan, font)
+        yield from _tempo_faults(plan, font)
+    for name in collections:
+        yield from _twins(plan, name)
+        paths = sum(map(len, plan.data_files(name))) + 20 * len(collections[name])
+        if paths > MAX_COMMAND_BYTES:
+            yield (f"collections.{name}.chunks: {collections[name]['chunks']:,} chunks with"
+                   f" {len(plan.performances(name))} performances each are more files than a"
+                   " command line can name; set fewer chunks")  # fmt: skip
+
+
+def _lacking(plan: Plan, collection: str) -> str | None:
+    """A split that a network needs and that a collection leaves out."""
+    splits = plan.splits(collection)
+    return next((split for split in catalogue.DRAWN if split not in splits), None)
+
+
+def _tempo_faults(plan: Plan, font: str) -> Iterator[str]:
+    for ratio in plan.tempo_ratios(font):
+        if ratio == performing.HUMAN:
+            continue
+        try:
+            slowest, fastest = tempo.span(ratio)
+        except ValueError as error:
+            yield f"fonts.{font}: {error}"
+            continue
+        if slowest < SLOWEST or fastest > FASTEST or not re.fullmatch(TEMPO_RATIO, ratio):
+            yield (f"fonts.{font}: tempo ratio {ratio}: it must lie between {SLOWEST} and"
+                   f" {FASTEST:g}, without an exponent")  # fmt: skip
+
+
+def _twins(plan: Plan, collection: str) -> Iterator[str]:
+    """Fonts whose shards would have one name: there, font and tempo ratio stand side by side."""
+    named: dict[str, str] = {}
+    for font, ratio in plan.performances(collection):
+        twin = named.setdefault(f"{font}-{ratio}", font)
+        if twin != font:
+            yield (f"fonts: '{twin}' and '{font}' would both write shards named"
+                   f" {font}-{ratio}; rename one")  # fmt: skip
+
+
+def _room_faults(plan: Plan, font: str) -> Iterator[str]:
+    room = plan.settings["fonts"][font].get("room")
+    known = plan.settings["performances"].get("rooms") or {}
+    if room is None:
+        return
+    if not known:
+        yield f"fonts.{font}.room: there is no '{room}', 'performances.rooms' names no room"
+    elif room not in known:
+        yield messages.not_one_of(f"fonts.{font}.room", room, known)
+    else:
+        try:
+            rooms.from_settings(known[room])
+        except ValueError as error:
+            yield f"performances.rooms.{room}.{error}"

@@ -1,0 +1,56 @@
+"""Write files and folders whole or not at all."""
+
+import errno
+import glob
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOM_BYTES = 1 << 20  # with less left on it, a disk counts as full
+UNFINISHED = "partimento-unfinished-"  # marks our own temporary folders: nobody else's are deleted
+
+
+@contextmanager
+def replacing(path: Path | str):
+    """Yield a temporary path beside `path` that takes its name once the block has succeeded.
+
+    A killed or failed writer leaves nothing under the final name, and what a killed one left
+    beside it is swept away by the next. Works for files and folders.
+
+    Raises:
+        FileExistsError: if `path` is a folder that holds something; it is left as it is.
+        OSError: that names the file, if the disk is full.
+    """
+    path = Path(path)
+    if path.is_dir() and any(path.iterdir()):
+        raise FileExistsError(f"{path}: is a folder that holds files already; nothing of it is "
+                              "replaced: name another, or move it away")  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begun = f".{path.name}.{UNFINISHED}"
+    for left in path.parent.glob(f"{glob.escape(begun)}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=begun, dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        try:
+            yield temporary
+        except Exception as error:
+            if cause := _want_of_space(error, path.parent):
+                raise OSError(
+                    f"{path}: no space left for it ({cause}); make room and run again"
+                ) from error
+            raise
+        temporary.replace(path)  # a folder can only take the place of an empty one
+
+
+def _want_of_space(error: Exception, folder: Path) -> BaseException | None:
+    """What tells that an error came from a full disk; None where it did not.
+
+    Some libraries keep the system's error in the context alone, and some do not tell it at all.
+    """
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error if shutil.disk_usage(folder).free < ROOM_BYTES else None

@@ -1,0 +1,57 @@
+"""Settings that cannot go together are named, with what would fit."""
+
+import re
+
+import pytest
+
+from pipeline.planning import conflicts
+from pipeline.planning.plan import Plan
+from tests.support import plans
+from tests.support.plans import font
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"fonts": {"a": font("1.0-2.0"), "a-1.0": font(2.0)}},
+         "fonts: 'a' and 'a-1.0' would both write shards named a-1.0-2.0; rename one"),
+        ({"fonts": {"Grand": font(), "grand": font()}},
+         "fonts: 'Grand' and 'grand' are one name on some disks; rename one"),
+        ({"fonts": {"TimGM6mb": font("1.1-0.9")}}, "fonts.TimGM6mb: tempo ratio 1.1-0.9: "),
+        ({"fonts": {"TimGM6mb": font(1e-5)}}, "fonts.TimGM6mb: tempo ratio 1e-05: it must"),
+        ({"fonts": {"TimGM6mb": font("1.0-99")}}, "fonts.TimGM6mb: tempo ratio 1.0-99: it must"),
+        ({"collections": {"tunes": {"durations": None}}},
+         "collections.tunes: 'layout: staves' needs 'durations' and 'tempo'"),
+        ({"score_following": {"collection": "tune"}},
+         "score_following.collection: 'tune' is not one of tunes; did you mean 'tunes'?"),
+        ({"score_following": {"collection": "tunes"},
+          "collections": {"tunes": {"splits": ["test"]}}},
+         "score_following: needs the split train, which collections.tunes.splits leaves out;"
+         " set 'score_following: null'"),
+        ({"collections": {"tunes": {"chunks": 9_999}}}, "collections.tunes.chunks: 9,999 chunks"),
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_go_together_are_named(changes, sentence):
+    with pytest.raises(ValueError) as error:
+        conflicts.check(Plan(plans.complete(**changes)))
+    assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [
+        ("halle", "fonts.TimGM6mb.room: 'halle' is not one of hall; did you mean 'hall'?"),
+        ("hall", "performances.rooms.hall.rt60_s: 0.05 s is too short for a room of 8 x 6 x 3 m"),
+    ],
+)
+def test_rooms_that_are_not_there_or_cannot_be_built_are_named(room, said):
+    fonts = {"TimGM6mb": font(room=room)}
+    plan = Plan(plans.complete(fonts=fonts, performances={"rooms": {"hall": {"rt60_s": 0.05}}}))
+    with pytest.raises(ValueError, match=re.escape(said)):
+        conflicts.check(plan)
+
+
+def test_a_room_is_missed_if_there_is_none_at_all():
+    plan = Plan(plans.complete(fonts={"TimGM6mb": font(room="hall")}))
+    with pytest.raises(ValueError, match=r"fonts\.TimGM6mb\.room: there is no 'hall'"):
+        conflicts.check(plan)
