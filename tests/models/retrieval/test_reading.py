@@ -112,6 +112,10 @@ def test_the_fingerprint_tells_examples_apart(shard, changes):
         ({"bins": 136}, "136 bins"),
         ({"split": "test"}, "several splits"),
         ({"spectrogram": np.zeros(50 * BINS, np.float32)}, "outside the recording of 50 frames"),
+        (
+            {"spectrogram": np.zeros(50 * BINS, np.float32), "frame": [*range(39), 50]},
+            "outside the recording of 50 frames",
+        ),
         ({"frame": [-1, *range(39)]}, "outside the recording"),
         ({"x": [-0.5] * 40}, "outside the strip of 1260 px"),
         ({"x": [1260.0] * 40}, "outside the strip"),
