@@ -12,6 +12,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,14 @@ from models.retrieval.index import Index, index, read_index
 from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
     crop_excerpts,
-    embed_excerpts,
-    in_batches,
+    embed_windows,
     load_network,
     window_centres,
 )
-from models.retrieval.sequence import piece_scores
 from models.weights import digest
 from pipeline.replacing import replacing
 
+FEWEST_SCORES = 3  # without its own, a recording has a best one and a runner-up
 SHARDS = "results/data/piano/shards/test/bright-1.0-*.parquet"
 STATISTICS = {
     "evidence": answers.evidence,
@@ -59,9 +59,7 @@ def statistics(collection: Index, performances) -> tuple[list[dict], list[dict],
     """The statistics with and without the right piece, and its ranks."""
     right, wrong, ranks = [], [], []
     for piece_id, frames, windows in performances:
-        entries = collection.vectors, collection.piece
-        scores = piece_scores(windows, frames, *entries)
-        backwards = piece_scores(windows[::-1], frames[-1] - frames[::-1], *entries)
+        scores, backwards = answers.both_ways(collection, windows, frames)
         others = np.ones(len(scores), bool)
         if piece_id in collection.pieces:
             truth = collection.pieces.index(piece_id)
@@ -97,17 +95,16 @@ def main() -> None:
         print(f"{SHARDS}: no shards of pages; run `make` first, or name others")
         return
     fabric, network = load_network(arguments.weights)
-
-    def embed(excerpts: np.ndarray) -> np.ndarray:
-        every = np.arange(len(excerpts))
-        return embed_excerpts(fabric, network, in_batches(lambda part: excerpts[part], every))
-
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "scores.index"
         index(arguments.shards, made, weights=arguments.weights, precision="32-true")
         collection = read_index(made, arguments.weights)
+    embed = partial(embed_windows, fabric, network)
     performances = recordings(arguments.shards, embed, network.context)
     total = len(collection.pieces)
+    if total < FEWEST_SCORES:
+        print(f"{total} scores in the shards; name {FEWEST_SCORES} or more")
+        return
     right, wrong, ranks = statistics(
         collection, tqdm(performances, total=total, desc="recordings", disable=None)
     )

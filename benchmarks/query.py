@@ -9,6 +9,7 @@ identification, at the level as recorded.
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,7 @@ from models.retrieval.identify import NEIGHBOURS, rank_of, votes
 from models.retrieval.index import Index, index, read_index
 from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
-    embed_excerpts,
-    in_batches,
+    embed_windows,
     load_network,
     recording_windows,
     window_centres,
@@ -58,11 +58,7 @@ def measure(data: Path, font: str, folder: Path) -> pd.DataFrame:
     index(sorted(data.glob(f"shards/test/{font}-1.0-*.parquet")), folder / "scores.index")
     collection = read_index(folder / "scores.index", DEFAULT_WEIGHTS)
     fabric, module = load_network()
-
-    def embed(excerpts: np.ndarray) -> np.ndarray:
-        every = np.arange(len(excerpts))
-        return embed_excerpts(fabric, module, in_batches(lambda part: excerpts[part], every))
-
+    embed = partial(embed_windows, fabric, module)
     rows = []
     for path in sorted(data.glob(f"audio/{font}/1.0/*/*.flac")):
         if path.stem not in collection.pieces:

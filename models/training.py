@@ -49,6 +49,7 @@ class Training(ABC):
         model: nn.Module,
         optimiser: torch.optim.Optimizer,
         batches: Batches,
+        valid: Any,
         settings: Any,
         seed: int,
         identity: dict,
@@ -64,9 +65,11 @@ class Training(ABC):
             model: the module whose `forward` runs on all devices at once; `network` or around it.
             optimiser: of the network's parameters.
             batches: training batches by number.
+            valid: examples of the validation split.
             settings: a dataclass with `epochs`, `epoch_samples`, `batch_size` and others.
             seed: of every random draw.
-            identity: besides the settings, what a resumed run must share with the one before.
+            identity: besides settings, seed and data, what a resumed run must share with the one
+                before.
             state: what the subclass keeps in `state`, as it is at the start.
             weights: file of the weights; the checkpoint lies beside it.
             history: file of the table of epochs.
@@ -75,12 +78,14 @@ class Training(ABC):
             ValueError: if the checkpoint is corrupt or of a different run.
         """
         self.fabric, self.network, self.settings, self.seed = fabric, network, settings, seed
+        self.valid = valid
         self.weights, self.history_path = Path(weights), Path(history)
         self.checkpoint = Path(f"{weights}.state")
         samples = settings.epoch_samples or batches.usable()
         self.steps = steps(samples, settings.batch_size)
         fixed = {name: v for name, v in asdict(settings).items() if name not in RESUMABLE}
-        self.identity = fixed | {"seed": seed} | identity
+        data = {"training data": batches.fingerprint(), "validation data": valid.fingerprint()}
+        self.identity = fixed | {"seed": seed} | identity | data
         self.state = {
             "epoch": 0,  # complete ones
             "step": 0,  # complete ones of the current epoch
@@ -188,18 +193,31 @@ class Training(ABC):
         """Examples seen in so many epochs."""
         return epochs * self.steps * self.settings.batch_size
 
-    def keep_best(self, **more) -> None:
+    def keep_best(self, network: nn.Module | None = None, **more) -> None:
         """Keep a copy of the weights, and of what else is given, as those of the best epoch.
 
         There is one copy, which a better epoch overwrites.
+
+        Args:
+            network: whose weights to keep, if not those of the trained network.
+            more: kept beside them.
         """
-        tensors = self.network.state_dict().items()
+        tensors = (self.network if network is None else network).state_dict().items()
         weights = self.state["best"].get("network") or {
             name: torch.empty_like(tensor, device="cpu") for name, tensor in tensors
         }
         for name, tensor in tensors:
             weights[name].copy_(tensor)
         self.state["best"] = {"epoch": self.state["epoch"], "network": weights, **more}
+
+    def provenance(self) -> dict[str, str]:
+        """Metadata of the weights: the best epoch, the examples seen by then, and the seed."""
+        epoch = self.state["best"]["epoch"]
+        return {
+            "epoch": str(epoch),
+            "samples": str(self.samples(epoch)),
+            "seed": str(self.seed),
+        }
 
     @contextmanager
     def located(self) -> Iterator[None]:

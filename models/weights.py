@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,6 +12,8 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from pipeline.replacing import replacing
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def write_weights(network: nn.Module, path: Path | str, metadata: dict[str, str]) -> None:
@@ -23,22 +26,35 @@ def write_weights(network: nn.Module, path: Path | str, metadata: dict[str, str]
         file.write(memoryview(written)[end:])  # of hundreds of MB: no copy of it
 
 
-def read_weights(
-    path: Path | str, build: Callable[[dict[str, str]], nn.Module]
-) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors and the metadata of a weights file.
+def load_weights(
+    path: Path | str,
+    build: Callable[[dict[str, str]], N],
+    identity: Callable[[N], dict[str, str]],
+) -> N:
+    """Load a trained network, in evaluation mode.
 
     The header is compared with the network before memory is taken for the tensors.
 
     Args:
         path: what `write_weights` wrote.
-        build: makes, of the metadata, the network that the tensors are for. It is called where
+        build: makes, of the metadata, the network that the tensors are for. It is also called where
             tensors take no memory.
+        identity: metadata that a file of a network must have.
 
     Raises:
         ValueError: if it is not a safetensors file, or not one of that network.
         OSError: if it cannot be read.
     """
+    tensors, metadata = _read(path, build)
+    network = build(metadata)
+    _load_into(network, path, tensors, metadata, identity(network))
+    return network.eval()
+
+
+def _read(
+    path: Path | str, build: Callable[[dict[str, str]], nn.Module]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a weights file, whose header fits the network."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -86,24 +102,14 @@ def _check_header(file, name: str, build: Callable[[], nn.Module]) -> None:
         )
 
 
-def load_into(
+def _load_into(
     network: nn.Module,
     path: Path | str,
     tensors: dict[str, Tensor],
     metadata: dict[str, str],
     expected: dict[str, str],
 ) -> None:
-    """Load tensors into a network after a check that they were trained for it.
-
-    Args:
-        network: takes the tensors.
-        path: where they come from, for messages.
-        tensors, metadata: from `read_weights`.
-        expected: metadata that the file must have.
-
-    Raises:
-        ValueError: if metadata differ from `expected` or the tensors do not fit the network.
-    """
+    """Load tensors of a file into a network if the metadata are the expected ones."""
     for name, value in expected.items():
         if metadata.get(name) != value:
             raise ValueError(

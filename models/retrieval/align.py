@@ -137,14 +137,14 @@ def align_recording(
     """
     x = window_positions(strip.shape[1], STEP_PX)
     frames = window_positions(len(spectrogram), STEP_FRAMES)
-    if reason := _too_long(x, frames):
+    if reason := too_long(x, frames):
         raise ValueError(reason)
     sheet = embed_strip(fabric, network, strip, x)
     audio = embed_spectrogram(fabric, network, spectrogram, frames)
     return frames, x[alignment_path(1 - sheet @ audio.T)]
 
 
-def _too_long(x: np.ndarray, frames: np.ndarray) -> str:
+def too_long(x: np.ndarray, frames: np.ndarray) -> str:
     """Why windows at x and frames are too many for DTW; empty if they are not."""
     if len(x) * len(frames) <= MOST_CELLS:
         return ""
@@ -233,7 +233,7 @@ def _align_piece(
     """For each method the metrics of a piece, or the reasons why they are missing."""
     width, length = int(data.width[piece]), int(data.frames[performance])
     x, frames = window_positions(width, STEP_PX), window_positions(length, STEP_FRAMES)
-    if reason := _too_long(x, frames):
+    if reason := too_long(x, frames):
         return dict.fromkeys(METHODS, reason)
     images = in_batches(data.snippets_at, np.full(len(x), piece), x)
     excerpts = in_batches(

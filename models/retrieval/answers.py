@@ -42,6 +42,21 @@ def evidence(scores: np.ndarray, backwards: np.ndarray) -> float:
     return float(2 * scores[best] - backwards[best])
 
 
+def both_ways(
+    index: Index, windows: np.ndarray, frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (pieces,) of a recording's windows, and of the same in reverse order.
+
+    Args:
+        index: from `read_index`.
+        windows: (n, 32) unit vectors of the recording.
+        frames: (n,) frame of each window, ascending.
+    """
+    entries = index.vectors, index.piece
+    backwards = piece_scores(windows[::-1], frames[-1] - frames[::-1], *entries)
+    return piece_scores(windows, frames, *entries), backwards
+
+
 def calibration_file(weights: Path) -> Path:
     """Where the calibration of some weights lies: beside them."""
     return weights.with_suffix(".fits.json")
@@ -51,12 +66,22 @@ def calibration(weights: Path) -> dict | None:
     """The `threshold` of evidence for some weights, with the error rates behind it.
 
     None if the weights were not calibrated. `benchmarks/fits.py` writes the file.
+
+    Raises:
+        ValueError: naming the file, if it is not a calibration.
     """
     path = calibration_file(weights)
     if not path.is_file():
         return None
-    found = json.loads(path.read_text())
-    return found if found["weights"] == digest(weights) else None
+    try:
+        found = json.loads(path.read_text())
+        calibrated, _ = found["weights"], float(found["threshold"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: not a calibration; delete it, or write it again with "
+            "`python -m benchmarks.fits SHARDS --write`"
+        ) from error
+    return found if calibrated == digest(weights) else None
 
 
 # --- the answer ------------------------------------------------------------------------------
@@ -76,8 +101,7 @@ def answer(
         `searched` and `listened` (counts); `evidence` and `threshold`; `fits` (None if it cannot be
         told); `pieces`, each with `score` and the `passages` that are heard.
     """
-    scores = piece_scores(windows, frames, index.vectors, index.piece)
-    backwards = piece_scores(windows[::-1], frames[-1] - frames[::-1], index.vectors, index.piece)
+    scores, backwards = both_ways(index, windows, frames)
     speaks = evidence(scores, backwards)
     threshold = calibrated["threshold"] if calibrated else None
     told = threshold if len(windows) >= LEAST_WINDOWS else None

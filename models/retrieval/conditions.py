@@ -4,13 +4,13 @@ expression, played by people, dry and in a room; and how retrieval depends on th
 All conditions have the same candidates: the printed positions of the pairs of all of them.
 """
 
+import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
 from models import table_output
@@ -24,11 +24,14 @@ from models.retrieval.inference import (
     load_network,
 )
 from models.retrieval.metrics import expected_hit, expected_reciprocal
-from models.retrieval.network import Network
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
+from models.retrieval.weights import AnyNetwork
 from pipeline.constants import RETRIEVAL
 from pipeline.replacing import replacing
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # takes seconds to import
 
 PAIRS_PER_PIECE = 200
 LOCAL_S = 2.0  # over which the local tempo is taken
@@ -99,7 +102,7 @@ def _bring_to_level(data: Examples) -> None:
             data.spectrogram[start : start + frames] = audio.normalise_level(recording)[0]
 
 
-def _queries(fabric: Fabric, network: Network, data: Examples, tempo: np.ndarray) -> Query:
+def _queries(fabric: "Fabric", network: AnyNetwork, data: Examples, tempo: np.ndarray) -> Query:
     """Evenly spaced pairs of each piece, over all its performances, and their audio's vectors."""
     inside = data.inside(network.context)
     chosen = np.concatenate(
@@ -118,7 +121,7 @@ def _queries(fabric: Fabric, network: Network, data: Examples, tempo: np.ndarray
     )
 
 
-def _alignment(fabric: Fabric, network: Network, data: Examples) -> np.ndarray:
+def _alignment(fabric: "Fabric", network: AnyNetwork, data: Examples) -> np.ndarray:
     """Error of the onsets of all recordings that are aligned with their strips, px."""
     errors, strips = [], {}
     for performance in range(len(data.start)):
@@ -126,7 +129,8 @@ def _alignment(fabric: Fabric, network: Network, data: Examples) -> np.ndarray:
         piece = int(data.piece[own][0])
         x = align.window_positions(int(data.width[piece]), align.STEP_PX)
         frames = align.window_positions(int(data.frames[performance]), align.STEP_FRAMES)
-        if len(x) * len(frames) > align.MOST_CELLS:
+        if reason := align.too_long(x, frames):
+            tqdm.write(f"{data.pieces[piece]}: not aligned, {reason}", file=sys.stderr)
             continue
         if piece not in strips:
             images = in_batches(data.snippets_at, np.full(len(x), piece), x)
@@ -144,7 +148,7 @@ def _alignment(fabric: Fabric, network: Network, data: Examples) -> np.ndarray:
 
 
 def _candidates(
-    fabric: Fabric, network: Network, data: Examples, queries: list[Query]
+    fabric: "Fabric", network: AnyNetwork, data: Examples, queries: list[Query]
 ) -> tuple[dict[tuple[str, float], int], np.ndarray]:
     """The printed positions of all pairs: their numbers, and their vectors."""
     number = {name: index for index, name in enumerate(data.pieces)}

@@ -21,12 +21,13 @@ from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
 from pipeline.replacing import replacing
+from pipeline.strips import Cropping
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric  # takes seconds to import
 
 BATCH = 200  # snippets or excerpts in one forward pass
-CROPPINGS = {"fixed": "padded", "2019": "2019"}  # of the snippets, by protocol
+CROPPINGS: dict[str, Cropping] = {"fixed": "padded", "2019": "2019"}  # of the snippets, by protocol
 ENTROPY_EPSILON = 1e-9  # keeps log() finite (authors' code)
 HASH_BYTES = 8
 KEY = ["piece_id", "font", "note_id", "frame"]  # of an onset among performances of one tempo

@@ -13,6 +13,7 @@ from models.retrieval.network import Network
 from models.retrieval.sampling import Examples
 from pipeline import tables
 from pipeline.constants import RETRIEVAL
+from pipeline.strips import Cropping
 
 SMALL = {"fontsize": 7}
 
@@ -65,7 +66,7 @@ def find_examples(data: Examples, pairs: pd.DataFrame) -> np.ndarray:
     return np.array(indices)
 
 
-def cropping_of(pairs: pd.DataFrame) -> str:
+def cropping_of(pairs: pd.DataFrame) -> Cropping:
     """How the snippets of the pairs' protocol are cropped."""
     return CROPPINGS[pairs.protocol.iloc[0]]
 

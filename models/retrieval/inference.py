@@ -114,6 +114,11 @@ def embed_excerpts(
     )
 
 
+def embed_windows(fabric: "Fabric", network: AnyNetwork, excerpts: np.ndarray) -> np.ndarray:
+    """Embed excerpts (n, 1, 92, context) that are in memory: (n, 32) unit vectors."""
+    return embed_excerpts(fabric, network, in_batches(lambda part: part, excerpts))
+
+
 def embed_strip(
     fabric: "Fabric", network: AnyNetwork, strip: np.ndarray, x: np.ndarray
 ) -> np.ndarray:
@@ -162,8 +167,7 @@ def embed_recording(
         (n,) middle frames, 20 a second, and (n, 32) unit vectors.
     """
     frames, excerpts = recording_windows(recording, network.context, at)
-    batches = in_batches(lambda part: excerpts[part], np.arange(len(excerpts)))
-    return frames, embed_excerpts(fabric, network, batches)
+    return frames, embed_windows(fabric, network, excerpts)
 
 
 def project(

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.dataset import ROWS_PER_READ, evenly_spaced
+from models.reading import check_settings
 from models.retrieval import sampling
-from models.retrieval.reading import check_settings
 from pipeline import tables
 from pipeline.constants import RETRIEVAL
 from pipeline.replacing import replacing
@@ -155,7 +155,7 @@ def _performances(path: Path) -> Iterator[dict]:
             rows = checked_rows(batch, path)
             for row, values in zip(rows, lengths, strict=True):
                 try:
-                    check_settings(row["fps"], row["bins"])
+                    check_settings(row["fps"], row["bins"], RETRIEVAL)
                     if len(row["right"]) != 1:
                         raise ValueError(f"{len(row['right'])} images instead of one strip")
                 except ValueError as error:

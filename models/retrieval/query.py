@@ -20,8 +20,7 @@ from models.retrieval.answers import Match
 from models.retrieval.index import Index, read_index, read_strips
 from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
-    embed_excerpts,
-    in_batches,
+    embed_windows,
     load_network,
     recording_windows,
 )
@@ -72,9 +71,7 @@ def query(
     collection = read_index(index, weights)
     fabric, network = load_network(weights)
     frames, excerpts = recording_windows(recording, network.context, at)
-    vectors = embed_excerpts(
-        fabric, network, in_batches(lambda part: excerpts[part], np.arange(len(excerpts)))
-    )
+    vectors = embed_windows(fabric, network, excerpts)
     matches = best_matches(vectors, collection, top)
     answer = answers.answer(collection, vectors, frames, top, answers.calibration(weights))
     answer["matches"] = answers.matches(collection, matches, frames)

@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 import torch
 
+from models.dataset import SPECTROGRAM_TYPE
 from pipeline.constants import (
     CONTEXTS,
     RETRIEVAL,
@@ -23,7 +24,6 @@ from pipeline.constants import (
 )
 from pipeline.strips import Cropping
 
-SPECTROGRAM_TYPE = np.float16  # half the memory; exact to 1/1000 of log10(1+|X|)
 SILENCE_FRAMES = max(CONTEXTS.values())  # zeros before, between and after recordings
 MARGIN_PX = 128  # white on either side of a strip: half a snippet, shrunk by up to a fifth
 _FULL = SNIPPET_FACTOR**2 * WHITE  # sum of the pixels that become one white pixel

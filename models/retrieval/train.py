@@ -3,7 +3,6 @@
 import copy
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,39 +90,13 @@ def train(
         ValueError: if settings, shards or checkpoint do not fit.
         FloatingPointError: if the loss is not finite.
     """
-    _train(
-        shards_train,
-        shards_valid,
-        weights,
-        history,
-        model,
-        settings,
-        seed,
-        memory_mb,
-        checkpoint_minutes,
-    )
-
-
-def _train(
-    shards_train: list[Path],
-    shards_valid: list[Path],
-    weights: Path,
-    history: Path,
-    model: str,
-    settings: Settings,
-    seed: int,
-    memory_mb: int | None,
-    checkpoint_minutes: float,
-    make_network: Callable[[str], Network] = Network,
-) -> None:
-    """`train`, of any network."""
     if settings.batch_size <= EMBEDDING:
         raise ValueError(
             f"a batch of {settings.batch_size} does not determine a projection in {EMBEDDING} "
             f"dimensions; take {EMBEDDING + 1} or more"
         )
     torch.manual_seed(seed)
-    network = make_network(model)
+    network = Network(model)
     fabric = training_devices(settings.precision, settings.batch_size)
     batches = training_batches(
         shards_train,
@@ -160,13 +133,8 @@ class Training(training.Training):
     unit = "pairs"
 
     def __init__(self, fabric, network, batches, valid, settings, seed, weights, history):
-        self.valid = valid
         self.valid_examples = validation_examples(valid, network.context, settings.valid_samples)
-        identity = {
-            "model": network.name,
-            "training data": batches.fingerprint(),
-            "validation data": valid.fingerprint(),
-        }
+        identity = {"model": network.name}
         if settings.cosine_annealing:
             identity["epochs"] = settings.epochs  # the learning rate depends on them
         if fabric.world_size > 1 and fabric.device.type == "cuda":
@@ -188,6 +156,7 @@ class Training(training.Training):
             model=_BothSides(network),
             optimiser=optimiser,
             batches=batches,
+            valid=valid,
             settings=settings,
             seed=seed,
             identity=identity,
@@ -227,14 +196,10 @@ class Training(training.Training):
         course = after_epoch(before, metrics["valid_mrr"], self.settings)
         self.state.update(course=asdict(course), over=course.over)
         best = course.waited == 0 and course.restarts == before.restarts
-        line = (
-            f"; validation loss {metrics['valid_loss']:.3f}, MRR {metrics['valid_mrr']:.3f}, "
-            f"R@1 {metrics['valid_r1']:.1%}"
-        )
+        line = in_words(metrics, best)
         if best:
             # A copy: the next step updates in place.
             self.keep_best(optimiser=copy.deepcopy(self.optimiser.state_dict()))
-            line += ", the best"
         if course.restarts > before.restarts:
             kept = self.state["best"]
             self.network.load_state_dict(kept["network"])
@@ -248,15 +213,8 @@ class Training(training.Training):
 
     def save_weights(self) -> None:
         """Write the network, with what it was trained on in the metadata."""
-        best = self.state["best"]
-        save(
-            self.network,
-            self.weights,
-            epoch=str(best["epoch"]),
-            samples=str(self.samples(best["epoch"])),
-            valid_mrr=f"{self.state['course']['best']:.4f}",
-            seed=str(self.seed),
-        )
+        mrr = f"{self.state['course']['best']:.4f}"
+        save(self.network, self.weights, valid_mrr=mrr, **self.provenance())
 
 
 # --- validation --------------------------------------------------------------------------------
@@ -296,3 +254,11 @@ def rank_metrics(sheet: Tensor, audio: Tensor) -> dict[str, float]:
         "valid_mrr": float(metrics.expected_reciprocal(better, equal).mean()),
         "valid_r1": float(metrics.expected_hit(better, equal, 1).mean()),
     }
+
+
+def in_words(metrics: dict[str, float], best: bool) -> str:
+    """The metrics of an epoch for the terminal."""
+    return (
+        f"; validation loss {metrics['valid_loss']:.3f}, MRR {metrics['valid_mrr']:.3f}, "
+        f"R@1 {metrics['valid_r1']:.1%}{', the best' if best else ''}"
+    )

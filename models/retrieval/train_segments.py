@@ -1,7 +1,6 @@
 """Train our own embedding network on segments of music; the recipe is ours, too."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,23 +94,6 @@ def train_segments(
         ValueError: if settings, shards or checkpoint do not fit.
         FloatingPointError: if the loss is not finite.
     """
-    _train_segments(
-        shards_train, shards_valid, weights, history, settings, seed, memory_mb, checkpoint_minutes
-    )
-
-
-def _train_segments(
-    shards_train: list[Path],
-    shards_valid: list[Path],
-    weights: Path,
-    history: Path,
-    settings: SegmentSettings,
-    seed: int,
-    memory_mb: int | None,
-    checkpoint_minutes: float,
-    make_network: Callable[[], PT] = PT,
-) -> None:
-    """`train_segments`, of any widths."""
     segments, rest = divmod(settings.batch_size, settings.onsets)
     if rest:
         raise ValueError(
@@ -119,7 +101,7 @@ def _train_segments(
             "of a segment; change retrieval.training.PT"
         )
     torch.manual_seed(seed)
-    network = make_network()
+    network = PT()
     fabric = training_devices(settings.precision, segments)
     steps = settings.epochs * training.steps(settings.epoch_samples, settings.batch_size)
     batches = segment_batches(
@@ -161,9 +143,8 @@ class SegmentTraining(training.Training):
     unit = "pairs"
 
     def __init__(self, fabric, network, batches, valid, settings, seed, weights, history):
-        self.valid, self.valid_examples = (
-            valid,
-            train.validation_examples(valid, network.context, settings.valid_samples),
+        self.valid_examples = train.validation_examples(
+            valid, network.context, settings.valid_samples
         )
         network = network.to(memory_format=torch.channels_last)
         decayed = [weight for weight in network.parameters() if weight.ndim > 1]
@@ -180,12 +161,11 @@ class SegmentTraining(training.Training):
             model=_Vectors(network),
             optimiser=optimiser,
             batches=batches,
+            valid=valid,
             settings=settings,
             seed=seed,
             identity={
                 "model": network.name,
-                "training data": batches.fingerprint(),
-                "validation data": valid.fingerprint(),
                 "epochs": settings.epochs,  # learning rate and isolated pairs depend on them
             },
             state={"best_mrr": -1.0, "average": network.state_dict()},
@@ -248,30 +228,14 @@ class SegmentTraining(training.Training):
         best = metrics["valid_mrr"] > self.state["best_mrr"]
         if best:
             self.state["best_mrr"] = metrics["valid_mrr"]
-            tensors = self.average.state_dict().items()
-            kept = {name: tensor.detach().cpu().clone() for name, tensor in tensors}
-            self.state["best"] = {"epoch": self.state["epoch"], "network": kept}
-        line = (
-            f"; validation loss {metrics['valid_loss']:.3f}, MRR {metrics['valid_mrr']:.3f}, "
-            f"R@1 {metrics['valid_r1']:.1%}"
-        )
-        return line + (", the best" if best else ""), {
-            "restarts": 0,
-            "best": best,
-            "peak_mb": peak_mb(),
-        }
+            self.keep_best(self.average)
+        columns = {"restarts": 0, "best": best, "peak_mb": peak_mb()}
+        return train.in_words(metrics, best), columns
 
     def save_weights(self) -> None:
         """Write the network, with what it was trained on in the metadata."""
-        best = self.state["best"]
-        save(
-            self.network,
-            self.weights,
-            epoch=str(best["epoch"]),
-            samples=str(self.samples(best["epoch"])),
-            valid_mrr=f"{self.state['best_mrr']:.4f}",
-            seed=str(self.seed),
-        )
+        mrr = f"{self.state['best_mrr']:.4f}"
+        save(self.network, self.weights, valid_mrr=mrr, **self.provenance())
 
 
 @torch.no_grad()

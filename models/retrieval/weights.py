@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.retrieval.network import CHANNELS, Network
 from models.retrieval.token_network import PT
-from models.weights import load_into, read_weights, write_weights
+from models.weights import load_weights, write_weights
 from pipeline.constants import RETRIEVAL
 
 AnyNetwork = Network | PT
@@ -32,10 +32,7 @@ def load(path: Path | str) -> AnyNetwork:
         ValueError: if the file is of another kind, model or spectrogram.
         OSError: if it cannot be read.
     """
-    tensors, metadata = read_weights(path, _described)
-    network = _described(metadata)
-    load_into(network, path, tensors, metadata, _identity(network))
-    return network.eval()
+    return load_weights(path, _described, _identity)
 
 
 def _described(metadata: dict[str, str]) -> AnyNetwork:

@@ -7,8 +7,6 @@ import numpy as np
 
 from pipeline.constants import FRAMES_AFTER_ONSET, FRAMES_BEFORE_ONSET, WHITE
 
-SPECTROGRAM_TYPE = np.float16  # half the memory; exact to 1/1000 of log10(1+|X|)
-
 
 @dataclass
 class Examples:

@@ -95,7 +95,7 @@ def track(
         shards: Parquet shards.
         out: Parquet table to write, a row for each onset and way.
         tracks: Parquet table to write, a row for each moment and way.
-        tunes: How many recordings to follow, the first ones.
+        tunes: how many recordings to follow, the first ones.
         precision: `bf16-mixed` or `32-true`.
 
     Raises:

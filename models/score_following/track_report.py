@@ -128,7 +128,6 @@ def tracking_figure(tracks: Path, out_stem: Path) -> None:
             yticks=np.arange(last) + 0.5,
             yticklabels=[str(number + 1) for number in range(last)],
         )
-        axes.grid(axis="y", which="minor")
         for border in range(1, last):
             axes.axhline(border, color=GREY, linewidth=0.4)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, markerscale=2, **TIGHT)

@@ -1,9 +1,8 @@
 """Train the network of Dorfer et al. 2016 as the paper does (3.4)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -104,33 +103,8 @@ def train(
         ValueError: if shards or checkpoint do not fit.
         FloatingPointError: if the loss is not finite.
     """
-    _train(
-        shards_train, shards_valid, weights, history, settings, seed, memory_mb, checkpoint_minutes
-    )
-
-
-def _train(
-    shards_train: list[Path],
-    shards_valid: list[Path],
-    weights: Path,
-    history: Path,
-    settings: Settings,
-    seed: int,
-    memory_mb: int | None,
-    checkpoint_minutes: float,
-    make_network: Callable[[], Network] = Network,
-) -> None:
-    """`train`, of any network."""
-    fabric, batches, valid = start(
-        shards_train,
-        shards_valid,
-        settings.notes_per_staff,
-        settings.batch_size,
-        settings.precision,
-        seed,
-        memory_mb,
-    )
-    network = make_network()
+    fabric, batches, valid = start(shards_train, shards_valid, settings, seed, memory_mb)
+    network = Network()
     optimiser = torch.optim.SGD(
         network.parameters(),
         lr=settings.learning_rate,
@@ -147,18 +121,21 @@ def _train(
 def start(
     shards_train: list[Path],
     shards_valid: list[Path],
-    notes_per_staff: int,
-    batch_size: int,
-    precision: str,
+    settings: Any,
     seed: int,
     memory_mb: int | None,
 ) -> tuple["Fabric", Batches, Examples]:
-    """Set up what every training needs: devices, training batches, validation examples, seed."""
-    fabric = training_devices(precision, batch_size)
+    """Set up what every training needs: devices, training batches, validation examples, seed.
+
+    Args:
+        shards_train, shards_valid, seed, memory_mb: as for `train`.
+        settings: a dataclass with `notes_per_staff`, `batch_size`, `precision` and others.
+    """
+    fabric = training_devices(settings.precision, settings.batch_size)
     batches = training_batches(
         shards_train,
-        notes_per_staff,
-        batch_size,
+        settings.notes_per_staff,
+        settings.batch_size,
         seed,
         memory_mb,
         (fabric.global_rank, fabric.world_size),
@@ -178,7 +155,6 @@ class Training(training.Training):
         self, fabric, network, optimiser, batches, valid, settings, seed, weights, history, **fixed
     ):
         chosen = evenly_spaced(len(valid), settings.valid_samples)
-        self.valid = valid
         self.valid_examples = chosen[np.argsort(valid.staff[chosen], kind="stable")]
         network = network.to(memory_format=torch.channels_last)
         super().__init__(
@@ -187,13 +163,10 @@ class Training(training.Training):
             model=network,
             optimiser=optimiser,
             batches=batches,
+            valid=valid,
             settings=settings,
             seed=seed,
-            identity={
-                "training data": batches.fingerprint(),
-                "validation data": valid.fingerprint(),
-                **fixed,
-            },
+            identity=fixed,
             state={"best_top1": -1.0},
             weights=weights,
             history=history,
@@ -242,12 +215,5 @@ class Training(training.Training):
 
     def save_weights(self) -> None:
         """Write the network, with what it was trained on in the metadata."""
-        best = self.state["best"]
-        save(
-            self.network,
-            self.weights,
-            epoch=str(best["epoch"]),
-            samples=str(self.samples(best["epoch"])),
-            valid_top1=f"{self.state['best_top1']:.4f}",
-            seed=str(self.seed),
-        )
+        top1 = f"{self.state['best_top1']:.4f}"
+        save(self.network, self.weights, valid_top1=top1, **self.provenance())

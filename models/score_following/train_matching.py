@@ -1,6 +1,5 @@
 """Train our own network for the task of Dorfer et al. 2016; the recipe is ours, too."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,33 +75,8 @@ def train_matching(
         ValueError: if shards or checkpoint do not fit.
         FloatingPointError: if the loss is not finite.
     """
-    _train_matching(
-        shards_train, shards_valid, weights, history, settings, seed, memory_mb, checkpoint_minutes
-    )
-
-
-def _train_matching(
-    shards_train: list[Path],
-    shards_valid: list[Path],
-    weights: Path,
-    history: Path,
-    settings: MatchingSettings,
-    seed: int,
-    memory_mb: int | None,
-    checkpoint_minutes: float,
-    make_network: Callable[[], PT] = PT,
-) -> None:
-    """`train_matching`, of any widths."""
-    fabric, batches, valid = train.start(
-        shards_train,
-        shards_valid,
-        settings.notes_per_staff,
-        settings.batch_size,
-        settings.precision,
-        seed,
-        memory_mb,
-    )
-    network = make_network()
+    fabric, batches, valid = train.start(shards_train, shards_valid, settings, seed, memory_mb)
+    network = PT()
     optimiser = torch.optim.AdamW(
         network.parameters(),
         lr=settings.learning_rate,

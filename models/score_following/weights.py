@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.score_following.matching import PT
 from models.score_following.network import Network
-from models.weights import load_into, read_weights, write_weights
+from models.weights import load_weights, write_weights
 from pipeline.constants import SCORE_FOLLOWING
 
 NETWORKS = {"paper": Network, "PT": PT}  # by their names in the config
@@ -32,10 +32,7 @@ def load(path: Path | str) -> Network | PT:
         ValueError: if the file is of another kind, network or spectrogram.
         OSError: if it cannot be read.
     """
-    tensors, metadata = read_weights(path, _described)
-    network = _described(metadata)
-    load_into(network, path, tensors, metadata, _identity(network))
-    return network.eval()
+    return load_weights(path, _described, _identity)
 
 
 def _described(metadata: dict[str, str]) -> Network | PT:

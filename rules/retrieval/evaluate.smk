@@ -105,6 +105,7 @@ rule retrieval_pieces:
         runtime=minutes(120),
     params:
         weights=named_weights([BEST], "-refined"),
+        state=SHIPPED_STATE if BEST == SHIPPED else None,
         precision=training_of(BEST)["precision"],
     message:
         "Identify and align whole pieces"

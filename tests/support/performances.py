@@ -75,6 +75,17 @@ def performance(
     return row | changes
 
 
+def noise(width: int, seed: int = 0) -> np.ndarray:
+    """A strip on which no two places look alike."""
+    return np.random.default_rng(seed).integers(0, 255, (200, width), np.uint8)
+
+
+def on_strip(strip: np.ndarray, x: list[float], piece_id: str = "piece", **changes) -> dict:
+    """A performance with onsets at the given places of a strip."""
+    width = {"images": [png(strip)], "right": [float(strip.shape[1])]}
+    return performance(piece_id, notes=len(x), **width, **({"x": x} | changes))
+
+
 def shards(
     folder: Path, pieces: int = 3, tempo_ratios: tuple[float, ...] = (1.0,), **arguments
 ) -> dict[str, list[Path]]:

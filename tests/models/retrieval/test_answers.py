@@ -78,3 +78,12 @@ def test_a_calibration_holds_for_its_weights_alone(tmp_path):
     assert answers.calibration(weights) == known
     weights.write_bytes(b"other weights")
     assert answers.calibration(weights) is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"weights": "abc"}', '{"threshold": 1.0}'])
+def test_a_file_that_is_no_calibration_is_named(tmp_path, content):
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes(b"weights")
+    answers.calibration_file(weights).write_text(content)
+    with pytest.raises(ValueError, match=r"mine\.fits\.json: not a calibration; delete it"):
+        answers.calibration(weights)

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.retrieval import conditions
+from models.retrieval import audio, conditions
+from models.retrieval.reading import read_examples
 from tests.support.staves import write_shard
 from tests.support.tones import PIECES, printed
 
@@ -64,6 +65,20 @@ def test_conditions_are_compared_among_the_same_positions(tmp_path, weights):
     assert "| people" in (tmp_path / "table.md").read_text()
     local = pd.read_csv(tmp_path / "table_local_tempo.csv")
     assert local["pairs"].sum() > 0
+
+
+def test_recordings_are_brought_to_one_level_and_silence_stays(tmp_path):
+    rows = [printed(name, tones) for name, tones in PIECES.items()]
+    for row, gain in zip(rows, (0.5, 1.5, 0), strict=True):
+        row["spectrogram"] = gain * row["spectrogram"]
+    data = read_examples([write_shard(tmp_path / "shard.parquet", rows)])
+    conditions._bring_to_level(data)
+    parts = [
+        data.spectrogram[start : start + frames][None].astype(np.float32)
+        for start, frames in zip(data.start, data.frames, strict=True)
+    ]
+    levels = [audio.level(part)[0] for part in parts]
+    assert levels == pytest.approx([audio.LEVEL, audio.LEVEL, 0], rel=0.01)
 
 
 def test_pieces_that_the_first_condition_lacks_are_named(tmp_path, weights):

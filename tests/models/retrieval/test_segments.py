@@ -114,6 +114,12 @@ def test_a_part_played_twice_as_fast_has_every_second_frame(examples):
     assert (half[..., ::2] == usual).all()
 
 
+def test_a_part_at_another_speed_has_the_nearest_frames(examples):
+    usual = play(examples, np.array([0]), np.array([60]), np.array([0]), 7, np.array([1.0]))
+    slow = play(examples, np.array([0]), np.array([60]), np.array([0]), 6, np.array([0.7]))
+    assert (slow == usual[..., [0, 1, 1, 2, 3, 4]]).all()  # 0, 0.7, 1.4, 2.1, 2.8 and 3.5
+
+
 def test_beyond_the_ends_of_a_recording_is_silence(examples):
     length = examples.frames[1]
     sounds = play(examples, np.array([1]), np.array([0]), np.array([500]), 3000, np.array([1.0]))

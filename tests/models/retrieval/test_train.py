@@ -1,9 +1,7 @@
-"""Training learns, restarts, and continues where it was stopped as though nothing happened."""
+"""Training learns, restarts, and keeps the best epoch."""
 
 import math
-import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +12,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from torch import nn
 
 from models.retrieval import sampling, train
 from models.retrieval.batches import Batches
@@ -25,233 +22,11 @@ from models.retrieval.schedule import Settings
 from models.retrieval.weights import load
 from pipeline import tables
 from tests.support.performances import performance
+from tests.support.quick import Frozen, Quick, frozen, narrow, score
 from tests.support.staves import write_shard
+from tests.support.trainings import interrupt_at, same
 
 ROOT = Path(__file__).parents[3]
-SETTINGS = {
-    "epochs": 3,
-    "batch_size": 34,
-    "epoch_samples": 68,
-    "precision": "32-true",
-    "valid_samples": 30,
-}
-METRICS = {"valid_loss": 0.0, "valid_r1": 0.0}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small gain nothing from more, and wait for each other on a busy machine."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
-
-
-@pytest.fixture
-def shards(tmp_path):
-    rows = [performance(f"train{n}", seed=n) for n in range(3)]
-    valid = [performance("valid", split="valid", seed=9)]
-    return (
-        [write_shard(tmp_path / "train.parquet", rows)],
-        [write_shard(tmp_path / "valid.parquet", valid)],
-    )
-
-
-class Quick(Network):
-    """A linear layer a side takes the place of the branches, which changes no loop."""
-
-    def __init__(self, name: str):
-        super().__init__(name, channels=(1, 1, 1, 1))
-        self.sheet_branch = self.branch((10, 12))
-        self.audio_branch = self.branch((30, 5))
-
-    @staticmethod
-    def branch(places: tuple[int, int]) -> nn.Sequential:
-        return nn.Sequential(
-            nn.AdaptiveAvgPool2d(places),
-            nn.BatchNorm2d(1, affine=False),
-            nn.Flatten(),
-            nn.Linear(math.prod(places), 32, bias=False),
-        )
-
-
-def narrow(name: str) -> Network:
-    """A real network of few weights."""
-    return Network(name, channels=(2, 2, 2, 2))
-
-
-@pytest.fixture
-def run(tmp_path, shards):
-    """Trains into a folder; returns weights and history."""
-
-    def runs(name="run", model="BL2-SC", network=Quick, checkpoint_minutes=10.0, seed=0, **changes):
-        folder = tmp_path / name
-        paths = folder / "weights.safetensors", folder / "history.parquet"
-        settings = Settings(**(SETTINGS | changes))
-        train._train(*shards, *paths, model, settings, seed, None, checkpoint_minutes, network)
-        return load_file(paths[0]), pq.read_table(paths[1])
-
-    return runs
-
-
-def interrupt_at(monkeypatch, step: int, how):
-    """Call `how` before step number `step` of the run."""
-    usual, seen = train.Training.step, []
-
-    def counted(self):
-        seen.append(None)
-        if len(seen) == step:
-            how()
-        usual(self)
-
-    monkeypatch.setattr(train.Training, "step", counted)
-
-
-def score(monkeypatch, scores: list[float]) -> list[dict]:
-    """Have epoch n validate to scores[n]; returns what the run held as each epoch ended."""
-    seen = []
-
-    def validate(self):
-        held = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
-        seen.append(frozen(held))
-        return METRICS | {"valid_mrr": scores[self.state["epoch"]]}
-
-    monkeypatch.setattr(train.Training, "validate", validate)
-    return seen
-
-
-def frozen(held):
-    """A nested dict with copies of its tensors, as numbers."""
-    if isinstance(held, dict):
-        return {name: frozen(value) for name, value in held.items()}
-    return held.tolist() if isinstance(held, torch.Tensor) else held
-
-
-def same(one: dict, other: dict) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def die():
-    """What kill -9 leaves behind: nothing but the last checkpoint."""
-    raise RuntimeError("killed")
-
-
-# --- resuming ----------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("step", "network", "precision"),
-    [(1, Quick, "32-true"), (3, Quick, "32-true"), (4, narrow, "bf16-mixed")],
-)
-def test_a_killed_run_ends_with_the_same_weights(
-    run, monkeypatch, tmp_path, step, network, precision
-):
-    changes = {"network": network, "precision": precision, "model": "BL2-SC+AT", "epochs": 2}
-    whole, history = run("whole", **changes)
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, step, die)
-        with pytest.raises(RuntimeError, match="killed"):
-            run("killed", checkpoint_minutes=0, **changes)
-    assert (tmp_path / "killed" / "weights.safetensors.state").exists() == (step > 1)
-    assert not (tmp_path / "killed" / "weights.safetensors").exists()
-    resumed, history_resumed = run("killed", **changes)
-    assert same(whole, resumed)
-    measured = ["seconds", "peak_mb"]
-    assert history.drop_columns(measured) == history_resumed.drop_columns(measured)
-
-
-def test_a_run_killed_after_a_restart_ends_with_the_same_weights(run, monkeypatch):
-    changes = {"patience": 1, "restarts": 1, "epochs": 4}
-    score(monkeypatch, [0.5, 0.4, 0.6, 0.7])
-    whole, _ = run("whole", **changes)
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, 6, die)
-        with pytest.raises(RuntimeError, match="killed"):
-            run("killed", checkpoint_minutes=0, **changes)
-    resumed, history = run("killed", **changes)
-    assert same(whole, resumed)
-    assert history["restarts"].to_pylist() == [0, 0, 1, 1]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_ends_with_a_sentence(run, monkeypatch, tmp_path, number):
-    whole, _ = run("whole")
-    before = signal.getsignal(number)
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, 3, lambda: os.kill(os.getpid(), number))
-        with pytest.raises(SystemExit, match="epoch 2 after batch 1 of 2"):
-            run("stopped", checkpoint_minutes=60)
-    assert signal.getsignal(number) is before
-    path = tmp_path / "stopped" / "weights.safetensors.state"
-    state = torch.load(path, weights_only=True)["state"]
-    assert (state["epoch"], state["step"]) == (1, 1)
-    resumed, _ = run("stopped")
-    assert same(whole, resumed)
-
-
-def test_a_signal_to_all_processes_leaves_it_to_the_first_to_stop(run, monkeypatch):
-    whole, _ = run("whole")
-
-    def signal_all():
-        for process in (*multiprocessing.active_children(), multiprocessing.current_process()):
-            os.kill(process.pid, signal.SIGTERM)
-
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, 2, signal_all)
-        with pytest.raises(SystemExit, match="epoch 1 after batch 2 of 2"):
-            run("stopped", workers=1)
-    resumed, _ = run("stopped", workers=1)
-    assert same(whole, resumed)  # and a worker makes no difference
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"learning_rate": 0.2},
-        {"seed": 1},
-        {"augmentation": sampling.Augmentation(shift_px=0)},
-        {"model": "BL1-SC"},
-    ],
-)
-def test_a_state_of_other_settings_is_refused(run, monkeypatch, changes):
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, 3, die)
-        with pytest.raises(RuntimeError, match="killed"):
-            run()
-    name = next(iter(changes))
-    with pytest.raises(ValueError, match=rf"state was written with different {name}; delete it"):
-        run(**changes)
-
-
-def test_a_state_of_other_data_is_refused(run, monkeypatch, shards):
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, 3, die)
-        with pytest.raises(RuntimeError, match="killed"):
-            run()
-    write_shard(shards[0][0], [performance("other")])
-    with pytest.raises(ValueError, match="different training data; delete it"):
-        run()
-
-
-def test_an_annealed_run_cannot_be_prolonged(run, monkeypatch):
-    """Its rate so far was that of a run of another length; without annealing it can be."""
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, 3, die)
-        for name, anneal in (("annealed", True), ("plain", False)):
-            with pytest.raises(RuntimeError, match="killed"):
-                run(name, cosine_annealing=anneal)
-            interrupt_at(patched, 3, die)
-    with pytest.raises(ValueError, match="different epochs; delete it"):
-        run("annealed", cosine_annealing=True, epochs=4)
-    assert len(run("plain", epochs=4)[1]) == 4
-
-
-def test_what_is_no_checkpoint_is_refused(run, tmp_path):
-    state = tmp_path / "run" / "weights.safetensors.state"
-    state.parent.mkdir()
-    state.write_bytes(b"PK\x03\x04 half a file")
-    with pytest.raises(
-        ValueError, match=r"weights\.safetensors\.state is not a checkpoint .* delete"
-    ):
-        run()
 
 
 # --- restarts and learning rates ---------------------------------------------------------------
@@ -368,7 +143,7 @@ import torch
 
 from models.retrieval import train
 from models.retrieval.schedule import Settings
-from tests.models.retrieval.test_train import Frozen
+from tests.support.quick import Frozen
 
 torch.set_num_threads(1)
 folder, out = Path(sys.argv[1]), Path(sys.argv[2])
@@ -376,22 +151,12 @@ settings = Settings(
     epochs=1, epoch_samples=180, batch_size=90, precision="32-true", valid_samples=30,
     l2_penalty=0.01,
 )
-train._train(
+train.Network = Frozen
+train.train(
     [folder / "train.parquet"], [folder / "valid.parquet"], out / "weights.safetensors",
-    out / "history.parquet", "BL2-SC", settings, 0, None, 10.0, Frozen,
+    out / "history.parquet", model="BL2-SC", settings=settings,
 )
 """
-
-
-class Frozen(Quick):
-    """With the statistics of normalisation that it started with."""
-
-    def train(self, mode: bool = True):
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
 
 
 def test_two_processes_learn_what_one_does(run, tmp_path):
@@ -492,7 +257,7 @@ def test_a_loss_that_is_no_number_is_named_and_the_checkpoint_kept(
                 Network, "audio", lambda self, x: x.mean((1, 2))[:, :32] * torch.nan
             )
 
-    interrupt_at(monkeypatch, 4, spoil)
+    interrupt_at(monkeypatch, train.Training, 4, spoil)
     with pytest.raises(FloatingPointError, match=r"epoch 2, batch 2.*lower.*checkpoint is kept"):
         run(checkpoint_minutes=60)
     state = torch.load(tmp_path / "run" / "weights.safetensors.state", weights_only=True)["state"]

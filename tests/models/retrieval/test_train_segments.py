@@ -1,9 +1,7 @@
 """Training on segments: what it keeps, and how a run that was killed ends."""
 
-import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from models.retrieval import train_segments
 from models.retrieval.train_segments import (
@@ -13,7 +11,8 @@ from models.retrieval.train_segments import (
 )
 from models.retrieval.weights import load
 from tests.support.performances import narrow_tokens, performance
-from tests.support.staves import write_shard
+from tests.support.runs import TIMED
+from tests.support.trainings import killed_at, same, train_into, write_shards
 
 SMALL = {
     "epochs": 2,
@@ -27,61 +26,42 @@ SMALL = {
 
 
 @pytest.fixture
-def run(tmp_path, few_threads):
+def run(tmp_path, few_threads, monkeypatch):
     """Trains into a folder; returns weights and history."""
-    rows = [performance(f"train{n}", notes=60, seed=n) for n in range(3)]
-    valid = [performance("valid", split="valid", seed=9)]
-    shards = (
-        [write_shard(tmp_path / "train.parquet", rows)],
-        [write_shard(tmp_path / "valid.parquet", valid)],
+    shards = write_shards(
+        tmp_path,
+        [performance(f"train{n}", notes=60, seed=n) for n in range(3)],
+        [performance("valid", split="valid", seed=9)],
     )
+    monkeypatch.setattr(train_segments, "PT", narrow_tokens)
 
     def runs(name="run", checkpoint_minutes=10.0, **changes):
-        paths = tmp_path / name / "weights.safetensors", tmp_path / name / "history.parquet"
-        settings = SegmentSettings(**(SMALL | changes))
-        train_segments._train_segments(
-            *shards, *paths, settings, 0, None, checkpoint_minutes, narrow_tokens
+        return train_into(
+            tmp_path / name,
+            train_segments.train_segments,
+            shards,
+            settings=SegmentSettings(**(SMALL | changes)),
+            checkpoint_minutes=checkpoint_minutes,
         )
-        return load_file(paths[0]), pq.read_table(paths[1])
 
     return runs
 
 
-@pytest.fixture
-def killed(run, monkeypatch):
-    """Trains into a folder, and is killed in place of a step, with a checkpoint after each."""
-
-    def kills(name, step, **changes):
-        usual, seen = SegmentTraining.step, []
-
-        def counted(self):
-            seen.append(None)
-            if len(seen) == step:
-                raise RuntimeError("killed")
-            usual(self)
-
-        with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="killed"):
-            patched.setattr(SegmentTraining, "step", counted)
-            run(name, checkpoint_minutes=0, **changes)
-
-    return kills
-
-
 @pytest.mark.parametrize(("step", "precision"), [(3, "32-true"), (4, "bf16-mixed"), (6, "32-true")])
-def test_a_killed_run_ends_with_the_same_weights(run, killed, step, precision):
+def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, step, precision):
     whole, history = run("whole", precision=precision)
-    killed("killed", step, precision=precision)
+    with killed_at(monkeypatch, SegmentTraining, step):
+        run("killed", checkpoint_minutes=0, precision=precision)
     resumed, history_resumed = run("killed", precision=precision)
-    assert whole.keys() == resumed.keys()
-    assert all(whole[name].equal(resumed[name]) for name in whole)
-    measured = ["seconds", "peak_mb"]
-    assert history.drop_columns(measured) == history_resumed.drop_columns(measured)
+    assert same(whole, resumed)
+    assert history.drop_columns(TIMED) == history_resumed.drop_columns(TIMED)
 
 
-def test_a_resumed_run_must_have_as_many_epochs(run, killed):
-    killed("run", 5)
+def test_a_resumed_run_must_have_as_many_epochs(run, monkeypatch):
+    with killed_at(monkeypatch, SegmentTraining, 5):
+        run(checkpoint_minutes=0)
     with pytest.raises(ValueError, match="with different epochs; delete it"):
-        run("run", epochs=4)
+        run(epochs=4)
 
 
 def test_weights_are_a_network_of_ours_with_its_widths(run, tmp_path):

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from models.score_following import train
@@ -18,6 +17,7 @@ from models.score_following.weights import load
 from pipeline.constants import BUCKETS
 from pipeline.replacing import UNFINISHED
 from tests.support.staves import narrow, performance, write_shard
+from tests.support.trainings import interrupt_at, killed_at, same, train_into, write_shards
 
 SETTINGS = {
     "epochs": 3,
@@ -33,48 +33,29 @@ pytestmark = pytest.mark.usefixtures("few_threads")
 
 @pytest.fixture
 def shards(tmp_path):
-    rows = [performance(f"train{n}", seed=n) for n in range(4)]
-    valid = [performance("valid", split="valid", seed=9)]
-    return (
-        [write_shard(tmp_path / "train.parquet", rows)],
-        [write_shard(tmp_path / "valid.parquet", valid)],
+    return write_shards(
+        tmp_path,
+        [performance(f"train{n}", seed=n) for n in range(4)],
+        [performance("valid", split="valid", seed=9)],
     )
 
 
 @pytest.fixture
-def run(tmp_path, shards):
+def run(tmp_path, shards, monkeypatch):
     """Trains into a folder; returns weights and history."""
 
     def runs(name="run", network=narrow, checkpoint_minutes=10.0, seed=0, **changes):
-        folder = tmp_path / name
-        paths = folder / "weights.safetensors", folder / "history.parquet"
-        settings = train.Settings(**(SETTINGS | changes))
-        train._train(*shards, *paths, settings, seed, None, checkpoint_minutes, network)
-        return load_file(paths[0]), pq.read_table(paths[1])
+        monkeypatch.setattr(train, "Network", network)
+        return train_into(
+            tmp_path / name,
+            train.train,
+            shards,
+            settings=train.Settings(**(SETTINGS | changes)),
+            seed=seed,
+            checkpoint_minutes=checkpoint_minutes,
+        )
 
     return runs
-
-
-def interrupt_at(monkeypatch, step: int, how):
-    """Call `how` instead of step number `step` of the run."""
-    usual, seen = train.Training.step, []
-
-    def counted(self):
-        seen.append(None)
-        if len(seen) == step:
-            how()
-        usual(self)
-
-    monkeypatch.setattr(train.Training, "step", counted)
-
-
-def same(one: dict, other: dict) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def die():
-    """What kill -9 leaves behind: nothing but the last checkpoint."""
-    raise RuntimeError("killed")
 
 
 @pytest.mark.parametrize(
@@ -82,10 +63,8 @@ def die():
 )
 def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, tmp_path, step, precision):
     whole, history = run("whole", precision=precision)
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, step, die)
-        with pytest.raises(RuntimeError, match="killed"):
-            run("killed", precision=precision, checkpoint_minutes=0)
+    with killed_at(monkeypatch, train.Training, step):
+        run("killed", precision=precision, checkpoint_minutes=0)
     assert (tmp_path / "killed" / "weights.safetensors.state").exists() == (step > 1)
     assert not (tmp_path / "killed" / "weights.safetensors").exists()
     resumed, history_resumed = run("killed", precision=precision)
@@ -97,10 +76,8 @@ def test_the_history_grows_and_half_a_checkpoint_is_swept_away(run, monkeypatch,
     left = tmp_path / "run" / f".weights.safetensors.state.{UNFINISHED}killed"
     left.mkdir(parents=True)
     (left / "weights.safetensors.state").write_bytes(b"half")
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, 8, die)
-        with pytest.raises(RuntimeError, match="killed"):
-            run()
+    with killed_at(monkeypatch, train.Training, 8):
+        run()
     assert pq.read_table(tmp_path / "run" / "history.parquet")["epoch"].to_pylist() == [1, 2]
     assert not left.exists()
 
@@ -110,7 +87,7 @@ def test_a_signal_saves_and_ends_with_a_sentence(run, monkeypatch, number):
     whole, _ = run("whole")
     before = signal.getsignal(number)
     with monkeypatch.context() as patched:
-        interrupt_at(patched, 5, lambda: os.kill(os.getpid(), number))
+        interrupt_at(patched, train.Training, 5, lambda: os.kill(os.getpid(), number))
         with pytest.raises(SystemExit, match="epoch 2 after batch 2 of 3"):
             run("stopped", checkpoint_minutes=60)
     assert signal.getsignal(number) is before
@@ -160,18 +137,15 @@ def test_the_best_epoch_is_kept(run, monkeypatch):
 
 @pytest.mark.parametrize("changes", [{"learning_rate": 0.2}, {"seed": 1}, {"epoch_samples": 16}])
 def test_a_state_of_other_settings_is_refused(run, monkeypatch, changes):
-    with monkeypatch.context() as patched:
-        interrupt_at(patched, 5, die)
-        with pytest.raises(RuntimeError, match="killed"):
-            run()
+    with killed_at(monkeypatch, train.Training, 5):
+        run()
     name = next(iter(changes))
     with pytest.raises(ValueError, match=rf"state was written with different {name}; delete it"):
         run(**changes)
 
 
 def test_a_state_of_other_data_is_refused(run, monkeypatch, shards):
-    interrupt_at(monkeypatch, 5, die)
-    with pytest.raises(RuntimeError, match="killed"):
+    with killed_at(monkeypatch, train.Training, 5):
         run()
     write_shard(shards[0][0], [performance("other")])
     with pytest.raises(ValueError, match="different training data; delete it"):
@@ -182,7 +156,7 @@ def test_a_loss_that_is_no_number_is_named_and_the_checkpoint_kept(run, monkeypa
     def spoil():
         monkeypatch.setattr(train, "soft_targets", lambda x: torch.full((len(x), 40), torch.nan))
 
-    interrupt_at(monkeypatch, 5, spoil)
+    interrupt_at(monkeypatch, train.Training, 5, spoil)
     with pytest.raises(FloatingPointError, match="epoch 2, batch 2"):
         run(checkpoint_minutes=60)
     state = torch.load(tmp_path / "run" / "weights.safetensors.state", weights_only=True)["state"]

@@ -1,69 +1,50 @@
 """Training of our network: it resumes as though nothing had happened; its rate rises and falls."""
 
-import pyarrow.parquet as pq
 import pytest
-from safetensors.torch import load_file
 
 from models.score_following import train_matching
 from models.score_following.train_matching import MatchingSettings, MatchingTraining
-from tests.support.staves import narrow_matching, performance, write_shard
+from tests.support.staves import narrow_matching, performance
+from tests.support.trainings import killed_at, same, train_into, write_shards
 
 SMALL = {"batch_size": 8, "epoch_samples": 24, "precision": "32-true", "valid_samples": 10}
 
 
 @pytest.fixture
-def run(tmp_path, few_threads):
+def run(tmp_path, few_threads, monkeypatch):
     """Trains into a folder; returns weights and history."""
-    rows = [performance(f"train{n}", seed=n) for n in range(4)]
-    valid = [performance("valid", split="valid", seed=9)]
-    shards = (
-        [write_shard(tmp_path / "train.parquet", rows)],
-        [write_shard(tmp_path / "valid.parquet", valid)],
+    shards = write_shards(
+        tmp_path,
+        [performance(f"train{n}", seed=n) for n in range(4)],
+        [performance("valid", split="valid", seed=9)],
     )
+    monkeypatch.setattr(train_matching, "PT", narrow_matching)
 
     def runs(name, checkpoint_minutes=10.0, **changes):
-        paths = tmp_path / name / "weights.safetensors", tmp_path / name / "history.parquet"
-        settings = MatchingSettings(**({"epochs": 3} | SMALL | changes))
-        train_matching._train_matching(
-            *shards, *paths, settings, 0, None, checkpoint_minutes, narrow_matching
+        return train_into(
+            tmp_path / name,
+            train_matching.train_matching,
+            shards,
+            settings=MatchingSettings(**({"epochs": 3} | SMALL | changes)),
+            checkpoint_minutes=checkpoint_minutes,
         )
-        return load_file(paths[0]), pq.read_table(paths[1])
 
     return runs
 
 
-@pytest.fixture
-def killed(run, monkeypatch):
-    """Trains into a folder, and is killed in place of a step, with a checkpoint after each."""
-
-    def kills(name, step, **changes):
-        usual, seen = MatchingTraining.step, []
-
-        def counted(self):
-            seen.append(None)
-            if len(seen) == step:
-                raise RuntimeError("killed")
-            usual(self)
-
-        with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="killed"):
-            patched.setattr(MatchingTraining, "step", counted)
-            run(name, checkpoint_minutes=0, **changes)
-
-    return kills
-
-
 @pytest.mark.parametrize(("step", "precision"), [(4, "32-true"), (6, "32-true"), (8, "bf16-mixed")])
-def test_a_killed_run_ends_with_the_same_weights(run, killed, step, precision):
+def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, step, precision):
     whole, history = run("whole", precision=precision)
-    killed("killed", step, precision=precision)
+    with killed_at(monkeypatch, MatchingTraining, step):
+        run("killed", checkpoint_minutes=0, precision=precision)
     resumed, history_resumed = run("killed", precision=precision)
-    assert whole.keys() == resumed.keys()
-    assert all(whole[name].equal(resumed[name]) for name in whole)
+    assert same(whole, resumed)
     assert history.drop_columns("seconds") == history_resumed.drop_columns("seconds")
 
 
-def test_a_resumed_run_must_have_as_many_epochs(run, killed):
-    killed("run", 5)
+def test_a_resumed_run_must_have_as_many_epochs(run, monkeypatch):
+    with killed_at(monkeypatch, MatchingTraining, 5):
+        run("run", checkpoint_minutes=0)
     with pytest.raises(ValueError, match="with different epochs; delete it"):
         run("run", epochs=4)
 
