@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from models.dataset import shard_columns
+from models.dataset import shard_rows, whole
 from models.retrieval import answers, audio
 from models.retrieval.index import Index, index, read_index
 from models.retrieval.inference import (
@@ -46,8 +46,8 @@ def recordings(
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Piece, frames and vectors of each performance, heard as `query` hears a recording."""
     for path in shards:
-        for row in shard_columns(path, ["piece_id", "spectrogram", "bins"]):
-            spectrogram = np.reshape(np.asarray(row["spectrogram"], np.float32), (-1, row["bins"]))
+        for row in shard_rows(whole(path)):
+            spectrogram = row["spectrogram"].reshape(-1, row["bins"])
             frames = window_centres(len(spectrogram), context)
             excerpts = crop_excerpts(spectrogram, frames, context)[:, 0].transpose(0, 2, 1)
             heard = audio.audible(excerpts)
@@ -115,6 +115,11 @@ def main() -> None:
     for name in STATISTICS:
         errors = equal_errors(*(np.array([row[name] for row in rows]) for rows in (right, wrong)))
         print(f"{name:<10}  {errors[0]:9.3f}  {errors[1]:22.1%}  {errors[2]:24.1%}")
+        if name == "evidence" and (known := answers.calibration(arguments.weights)):
+            at = known["threshold"]
+            refused = np.mean([row[name] < at for row in right])
+            taken = np.mean([row[name] >= at for row in wrong])
+            print(f"  as it is  {at:9.3f}  {refused:22.1%}  {taken:24.1%}")
         if name == "evidence" and arguments.write:
             write(arguments.weights, errors, len(right), total)
 
