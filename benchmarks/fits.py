@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from models.dataset import shard_columns
+from models.dataset import shard_rows, whole
 from models.retrieval import answers, audio
 from models.retrieval.index import Index, index, read_index
 from models.retrieval.inference import (
@@ -46,8 +46,8 @@ def recordings(
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Piece, frames and vectors of each performance, heard as `query` hears a recording."""
     for path in shards:
-        for row in shard_columns(path, ["piece_id", "spectrogram", "bins"]):
-            spectrogram = np.reshape(np.asarray(row["spectrogram"], np.float32), (-1, row["bins"]))
+        for row in shard_rows(whole(path)):
+            spectrogram = row["spectrogram"].reshape(-1, row["bins"])
             frames = window_centres(len(spectrogram), context)
             excerpts = crop_excerpts(spectrogram, frames, context)[:, 0].transpose(0, 2, 1)
             heard = audio.audible(excerpts)
