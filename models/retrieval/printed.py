@@ -7,6 +7,7 @@ data set and know the rest; without them it stays unknown.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -61,7 +62,7 @@ def _rows(path: Path, columns: tuple[str, ...], wanted: set[str]) -> list[dict]:
     if not path.is_file():
         return []
     there = [name for name in ("piece_id", *columns) if name in pq.read_schema(path).names]
-    chosen = pc.field("piece_id").isin(sorted(wanted))
+    chosen = pc.field("piece_id").isin(pa.array(sorted(wanted), pa.string()))
     return pq.read_table(path, columns=there, filters=chosen).to_pylist()
 
 

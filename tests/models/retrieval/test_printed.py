@@ -19,6 +19,7 @@ def test_tables_beside_a_shard_tell_titles_and_places(tmp_path):
         tables.write(values, schema, tmp_path / name / "7.parquet")
     assert pieces(shard, {"a", "c"}) == {"a": Piece("Air", "Bach", {3: Place(1, 2, "12")})}
     assert pieces(tmp_path / "elsewhere/shards/test/sgm-1.0-7.parquet", {"a"}) == {}
+    assert pieces(shard, set()) == {}  # a later sound font has no piece that is new
 
 
 def test_words():
