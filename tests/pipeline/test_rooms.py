@@ -30,7 +30,7 @@ def level_db(sound: np.ndarray) -> float:
     return 10 * np.log10(np.mean(np.square(sound, dtype=np.float64)))
 
 
-@pytest.mark.parametrize("distance_m", [0.5, 1.7, 2.9])
+@pytest.mark.parametrize("distance_m", [0.5, 1.7, 2.9, 3.9])
 @pytest.mark.parametrize("seed", ["one", "two"])
 def test_a_click_stays_at_its_sample_and_reverberates_after_it(distance_m, seed):
     heard = recorded(click(), SMALL | {"distance_m": distance_m, "band_hz": [60, 16_000]}, seed)
