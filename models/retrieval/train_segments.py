@@ -11,13 +11,15 @@ from models import training
 from models.augmentation import vary_sound
 from models.device import peak_mb, training_devices
 from models.retrieval import train
+from models.retrieval.inference import weights_path
 from models.retrieval.loss import contrastive_loss, local_loss
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Augmentation
 from models.retrieval.schedule import AUGMENTATION
 from models.retrieval.segments import segment_batches
 from models.retrieval.token_network import PT
-from models.retrieval.weights import save
+from models.retrieval.weights import load, save
+from models.weights import digest
 from pipeline.constants import EMBEDDING
 
 WARM_UP = 0.03  # of all steps
@@ -45,6 +47,8 @@ class SegmentSettings:
         augmentation: ranges of the random changes of a pair.
         precision: of a step's products; a processor without bfloat16 computes in float32.
         valid_samples: pairs that are validated after each epoch.
+        initial: weights of such a network to begin with, a file or `shipped`; random ones if
+            absent. Their projection is left behind.
     """
 
     epochs: int
@@ -62,6 +66,7 @@ class SegmentSettings:
     augmentation: Augmentation = AUGMENTATION
     precision: str = "bf16-mixed"
     valid_samples: int = 1_000
+    initial: str | None = None
 
 
 def train_segments(
@@ -102,6 +107,8 @@ def train_segments(
         )
     torch.manual_seed(seed)
     network = PT()
+    if settings.initial is not None:
+        begin_with(network, settings.initial)
     fabric = training_devices(settings.precision, segments)
     steps = settings.epochs * training.steps(settings.epoch_samples, settings.batch_size)
     batches = segment_batches(
@@ -119,6 +126,21 @@ def train_segments(
     SegmentTraining(fabric, network, batches, valid, settings, seed, weights, history).run(
         checkpoint_minutes
     )
+
+
+def begin_with(network: PT, weights: Path | str) -> None:
+    """Take over all weights but the projection, which is fitted to the new ones later.
+
+    Raises:
+        ValueError: if they are of another network.
+    """
+    trained = load(weights_path(weights))
+    if getattr(trained, "widths", None) != network.widths:
+        raise ValueError(
+            f"{weights} holds a {trained.name} of other layers; name weights of {network.name}"
+        )
+    trained.cca = network.cca
+    network.load_state_dict(trained.state_dict())
 
 
 class _Vectors(nn.Module):
@@ -167,6 +189,7 @@ class SegmentTraining(training.Training):
             identity={
                 "model": network.name,
                 "epochs": settings.epochs,  # learning rate and isolated pairs depend on them
+                "first weights": settings.initial and digest(weights_path(settings.initial)),
             },
             state={"best_mrr": -1.0, "average": network.state_dict()},
             weights=weights,

@@ -71,6 +71,12 @@ def training_of(model):
     return RETRIEVAL["training"]["PT" if model == "PT" else "paper"]
 
 
+def initial_weights(wildcards):
+    """Input function: the weights that a training begins with, if they are a file of the user's."""
+    initial = training_of(wildcards.model).get("initial", SHIPPED)
+    return [] if initial == SHIPPED else [initial]
+
+
 def retrieval_shards(split):
     """Input function: the shards of a split that retrieval learns from."""
 

@@ -7,6 +7,7 @@ rule retrieval_train:
     input:
         train=retrieval_shards("train"),
         valid=retrieval_shards("valid"),
+        initial=initial_weights,
     output:
         weights=f"{RETRIEVAL_MODELS}/{{model}}.safetensors",
         history=f"{RETRIEVAL_MODELS}/{{model}}_history.parquet",

@@ -63,7 +63,7 @@ def test_scores_become_the_papers_tables_and_figures(finished):
 def test_every_model_is_evaluated_at_every_tempo_both_ways(finished):
     metrics = pd.read_parquet(finished / "results/predictions/retrieval/metrics.parquet")
     keys = ["model", "projection", "protocol", "tempo_ratio", "direction"]
-    assert set(metrics.model) == {*MODELS, "BL2-SC, shipped"}
+    assert set(metrics.model) == {*MODELS, "PT, shipped"}
     assert len(metrics[keys].drop_duplicates()) == (len(MODELS) + 1) * 2 * 2 * 5 * 2
     assert (metrics.n_pieces <= SPLITS["test"]).all() and (metrics.n_pairs > 10).all()
 

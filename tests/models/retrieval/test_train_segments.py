@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from models.retrieval import train_segments
+from models.retrieval.network import Network
 from models.retrieval.train_segments import (
     SegmentSettings,
     SegmentTraining,
     follow,
 )
-from models.retrieval.weights import load
+from models.retrieval.weights import load, save
 from tests.support.performances import narrow_tokens, performance
 from tests.support.runs import TIMED
 from tests.support.trainings import killed_at, same, train_into, write_shards
@@ -55,6 +56,23 @@ def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, step, precisi
     resumed, history_resumed = run("killed", precision=precision)
     assert same(whole, resumed)
     assert history.drop_columns(TIMED) == history_resumed.drop_columns(TIMED)
+
+
+def test_a_run_can_begin_with_trained_weights(run, tmp_path):
+    """At a rate of nothing they stay, but for what the averages of the layers' inputs become."""
+    trained, _ = run("first")
+    weights = str(tmp_path / "first/weights.safetensors")
+    again, _ = run("second", initial=weights, learning_rate=1e-12, isolated=1.0)
+    other, _ = run("other", learning_rate=1e-12, isolated=1.0)
+    for name in ("sheet_side.trunk.0.convolution.weight", "audio_side.out.weight"):
+        torch.testing.assert_close(again[name], trained[name])
+        assert not torch.allclose(other[name], trained[name], atol=1e-3)
+
+
+def test_a_run_begins_with_weights_of_the_same_network_alone(run, tmp_path):
+    save(Network("BL1-SC"), tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="holds a BL1-SC of other layers; name weights"):
+        run(initial=str(tmp_path / "other.safetensors"))
 
 
 def test_a_resumed_run_must_have_as_many_epochs(run, monkeypatch):
