@@ -22,7 +22,8 @@ from models.retrieval.weights import load, save
 from models.weights import digest
 from pipeline.constants import EMBEDDING
 
-WARM_UP = 0.03  # of all steps
+WARM_UP = 0.03  # of the steps of a stage: on segments, then on isolated pairs
+ISOLATED_RATE = 0.25  # of the learning rate, on isolated pairs
 LARGEST_SCALE = 100.0  # of a cosine in the softmax
 
 
@@ -37,7 +38,7 @@ class SegmentSettings:
         onsets: pairs of a batch that share one segment.
         isolated: fraction of the steps, the last, on isolated snippets and excerpts.
         learning_rate: at its highest; it rises in the first steps and then falls to zero along
-            half a cosine.
+            half a cosine. On isolated pairs it does so once more, a quarter as high.
         weight_decay: AdamW's.
         average: share that the averaged weights keep of themselves in a step.
         local_weight: of the loss that has each onset find its place in its own segment.
@@ -195,24 +196,27 @@ class SegmentTraining(training.Training):
             weights=weights,
             history=history,
         )
+        self.isolated_from = batches.isolated_from
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.average.load_state_dict(self.state["average"])
         self.state["average"] = self.average.state_dict()  # its tensors, so always the latest
 
     def learning_rate(self, epoch: int, step: int) -> float:
-        """Linear rise, then half a cosine down to zero over all steps of the run."""
-        return training.warm_up_and_cosine(
-            self.settings.learning_rate,
-            epoch * self.steps + step,
-            self.settings.epochs * self.steps,
-            WARM_UP,
-        )
+        """Linear rise, then half a cosine down to zero, on segments and then on isolated pairs."""
+        number, highest = epoch * self.steps + step, self.settings.learning_rate
+        first, total = self.isolated_from, self.settings.epochs * self.steps
+        if number < first:
+            return training.warm_up_and_cosine(highest, number, first, WARM_UP)
+        highest *= ISOLATED_RATE
+        return training.warm_up_and_cosine(highest, number - first, total - first, WARM_UP)
 
     def step(self) -> None:
         """Learn from one batch, then let the averaged weights follow."""
         super().step()
         done = self.state["epoch"] * self.steps + self.state["step"]
-        kept = min(self.settings.average, done / (done + 10))  # follows quickly at first
+        if done > self.isolated_from:
+            done -= self.isolated_from
+        kept = min(self.settings.average, done / (done + 10))  # quickly at first, in either stage
         follow(self.average, self.network, kept)
 
     def loss(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:

@@ -98,8 +98,14 @@ def test_the_averaged_weights_are_kept(run, monkeypatch):
 
     monkeypatch.setattr(train_segments, "follow", record)
     weights, _ = run(epochs=1, average=0.5)
-    assert moved == pytest.approx([1 / 11, 2 / 12, 3 / 13])  # quickly at first
+    assert moved == pytest.approx([1 / 11, 2 / 12, 1 / 11])  # quickly at first, in either stage
     assert all(weights[name].equal(last[name]) for name in weights)
+
+
+def test_the_learning_rate_falls_to_nothing_on_segments_and_again_on_isolated_pairs(run):
+    _, history = run(epochs=4, isolated=0.5, learning_rate=0.002)  # three steps an epoch
+    rates = history["learning_rate"].to_pylist()
+    assert rates == pytest.approx([0.002, 0.001, 0.0005, 0.00025])
 
 
 def test_an_average_moves_by_its_share():
