@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from pipeline import performing, rooms, tables, tempo
 from pipeline.constants import AUDIO_RATE_HZ, GAIN, TAIL_S
+from pipeline.levels import loudness, normalise
 from pipeline.performing import Note, Performance, Unplayable
 from pipeline.reading.fonts import font_path
-from pipeline.reading.pieces import MAX_ID_BYTES, with_digest
 
 BLOCK_SAMPLES = 64  # FluidSynth acts on events between blocks of this size
 MAX_DURATION_S = 3_600.0  # a longer performance is taken for a damaged score
@@ -34,7 +34,6 @@ PROGRAM_CHANNELS = [channel for channel in range(1, 16) if channel != 9]  # 9 is
 BEND_CENTS = 200.0  # of FluidSynth's pitch wheel at either end
 BEND_STEPS = 8_192  # from its middle to an end
 DRY = rooms.Room()
-AT = "@"  # between piece and performer in the name of a recording
 
 # The binding wraps only the 16-bit variant, which adds dither and clips.
 _write_float = fluidsynth.cfunc(
@@ -208,18 +207,6 @@ def _play(synth: fluidsynth.Synth, sound: np.ndarray) -> None:
         span[:] = sides.mean(axis=0).reshape(span.shape)
 
 
-def loudness(samples: np.ndarray) -> float:
-    """Root mean square of samples in [-1, 1], in dB below full scale; -inf for silence."""
-    rms = math.sqrt(np.dot(samples, samples) / len(samples))
-    return 20 * math.log10(rms) if rms else -math.inf
-
-
-def normalise(samples: np.ndarray, loudness_db: float) -> np.ndarray:
-    """Scale samples to a loudness (dBFS), or as near as peaks at full scale allow."""
-    scale = 10 ** ((loudness_db - loudness(samples)) / 20)
-    return samples * min(scale, 1 / np.abs(samples).max())
-
-
 def _performances(
     pieces: Iterable[performing.Piece],
     manner: performing.Manner,
@@ -248,7 +235,7 @@ def _performances(
                 continue
             if loudness_db is not None:
                 samples = normalise(samples, loudness_db)
-            name = _file_name(piece.piece_id, performance.performer)
+            name = performing.file_name(piece.piece_id, performance.performer)
             samples = np.clip(samples, -1, 1, out=samples)
             soundfile.write(folder / name, samples, AUDIO_RATE_HZ, subtype="PCM_16")
             yield row | {
@@ -270,16 +257,6 @@ def _sound(
     if np.abs(samples).max() < SILENCE:
         raise Unplayable("the sound font is silent at these pitches")
     return samples if room == DRY else rooms.record(samples, AUDIO_RATE_HZ, room, seed)
-
-
-def _file_name(piece_id: str, performer: str | None) -> str:
-    """The name of a recording's file; no two performances of a chunk share one."""
-    name = piece_id.replace("/", "__")
-    if performer is not None:
-        full = f"{name}{AT}{performer}"
-        plain = full.count(AT) == 1 and len(full.encode()) <= MAX_ID_BYTES
-        name = full if plain else with_digest(full, f"{piece_id}/{performer}")
-    return f"{name}.flac"
 
 
 def _pieces(
