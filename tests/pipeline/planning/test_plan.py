@@ -202,5 +202,5 @@ def test_a_folder_of_recordings_that_is_not_there_is_named(tmp_path):
     (tmp_path / "tunes/a.mid").touch()
     tunes = {"source": str(tmp_path / "tunes"), "recordings": str(tmp_path / "lost")}
     plan = Plan(plans.complete(collections={"tunes": tunes}))
-    with pytest.raises(ValueError, match="collections.tunes.recordings: .*lost: no such folder"):
+    with pytest.raises(ValueError, match=r"collections\.tunes\.recordings: .*lost: no such folder"):
         plan.check_sources()
