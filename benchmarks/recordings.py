@@ -1,8 +1,8 @@
 """What recordings become as data, where every onset is known: `python -m benchmarks.recordings`.
 
-Four performances of Vienna 4x22, and the same scores without rubato, as written at the performance's
-mean tempo; both played with the piano of FluidR3 in a room, aligned as recordings of a collection
-are. The archive comes from the mirror.
+Four performances of Vienna 4x22, and the same scores without rubato, as written at the mean tempo
+of the performance; both played with the piano of FluidR3 in a room, and aligned as recordings of a
+collection are. The archive comes from the mirror.
 """
 
 import os
