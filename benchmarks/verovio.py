@@ -4,7 +4,8 @@ Four ways, one after another on each score. Two only engrave and draw: LilyPond 
 call it, and Verovio. Two are those of the workflow, within the walls, with all checks and tables:
 LilyPond's with glyphs remembered and notes logged, Verovio's with a second reading of the source.
 LilyPond has the scores from its own musicxml2ly, which loses much; only its pages count here.
-Processor time is told beside the time on the clock, which other work on the machine makes longer.
+Of the first two the processor's time is told, too: other work on the machine makes that on the
+clock longer. Of programs within the walls it cannot be told.
 """
 
 import os
@@ -38,7 +39,6 @@ RATIOS = (
     ("Verovio to LilyPond as the workflow runs it", "LilyPond, workflow", "Verovio"),
     ("both as the workflow runs them", "LilyPond, workflow", "Verovio, workflow"),
 )
-TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
 def by_lilypond(text: str, folder: Path) -> int:
@@ -69,7 +69,7 @@ def by_lilypond_workflow(text: str, extractor: worker.Worker) -> int:
     with tempfile.TemporaryDirectory(dir=extractor.folder) as name:
         failure, _ = compilation.compile_score(score, Path(name))
         if failure:
-            return 0
+            raise ValueError(failure)
         extraction.extract(
             extractor, piece_id="p", layout="pages", folder=Path(name).name, score=score
         )
@@ -80,7 +80,9 @@ def by_verovio_workflow(text: str, engraver: worker.Worker) -> int:
     """Engrave, draw, link and check a score; gives the number of pages."""
     file = {"name": "score.musicxml", "text": text}
     found = verovio_runs.engrave(engraver, "p", file, "unfold", Look(), "all")
-    return 0 if isinstance(found, str) else found[0]["images"].num_rows
+    if isinstance(found, str):
+        raise ValueError(found)
+    return found[0]["images"].num_rows
 
 
 def converted(text: str, folder: Path) -> str:
@@ -90,16 +92,6 @@ def converted(text: str, folder: Path) -> str:
         "musicxml2ly", ["--midi", "--no-page-layout", "--output=score.ly", "score.xml"], folder, 120
     )
     return (folder / "score.ly").read_text()
-
-
-def processor(kept: worker.Worker | None) -> float:
-    """Seconds of a processor that this process, those it has ended and a kept worker have taken."""
-    program = None if kept is None else kept.confined.program()
-    own = sum(os.times()[:4])
-    if program is None:
-        return own
-    fields = Path(f"/proc/{program}/stat").read_text().rpartition(")")[2].split()
-    return own + (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def scores(number: int) -> list[str]:
@@ -139,29 +131,28 @@ def main() -> None:
             score = converted(text, folder)
             for path in folder.iterdir():
                 path.unlink()
-            ways: dict[str, tuple[Callable[[], int], worker.Worker | None]] = {
-                WAYS[0]: (lambda score=score, folder=folder: by_lilypond(score, folder), None),
-                WAYS[1]: (lambda text=text: by_verovio(text, fonts), None),
-                WAYS[2]: (lambda score=score: by_lilypond_workflow(score, extractor), extractor),
-                WAYS[3]: (lambda text=text: by_verovio_workflow(text, engraver), engraver),
+            ways: dict[str, Callable[[], int]] = {
+                WAYS[0]: lambda score=score, folder=folder: by_lilypond(score, folder),
+                WAYS[1]: lambda text=text: by_verovio(text, fonts),
+                WAYS[2]: lambda score=score: by_lilypond_workflow(score, extractor),
+                WAYS[3]: lambda text=text: by_verovio_workflow(text, engraver),
             }
-            for way, (engrave, kept) in ways.items():
-                begin, before = time.perf_counter(), processor(kept)
+            for way, engrave in ways.items():
+                begin, before = time.perf_counter(), sum(os.times()[:4])
                 pages[way] += engrave()
                 taken[way] += time.perf_counter() - begin
-                worked[way] += processor(kept) - before
+                worked[way] += sum(os.times()[:4]) - before
     walls = "confined" if confined.hindrance() is None else "unconfined"
     print(f"{len(texts)} piano works of music21's corpus, pages {PAGE_WIDTH_PX} px wide, {walls}")
     for way in WAYS:
-        print(
-            f"{way:20} {pages[way]:4.0f} pages, {taken[way] / pages[way]:6.2f} s a page, "
-            f"{worked[way] / pages[way]:6.2f} s of a processor"
-        )
+        print(f"{way:20} {pages[way]:4.0f} pages, {taken[way] / pages[way]:6.2f} s a page")
     for what, slow, fast in RATIOS:
-        clock, busy = (
-            used[slow] / pages[slow] / (used[fast] / pages[fast]) for used in (taken, worked)
-        )
-        print(f"ratio, {what}: {clock:.1f} on the clock, {busy:.1f} of a processor")
+        print(f"ratio, {what}: {_ratio(taken, pages, slow, fast):.1f}")
+    print(f"ratio, {RATIOS[0][0]}, of a processor: {_ratio(worked, pages, *WAYS[:2]):.1f}")
+
+
+def _ratio(used: dict[str, float], pages: dict[str, float], slow: str, fast: str) -> float:
+    return used[slow] / pages[slow] / (used[fast] / pages[fast])
 
 
 if __name__ == "__main__":

@@ -95,6 +95,8 @@ rule scans:
         parts=if_given("parts"),
         seed=config["seed"],
         unconfined=config["unconfined"],
+    message:
+        "Draw a page of {wildcards.collection} and its scan"
     shell:
         "python -m partimento scans --pieces {input:q} --repeats {params.repeats:q}"
         " {params.looks:q} {params.parts:q} --seed {params.seed:q}"

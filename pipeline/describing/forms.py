@@ -71,6 +71,7 @@ CHECKS: dict[str, Callable[[Path], bool]] = {
     ".png": _ends_with(b"IEND"),
     ".pdf": _ends_with(b"%%EOF"),
     ".json": _json,
+    ".html": _ends_with(b"</html>"),
 }
 
 

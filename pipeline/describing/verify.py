@@ -56,7 +56,7 @@ def _made(plan: Plan) -> Made:
     root, names = Path(plan.results), list(plan.settings["collections"])
     audio = [path for name in names for path in plan.audio_folders(name)]
     files = {path for name in names for path in plan.data_files(name)} - set(audio)
-    others = [*records.NAMES, *learning_files.of(plan.settings)]
+    others = ["report.html", *records.NAMES, *learning_files.of(plan.settings)]
     for name in names:
         others += [f"data/{name}/README.md", f"data/{name}/croissant.json"]
         if plan.is_scanned(name):

@@ -1,11 +1,15 @@
-"""Put into the MEI that Verovio makes of an ABC tune what it leaves out: numbered endings, and the
-beats that a tempo counts."""
+"""Mend the MEI that Verovio makes of an ABC tune.
+
+It leaves out numbered endings and the beats that a tempo counts, and plays a tune in C in the key
+of the tune that it read before.
+"""
 
 import re
 from fractions import Fraction
 from xml.etree import ElementTree as ET
 
 from pipeline.engraving.mei import ID, SPACE
+from pipeline.engraving.mei_accidentals import changes, key_of, sign_of
 from pipeline.engraving.second_reader import Reading
 
 _TEMPO = re.compile(r"(?:^|\[)Q:([^\]\n%]*)", re.MULTILINE)
@@ -22,6 +26,7 @@ def mended(read: str, text: str, reading: Reading) -> str:
     """
     root = ET.fromstring(read)
     _state_beats(root, text)
+    _forget_keys(root)
     if len(list(root.iter(f"{SPACE}measure"))) == len(reading.bars) - 1:
         _add_endings(root, reading.endings)
     return ET.tostring(root, encoding="unicode")
@@ -48,6 +53,28 @@ def _state_beats(root: ET.Element, text: str) -> None:
 def _fraction(text: str) -> Fraction:
     above, _, below = text.partition("/")
     return Fraction(int(above), int(below) or 1)
+
+
+def _forget_keys(root: ET.Element) -> None:
+    """Give notes under a key without sharps and flats the pitch that they have there."""
+    altered: dict[str, int] = {}
+    holding: dict[tuple, str] = {}
+    tied = {tie.get("endid", "").removeprefix("#") for tie in root.iter(f"{SPACE}tie")}
+    for what, _, element in changes(root):
+        if what == "key":
+            altered = key_of(element) or {}
+        elif what == "bar":
+            holding.clear()
+        else:
+            line = (element.get("pname"), element.get("oct"))
+            if sign := sign_of(element):
+                holding[line] = sign
+            elif (
+                not altered and element.get("tie") not in ("m", "t") and element.get(ID) not in tied
+            ):
+                element.attrib.pop("accid.ges", None)
+                if line in holding:
+                    element.set("accid.ges", holding[line])
 
 
 def _add_endings(root: ET.Element, endings: dict[int, list[int]]) -> None:

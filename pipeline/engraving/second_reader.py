@@ -8,7 +8,7 @@ import warnings
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise, zip_longest
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -80,20 +80,47 @@ def _by_partitura(path: Path) -> Reading:
         parts = list(score.parts)
         if not parts:
             raise ValueError("no parts")
-        reading = Reading()
+        reading = Reading(bars=_bars(library, parts))
         for part in parts:
             _add_part(library, part, hidden, transposed, reading)
         longest = max(parts, key=lambda part: len(list(part.iter_all(library.score.Measure))))
-        _add_bars(library, longest, reading)
+        _add_order(library, longest, reading)
     return reading
+
+
+def _own_bars(library, part) -> list[float]:
+    """Where the bars of a part begin, and where the last ends, in its own quarters."""
+    measures = list(part.iter_all(library.score.Measure))
+    marks = [measure.start.t for measure in measures] + [m.end.t for m in measures[-1:]]
+    return [float(quarter) for quarter in part.quarter_map(marks)] if marks else []
+
+
+def _bars(library, parts: list) -> list[float]:
+    """Where the bars of a score begin, and where the last ends: all parts begin each together.
+
+    partitura lets a part whose bar is shorter than another's run ahead.
+    """
+    own = [[end - begin for begin, end in pairwise(_own_bars(library, part))] for part in parts]
+    lengths = [max(of_bar) for of_bar in zip_longest(*own, fillvalue=0.0)]
+    return list(accumulate(lengths, initial=0.0))
 
 
 def _add_part(
     library, part, hidden: set[str], transposed: dict[str, int], reading: Reading
 ) -> None:
     quarters = part.quarter_map  # made anew each time it is asked for
-    measures = list(part.iter_all(library.score.Measure))
-    begin = float(quarters(measures[0].start.t)) if measures else 0.0
+    own = _own_bars(library, part)
+
+    def shared(times: list[int]) -> list[float]:
+        """Quarters of the score, from times of the part."""
+        if not times:
+            return []
+        found = []
+        for quarter in map(float, quarters(times)):
+            bar = max(bisect_right(own[:-1], quarter + SAME_ONSET) - 1, 0)
+            found.append(reading.bars[bar] + quarter - own[bar] if own else quarter)
+        return found
+
     found: list[tuple[int, int, bool]] = []
     for note in part.iter_all(library.score.GenericNote, include_subclasses=True):
         silent = (library.score.Rest, library.score.UnpitchedNote)
@@ -103,22 +130,18 @@ def _add_part(
             continue
         grace = isinstance(note, library.score.GraceNote)
         found.append((note.start.t, int(note.midi_pitch) + transposed.get(note.id, 0), grace))
-    onsets = quarters([when for when, _, _ in found]) - begin if found else ()
+    onsets = shared([when for when, _, _ in found])
     reading.notes += [
-        (float(onset), pitch, grace) for onset, (_, pitch, grace) in zip(onsets, found, strict=True)
+        (onset, pitch, grace) for onset, (_, pitch, grace) in zip(onsets, found, strict=True)
     ]
-    for tempo in part.iter_all(library.score.Tempo):
-        bpm = 60e6 / tempo.microseconds_per_quarter
-        reading.tempi.append((float(quarters(tempo.start.t)) - begin, bpm))
+    marks = list(part.iter_all(library.score.Tempo))
+    for when, tempo in zip(shared([mark.start.t for mark in marks]), marks, strict=True):
+        reading.tempi.append((when, 60e6 / tempo.microseconds_per_quarter))
     reading.tempi.sort(key=lambda tempo: tempo[0])
 
 
-def _add_bars(library, part, reading: Reading) -> None:
-    measures = list(part.iter_all(library.score.Measure))
-    marks = [measure.start.t for measure in measures] + [measures[-1].end.t]
-    times = [float(quarter) for quarter in part.quarter_map(marks)]
-    reading.bars = [time - times[0] for time in times]
-    starts = [measure.start.t for measure in measures]
+def _add_order(library, part, reading: Reading) -> None:
+    starts = [measure.start.t for measure in part.iter_all(library.score.Measure)]
     try:
         paths = library.score.get_paths(part, all_repeats=True, ignore_leap_info=True)
         segments = [paths[0].segments[name] for name in paths[0].path]

@@ -7,6 +7,7 @@ reads otherwise than it sounds. An accidental holds for its line and octave, to 
 from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import groupby
 from xml.etree import ElementTree as ET
 
 NAMES = {
@@ -74,8 +75,9 @@ def _fraction(text: str | None) -> Fraction:
         return Fraction(0)
 
 
-def _in_time(measure: ET.Element, part: _Part) -> list[ET.Element]:
-    """The notes of a bar in the order in which they are read, and its attributes among them."""
+def _in_time(measure: ET.Element, part: _Part) -> list[list[ET.Element]]:
+    """The notes of a bar in the order in which they are read, those that begin together as one
+    list, and its attributes among them."""
     found: list[tuple[Fraction, bool, int, ET.Element]] = []
     now = last = Fraction(0)
     divisions = part.divisions
@@ -94,7 +96,8 @@ def _in_time(measure: ET.Element, part: _Part) -> list[ET.Element]:
             found.append((last if chord and main else now, main, number, element))
             if main and not chord:
                 last, now = now, now + length
-    return [element for *_, element in sorted(found, key=lambda entry: entry[:3])]
+    found.sort(key=lambda entry: entry[:3])
+    return [[entry[3] for entry in group] for _, group in groupby(found, lambda entry: entry[:2])]
 
 
 def _line(note: ET.Element) -> Line:
@@ -110,6 +113,17 @@ def _ends_tie(note: ET.Element) -> bool:
     return any(tie.get("type") == "stop" for tie in ties)
 
 
+def _altered(accidental: ET.Element) -> Fraction | None:
+    """Semitones of an accidental; None if it is of another kind."""
+    found = ALTERED.get((accidental.text or "").strip())
+    return None if found is None else Fraction(found)
+
+
+def _is_read(element: ET.Element) -> bool:
+    """Whether an element is a note whose pitch a reader sees."""
+    return element.find("pitch") is not None and element.get("print-object") != "no"
+
+
 def _insert(note: ET.Element, alter: int) -> None:
     place = sum(child.tag in _BEFORE for child in note)
     accidental = ET.Element("accidental")
@@ -123,24 +137,29 @@ def complete(root: ET.Element) -> int:
     for element in root.findall("part"):
         part = _Part()
         for measure in element.findall("measure"):
-            holding: dict[Line, int | None] = {}  # None: a sign of another kind
-            for child in _in_time(measure, part):
-                if child.tag == "attributes":
-                    _read_attributes(child, part)
-                    continue
-                if child.find("pitch") is None or child.get("print-object") == "no":
-                    continue
-                line = _line(child)
-                alter = _fraction(child.findtext("pitch/alter"))
-                printed = child.find("accidental")
-                if printed is not None:
-                    holding[line] = ALTERED.get((printed.text or "").strip())
-                    continue
-                if _ends_tie(child):
-                    continue
-                expected = holding.get(line, part.altered(line))
-                if expected is not None and expected != alter and alter in NAMES:
-                    _insert(child, int(alter))
-                    holding[line] = int(alter)
-                    added += 1
+            holding: dict[Line, Fraction | None] = {}  # None: a sign of another kind
+            for together in _in_time(measure, part):
+                notes = [child for child in together if _is_read(child)]
+                printed: set[
+                    tuple[Line, Fraction | None]
+                ] = {  # voices that meet on a line may share its accidental
+                    (_line(note), _altered(accidental))
+                    for note in notes
+                    if (accidental := note.find("accidental")) is not None
+                }
+                for child in together:
+                    if child.tag == "attributes":
+                        _read_attributes(child, part)
+                for note in notes:
+                    line, alter = _line(note), _fraction(note.findtext("pitch/alter"))
+                    if note.find("accidental") is not None or (line, alter) in printed:
+                        continue
+                    if _ends_tie(note):
+                        continue
+                    expected = holding.get(line, part.altered(line))
+                    if expected is not None and expected != alter and alter in NAMES:
+                        _insert(note, int(alter))
+                        printed.add((line, alter))
+                        added += 1
+                holding |= dict(printed)
     return added

@@ -80,6 +80,8 @@ def test_a_command_on_a_page_is_understood(words, tmp_path, monkeypatch):
                 (tmp_path / name[1:]).write_text("a.parquet\n")
             if re.fullmatch(r"[\w-]+\.ya?ml", name):
                 (tmp_path / name).write_text("epochs: 1\n")
+            if name == "shards.json":
+                (tmp_path / name).write_text('{"as written": ["a.parquet"]}')
         monkeypatch.chdir(tmp_path)
         if set(rest) & {"--help", "@/dev/stdin"} or not rest:
             return

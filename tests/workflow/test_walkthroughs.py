@@ -133,7 +133,7 @@ def test_my_scores_and_my_recordings(folder):
     recording = folder / "results/data/piano/audio/TimGM6mb/1.0/0/train__train.flac"
     shutil.copy(recording, folder / "recordings/my take.flac")
     said = follow("My scores, my recordings held out", folder)
-    assert re.search(r"\btrain\b", said)  # the one piece there is
+    assert "A Little Piece" in said  # the title of the one piece there is
     assert (folder / "my take-matches.png").stat().st_size > 5_000
 
 

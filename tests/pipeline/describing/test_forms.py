@@ -28,6 +28,8 @@ def write(path) -> None:
             soundfile.write(path, np.sin(np.arange(20_000) / 9), 44_100)
         case ".png" | ".pdf":
             plt.figure().savefig(path)
+        case ".html":
+            path.write_text(f"<html>{'<p>A page.</p>' * 100}</html>")
         case ".json":
             path.write_text(json.dumps({"outputs": {}}))
 

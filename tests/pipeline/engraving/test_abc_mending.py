@@ -70,3 +70,11 @@ def test_endings_are_played(music, expected, tmp_path):
     pitch = dict(zip("CDEF", (60, 62, 64, 65), strict=True))
     assert [note["pitch"] for note in rows["notes"]] == [pitch[n] for n in expected.split()]
     assert rows["linked"] == len(rows["notes"])
+
+
+def test_a_tune_in_c_is_not_played_in_the_key_of_the_tune_before(tmp_path):
+    head = "X:1\nT:x\nM:4/4\nL:1/4\nK:"
+    mended(f"{head}D\nF C F C|]\n", tmp_path)  # which Verovio remembers
+    text = mended(f"{head}C\nF ^F F C|F C c F|]\n", tmp_path)
+    pitches = list(mei.pitches(ET.fromstring(text)).values())
+    assert pitches == [65, 66, 66, 60, 65, 60, 72, 65]

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.engraving import mei_accidentals, verovio_engraver, verovio_pages
 from pipeline.reading import musicxml_notes, score_text
-from tests.support.musicxml import note, scale, score
+from tests.support.musicxml import backup, note, scale, score
 
 SHARP = "<accidental>sharp</accidental>"
 
@@ -36,6 +36,12 @@ def off(text: str, name: str = "s.musicxml") -> int:
 )
 def test_noteheads_that_read_otherwise_than_they_sound_are_counted(bars, fifths, wrong):
     assert off(score(bars).replace("<fifths>0", f"<fifths>{fifths}")) == wrong
+
+
+def test_voices_that_meet_share_an_accidental_whichever_has_it():
+    for first, second in ((SHARP, ""), ("", SHARP)):
+        bar = note("F#4", 4, extra=first) + backup(4) + note("F#4", 4, voice=2, extra=second)
+        assert off(score([bar])) == 0
 
 
 def test_a_change_of_key_holds_from_its_bar_on():

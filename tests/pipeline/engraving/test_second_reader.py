@@ -109,6 +109,13 @@ def test_a_tie_that_only_one_reader_follows_is_no_difference():
     assert (found.different, found.first_bar) == (1, 1)
 
 
+def test_parts_begin_each_bar_together_though_one_has_a_shorter_bar(tmp_path):
+    upper = [note("C5", 3), note("D5", 4)]  # a quarter is missing, as of a voice that rests
+    first, second = readings(score(upper, [note("C3", 4), note("D3", 4)]), tmp_path)
+    assert second.bars == [float(begin) for begin in first.begins] == [0, 4, 8]
+    assert (4.0, 74, False) in second.notes and (4.0, 50, False) in second.notes
+
+
 def test_humdrum_and_abc_are_read(tmp_path):
     humdrum = "**kern\n*M4/4\n=1\n4c\n4d\n2e\n=2\n1f\n==\n*-\n"
     (tmp_path / "s.krn").write_text(humdrum)

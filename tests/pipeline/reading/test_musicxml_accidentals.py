@@ -51,6 +51,12 @@ def test_voices_of_a_staff_share_accidentals_and_other_staves_do_not():
     assert added(note("F#4", 4) + other, staves=2) == ["F4 sharp", "F4 sharp"]
 
 
+def test_voices_that_meet_share_an_accidental_whichever_has_it():
+    for first, second in ((SHARP, ""), ("", SHARP)):
+        bar = note("F#4", 4, extra=first) + backup(4) + note("F#4", 4, voice=2, extra=second)
+        assert added(bar) == []
+
+
 def test_an_accidental_stands_where_the_schema_has_it():
     root = ET.fromstring(score([note("F#4", 3)]))
     musicxml_accidentals.complete(root)
