@@ -30,7 +30,9 @@ _RHO = field(
     "tempo_ratio", pa.float32(), "tempo ratio, 2 is twice as fast; null: a person's own tempo"
 )
 _PERFORMER = field(
-    "performer", pa.string(), "who plays, by the name of a match file; null: the notes of the score"
+    "performer",
+    pa.string(),
+    "who plays, by the name of a match file or a recording; null: the notes of the score",
 )
 _ROOM = field("room", pa.string(), "room of the config that it is recorded in; null: dry")
 ONSET = pa.struct(
@@ -43,6 +45,7 @@ ONSET = pa.struct(
         ("velocity", pa.int16()),
         ("pass", pa.int16()),
         ("reason", pa.string()),
+        ("sureness", pa.float32()),
     ]
 )
 
@@ -203,7 +206,8 @@ PERFORMANCES = pa.schema(
             "onsets",
             pa.list_(ONSET),
             "notes as they sound in the recording, in order of onset, and those of the score that"
-            " do not; null: those of `notes`, onset_s and duration_s divided by tempo_ratio",
+            " do not; null: those of `notes`, onset_s and duration_s divided by tempo_ratio;"
+            " `sureness` of a time that was found by alignment, 0 to 1; null where it is known",
         ),
     ]
 )

@@ -121,7 +121,9 @@ def _image(path: Path, title: str, caption: str) -> list[Part]:
     return [Part(markup.caption(caption), title, f"data:image/png;base64,{data}")]
 
 
-def _table(results: Path, name: str, title: str, first: str = "") -> list[Part]:
+def _table(
+    results: Path, name: str, title: str, first: str = "", caption: str | None = None
+) -> list[Part]:
     """A table of the run, its caption below it.
 
     Args:
@@ -129,6 +131,7 @@ def _table(results: Path, name: str, title: str, first: str = "") -> list[Part]:
         name: Of the table.
         title: Above it.
         first: How those parts begin that are shown at once, the others are folded; by default all.
+        caption: Name of the caption; by default that of the table.
     """
     path = results / "tables" / f"{name}.md"
     if not path.is_file():
@@ -136,7 +139,7 @@ def _table(results: Path, name: str, title: str, first: str = "") -> list[Part]:
     blocks = markup.blocks(path.read_text())
     shown = [block for block in blocks if first in block[: len(first) + 2] or "|" not in block]
     folded = [block for block in blocks if block not in shown]
-    said = markup.caption(name)
+    said = markup.caption(caption or name)
     note = f'<p class="pale">{said}</p>' if said else ""
     parts = [Part(markup.html("\n\n".join(shown)) + note, title)]
     if folded:
@@ -182,6 +185,10 @@ def _retrieval(results: Path) -> Section | None:
     parts += _table(results, "identification", "Whole pieces")
     parts += _table(results, "alignment", "Recordings along their scores")
     parts += _table(results, "tempo_robustness", "Slower and faster")
+    for path in sorted(results.glob("tables/conditions_*.md")):
+        network = path.stem.removeprefix("conditions_")
+        title = f"Played and recorded in several ways: {NETWORKS.get(network, network)}"
+        parts += _table(results, path.stem, title, caption="conditions")
     late = [
         ("retrieval_tempo", "Tempo as a curve"),
         ("attention_within_piece", "Attention within a piece"),

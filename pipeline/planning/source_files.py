@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline import select
-from pipeline.reading import catalogue, sources
+from pipeline.reading import catalogue, recording_files, sources
 
 
 @functools.cache
@@ -46,6 +46,25 @@ def state(files: Iterable[Path | str], times: bool = True) -> str:
             seen.append((path, about.st_size, about.st_mtime_ns if times else None))
         except OSError:
             seen.append((path, None, None))
+    return hashlib.sha256(repr(seen).encode(errors="surrogateescape")).hexdigest()
+
+
+def recordings_state(source: str, chunk: int, chunks: int) -> str:
+    """A digest that differs if a chunk has other recordings, or other files of recordings.
+
+    Args:
+        source: a folder or a table of recordings.
+        chunk: number of the chunk of pieces.
+        chunks: how many there are.
+
+    Raises:
+        ValueError: if the source cannot be used.
+    """
+    seen = [
+        (one.piece, one.performer, state([one.path]))
+        for one in recording_files.find(source)
+        if chunk in {select.chunk_of(piece_id, chunks) for piece_id in one.piece_ids}
+    ]
     return hashlib.sha256(repr(seen).encode(errors="surrogateescape")).hexdigest()
 
 

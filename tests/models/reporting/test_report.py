@@ -99,6 +99,20 @@ def test_figures_follow_in_reading_order_with_captions_and_nothing_is_fetched(tm
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
 
 
+def test_conditions_of_recording_have_a_table_for_each_network(tmp_path):
+    results = write(tmp_path / "results")
+    for network in ("PT", "shipped"):
+        path = results / f"tables/conditions_{network}.md"
+        path.write_text(
+            f"By condition\n\n| condition | MRR |\n|---|---:|\n| {network}, hall | 1 |\n"
+        )
+    text = page(results)
+    assert "Played and recorded in several ways: PT, our network" in text
+    assert "Played and recorded in several ways: shipped" in text
+    assert "shipped, hall" in text
+    assert text.count("The same test pieces under several conditions") == 2
+
+
 def test_figures_of_networks_that_have_hardly_learned_are_left_out_and_named(tmp_path):
     text = page(write(tmp_path / "results"))
     assert "How far off: the paper&#39;s network" not in text and "Tempo as a curve" not in text
