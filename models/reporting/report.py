@@ -19,6 +19,7 @@ from models.reporting.headlines import (
     retrieval_table,
     training,
 )
+from pipeline.planning.learning_files import SHIPPED
 from pipeline.planning.progress import duration
 from pipeline.replacing import replacing
 
@@ -185,10 +186,10 @@ def _retrieval(results: Path) -> Section | None:
     parts += _table(results, "identification", "Whole pieces")
     parts += _table(results, "alignment", "Recordings along their scores")
     parts += _table(results, "tempo_robustness", "Slower and faster")
-    for path in sorted(results.glob("tables/conditions_*.md")):
-        network = path.stem.removeprefix("conditions_")
-        title = f"Played and recorded in several ways: {NETWORKS.get(network, network)}"
-        parts += _table(results, path.stem, title, caption="conditions")
+    for model in map(str, table.index.unique("model")):
+        name = f"conditions_{SHIPPED if model.endswith(SHIPPED) else model}"
+        title = f"Played and recorded in several ways: {named(model)}"
+        parts += _table(results, name, title, caption="conditions")
     late = [
         ("retrieval_tempo", "Tempo as a curve"),
         ("attention_within_piece", "Attention within a piece"),

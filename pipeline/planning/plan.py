@@ -7,7 +7,8 @@ from pathlib import Path
 from pipeline import performing
 from pipeline.planning import learning_files, source_files
 from pipeline.planning.arguments import option
-from pipeline.reading import catalogue, fonts, recording_files
+from pipeline.reading import catalogue, fonts
+from pipeline.reading.pieces import printable
 from pipeline.reading.recording_files import RECORDED, RECORDINGS
 
 TABLES = ("pieces", "images", "systems", "noteheads", "notes", "engraved")
@@ -224,7 +225,7 @@ class Plan:
         """Look whether all sources and sound fonts are there.
 
         Returns:
-            Advice on collections whose chunks are large.
+            Advice on collections whose chunks are large, and on recordings of no piece.
 
         Raises:
             ValueError: that names the setting, if one is neither there nor fetched.
@@ -241,14 +242,27 @@ class Plan:
                 most = max(map(len, self._source_files(name)))
             except (ValueError, OSError) as error:
                 raise ValueError(f"collections.{name}.source: {error}") from None
-            if recordings := self.recordings(name):
-                try:
-                    recording_files.find(recordings)
-                except (ValueError, OSError) as error:
-                    raise ValueError(f"collections.{name}.recordings: {error}") from None
+            advice += self._stray_recordings(name)
             if most > PIECES_PER_CHUNK:
                 advice.append(
                     f"collections.{name}: {most:,} files in one chunk; with more `chunks` more jobs"
                     " run side by side, in less memory, and a kill costs less"
                 )
         return advice
+
+    def _stray_recordings(self, collection: str) -> list[str]:
+        """Advice on the recordings that belong to no piece of a collection."""
+        if not (recordings := self.recordings(collection)):
+            return []
+        entry = self.settings["collections"][collection]
+        place = f"collections.{collection}.recordings"
+        try:
+            strays = source_files.stray_recordings(recordings, entry["source"], entry["layout"])
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{place}: {error}") from None
+        if not strays:
+            return []
+        return [
+            f"{place}: {len(strays):,} belong to no piece of {entry['source']} and are passed over,"
+            f" the first is {printable(strays[0])}; name each as its score is"
+        ]

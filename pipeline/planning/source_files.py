@@ -61,11 +61,26 @@ def recordings_state(source: str, chunk: int, chunks: int) -> str:
         ValueError: if the source cannot be used.
     """
     seen = [
-        (one.piece, one.performer, state([one.path]))
+        (sorted(one.piece_ids), one.performer, state([one.path]))
         for one in recording_files.find(source)
         if chunk in {select.chunk_of(piece_id, chunks) for piece_id in one.piece_ids}
     ]
     return hashlib.sha256(repr(seen).encode(errors="surrogateescape")).hexdigest()
+
+
+def stray_recordings(recordings: str, source: str, layout: str) -> list[str]:
+    """Names of the recordings that belong to no piece of a source of the user's own.
+
+    Those of a source of the catalogue, which need not be fetched yet, are not compared.
+
+    Raises:
+        ValueError: if the recordings or the source cannot be used.
+    """
+    found = recording_files.find(recordings)
+    if catalogue.entry_of(source):
+        return []
+    known = {piece.piece_id for piece in sources.pieces_of(source, "", layout)}
+    return [one.name for one in found if not known & one.piece_ids]
 
 
 def expected(source: str) -> str:
