@@ -43,7 +43,7 @@ def performances(
     """Kind, sound and onsets of a human performance, and of the score as written."""
     heads, notes = follow.tables_of(text)
     true = follow.truth(match, heads)
-    yield "rubato", follow.recorded(match, font), true
+    yield "as played", follow.recorded(match, font), true
     last = max(row["onset_s"] for row in true)
     played, true = as_written(notes.to_pylist(), last)
     yield "as written", render(played, font), true
@@ -71,7 +71,6 @@ def main() -> None:
     if not mirror or not Path(mirror, ARCHIVE).is_file():
         print(f"left out: set {MIRROR} to a folder with {ARCHIVE}")
         return
-    follow.ARCHIVES = {ARCHIVE: follow.ARCHIVES[ARCHIVE]}
     gathered: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     begin = time.process_time()
     print("| performance | kind | s | notes | all: ms | < 50 | < 100 | kept | kept: ms | < 50 "
@@ -80,7 +79,7 @@ def main() -> None:
         Instrument(Path(mirror, follow.FONT)) as font,
         tempfile.TemporaryDirectory() as folder,
     ):
-        for name, text, match in follow.sources(Path(mirror)):
+        for name, text, match in follow.sources(Path(mirror), [ARCHIVE]):
             heads, notes = (table.to_pylist() for table in follow.tables_of(text))
             for kind, dry, true in performances(font, text, match):
                 path = Path(folder, "recording.flac")

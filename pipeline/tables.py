@@ -39,7 +39,9 @@ _PERFORMER = field(
     pa.string(),
     "who plays, by the name of a match file or a recording; null: the notes of the score",
 )
-_ROOM = field("room", pa.string(), "room of the config that it is recorded in; null: dry, or not known")
+_ROOM = field(
+    "room", pa.string(), "room of the config that it is recorded in; null: dry or unknown"
+)
 LATER = {"sureness"}  # fields of structures that files of earlier versions lack
 ONSET = pa.struct(
     [

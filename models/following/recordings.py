@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import soundfile
 from scipy.signal import resample_poly
 from tqdm import tqdm
@@ -24,16 +25,15 @@ from pipeline.constants import AUDIO_RATE_HZ
 from pipeline.engraving.looks import SEPARATOR
 from pipeline.reading import recording_files
 from pipeline.reading.pieces import printable
+from pipeline.reading.recording_files import Recording
 from pipeline.replacing import replacing
 
 LEAST_SURE = 0.8  # of an onset's time
 FEWEST_SURE = 0.5  # share of the onsets that must be sure
-NO_NOTES = "the score of this piece has no notes to follow"
+NO_NOTES = "its score has no notes to follow; was it engraved?"
 SHORTEST_S = 0.05  # of a note
-
-
-class Unaligned(ValueError):
-    """A recording that cannot become a performance; the message is its reason."""
+BLOCK_SAMPLES = 2**20  # of all channels, that are read at once
+BEHIND_S = 0.1  # of sound behind an onset, which must have a frame in its recording
 
 
 def align_recordings(
@@ -68,7 +68,7 @@ def align_recordings(
     Raises:
         ValueError: If the folder or the table of recordings cannot be used.
     """
-    named = _of_pieces(recording_files.find(recordings), Path(pieces))
+    named = list(_of_pieces(recording_files.find(recordings), Path(pieces)))
     with replacing(audio) as folder:
         folder.mkdir()
         rows = _performances(
@@ -77,19 +77,21 @@ def align_recordings(
         tables.write(rows, tables.PERFORMANCES, out)
 
 
-def _of_pieces(
-    recordings: list[recording_files.Recording], pieces: Path
-) -> list[tuple[str, recording_files.Recording]]:
-    """Each recording of these pieces with its piece; one in several looks has it in all."""
-    found = []
-    for row in tables.read(pieces, tables.PIECES, ["piece_id", "look"]).to_pylist():
+def _of_pieces(recordings: list[Recording], pieces: Path) -> Iterator[tuple[str, str, Recording]]:
+    """The recordings of those pieces that were kept: piece, performer and recording.
+
+    A piece in several looks has its recordings in each.
+    """
+    columns = ["piece_id", "look", "reason"]
+    for row in tables.read(pieces, tables.PIECES, columns).to_pylist():
         names = {row["piece_id"], row["piece_id"].removesuffix(f"{SEPARATOR}{row['look']}")}
-        found += [(row["piece_id"], one) for one in recordings if names & one.piece_ids]
-    return found
+        if row["reason"] is None:
+            for performer, one in recording_files.of_piece(recordings, names).items():
+                yield row["piece_id"], performer, one
 
 
 def _performances(
-    named: list[tuple[str, recording_files.Recording]],
+    named: list[tuple[str, str, Recording]],
     notes: Path,
     noteheads: Path,
     folder: Path,
@@ -97,21 +99,20 @@ def _performances(
     loudness_db: float | None,
 ) -> Iterator[dict]:
     """Write a FLAC file into `folder` for each recording, and yield its row of PERFORMANCES."""
-    wanted = {piece_id for piece_id, _ in named}
+    wanted = {piece_id for piece_id, *_ in named}
     sounding = _by_piece(notes, tables.NOTES, wanted)
     heads = _by_piece(noteheads, tables.NOTEHEADS, wanted)
-    for piece_id, one in tqdm(named, desc="align", unit="recording", disable=None, file=sys.stderr):
-        row = {
-            "piece_id": piece_id,
-            "font": recording_files.RECORDINGS,
-            "performer": one.performer,
-        }
-        name = performing.file_name(piece_id, one.performer)
+    for piece_id, performer, one in tqdm(
+        named, desc="align", unit="recording", disable=None, file=sys.stderr
+    ):
+        row = {"piece_id": piece_id, "font": recording_files.RECORDINGS, "performer": performer}
+        name = performing.file_name(piece_id, performer)
         try:
             onsets = aligned(one.path, heads[piece_id], sounding[piece_id], least_sureness)
             samples = _samples(one.path, loudness_db)
         except (ValueError, OSError, soundfile.LibsndfileError) as error:
-            yield row | {"reason": printable(" ".join(str(error).split()))}
+            tqdm.write(f"{printable(str(one.path))}: left out, {_reason(error, one)}", sys.stderr)
+            yield row | {"reason": _reason(error, one)}
             continue
         soundfile.write(folder / name, samples, AUDIO_RATE_HZ, subtype="PCM_16")
         yield row | {
@@ -122,12 +123,17 @@ def _performances(
         }
 
 
+def _reason(error: Exception, one: Recording) -> str:
+    """An error on one line, without the folders of the user's disk: tables are handed on."""
+    text = " ".join(str(error).split()).removeprefix(f"{one.path}: ")
+    return printable(text.replace(str(one.path), one.path.name))
+
+
 def _by_piece(path: Path, schema: pa.Schema, wanted: set[str]) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = defaultdict(list)
     table = tables.read(path, schema)
-    for row in table.to_pylist():
-        if row["piece_id"] in wanted:
-            found[row["piece_id"]].append(row)
+    for row in table.filter(pc.is_in(table["piece_id"], pa.array(wanted, pa.string()))).to_pylist():
+        found[row["piece_id"]].append(row)
     return found
 
 
@@ -148,7 +154,7 @@ def aligned(
         ValueError: If it cannot be read, or is not one of this piece.
     """
     if not notes or not noteheads:
-        raise Unaligned(NO_NOTES)
+        raise ValueError(NO_NOTES)
     printed = score.read(
         pa.Table.from_pylist(noteheads, tables.NOTEHEADS), pa.Table.from_pylist(notes, tables.NOTES)
     )
@@ -156,13 +162,16 @@ def aligned(
     heard = features.of_recording(samples, features.tuning_of(samples))
     way = route.find(printed, heard)
     fit = sureness.fit(way)
-    found = synchronise.onsets(printed, way, heard) if fit >= sureness.LEAST_FIT else []
+    if fit < sureness.LEAST_FIT:
+        raise ValueError(by_notes.verdict(fit, fits=False))
+    last = recording.seconds(samples) - BEHIND_S
+    found = [onset for onset in synchronise.onsets(printed, way, heard) if onset.time <= last]
     if not found:
-        raise Unaligned(by_notes.verdict(fit, fits=False))
+        raise ValueError("no onset of the score is heard in it")
     sure = sureness.of_onsets(found, heard)
     share = float(np.mean(sure >= least_sureness))
     if share < FEWEST_SURE:
-        raise Unaligned(
+        raise ValueError(
             f"only {share:.0%} of its onsets are as sure as {least_sureness:g}; {FEWEST_SURE:.0%}"
             " are needed"
         )
@@ -209,7 +218,8 @@ def _samples(path: Path, loudness_db: float | None) -> np.ndarray:
     """A recording, mono, 44.1 kHz: (n,) float32."""
     with recorded_sound.open_recording(path) as sound:
         rate = sound.samplerate
-        samples = sound.read(dtype="float32", always_2d=True).mean(axis=1)
+        blocks = sound.blocks(BLOCK_SAMPLES, dtype="float32", always_2d=True)
+        samples = np.concatenate([block.mean(axis=1) for block in blocks])
     if rate != AUDIO_RATE_HZ:
         common = math.gcd(rate, AUDIO_RATE_HZ)
         samples = resample_poly(samples, AUDIO_RATE_HZ // common, rate // common)

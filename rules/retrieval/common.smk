@@ -134,7 +134,7 @@ def shards_by_condition():
     played = performances(RETRIEVAL["collection"], "test")
     found = {}
     for condition in RETRIEVAL.get("conditions", []):
-        check_name("retrieval.conditions", condition, [font for font, _ in played])
+        check_name("retrieval.conditions", condition, dict(played))
         found[condition] = [
             path
             for font, tempo_ratio in played
