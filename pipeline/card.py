@@ -79,8 +79,8 @@ def _recordings(found: pd.DataFrame, unsure: Counter) -> str:
     rows = left_out[["piece_id", "performer", "reason"]].itertuples(index=False, name=None)
     header = ("piece whose recording was left out", "performer", "reason")
     listed = f"\n{table(header, rows)}\n" if len(left_out) else ""
-    unsure_ones = _counted("onsets of recordings without a sure time", "number", unsure)
-    return f"\n{RECORDED}\n{unsure_ones}{listed}"
+    others = _counted("notes in recordings that are no pairs", "number", unsure)
+    return f"\n{RECORDED}\n{others}{listed}"
 
 
 def _check_failures(name: str, selected: dict, failed: dict, max_failures: float) -> None:

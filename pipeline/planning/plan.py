@@ -264,5 +264,5 @@ class Plan:
             return []
         return [
             f"{place}: {len(strays):,} belong to no piece of {entry['source']} and are passed over,"
-            f" the first is {printable(strays[0])}; name each as its score is"
+            f" the first is {printable(strays[0])}; name the score or the piece of each"
         ]

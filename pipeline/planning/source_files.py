@@ -69,7 +69,7 @@ def recordings_state(source: str, chunk: int, chunks: int) -> str:
 
 
 def stray_recordings(recordings: str, source: str, layout: str) -> list[str]:
-    """Names of the recordings that belong to no piece of a source of the user's own.
+    """Files that belong to no piece of a source of the user's own, each with the piece named.
 
     Those of a source of the catalogue, which need not be fetched yet, are not compared.
 
@@ -80,7 +80,7 @@ def stray_recordings(recordings: str, source: str, layout: str) -> list[str]:
     if catalogue.entry_of(source):
         return []
     known = {piece.piece_id for piece in sources.pieces_of(source, "", layout)}
-    return [one.name for one in found if not known & one.piece_ids]
+    return [f"{one.name} ({min(one.piece_ids)})" for one in found if not known & one.piece_ids]
 
 
 def expected(source: str) -> str:

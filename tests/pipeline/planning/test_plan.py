@@ -153,3 +153,13 @@ def test_a_folder_of_recordings_that_is_not_there_is_named(tmp_path):
     plan = Plan(plans.complete(collections={"tunes": tunes}))
     with pytest.raises(ValueError, match=r"collections\.tunes\.recordings: .*lost: no such folder"):
         plan.check_sources()
+
+
+def test_recordings_of_no_piece_are_told_and_passed_over(tmp_path):
+    for name in ("tunes/a.mid", "sound/a.wav", "sound/b.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    tunes = {"source": str(tmp_path / "tunes"), "recordings": str(tmp_path / "sound")}
+    (advice,) = Plan(plans.complete(collections={"tunes": tunes})).check_sources()
+    assert advice.startswith("collections.tunes.recordings: 1 belong to no piece of ")
+    assert "the first is b.wav (b); name the score or the piece of each" in advice
