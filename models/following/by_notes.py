@@ -70,7 +70,7 @@ def verdict(fit: float, fits: bool) -> str:
     if fits:
         return f"this is a recording of this score (fit {fit:.2f})"
     return (
-        f"this does not seem to be a recording of this score (fit {fit:.2f}; recordings of the "
+        f"this does not seem to be a recording of this score (fit {fit:.3f}; recordings of the "
         f"right piece reach {sureness.LEAST_FIT:.2f} or more)"
     )
 

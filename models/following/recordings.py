@@ -29,6 +29,7 @@ from pipeline.reading.recording_files import Recording
 from pipeline.replacing import replacing
 
 LEAST_SURE = 0.8  # of an onset's time
+FEWEST_ONSETS = 10  # heard; a few seconds of any music fit some score, docs/data.md
 FEWEST_SURE = 0.5  # share of the onsets that must be sure
 NO_NOTES = "its score has no notes to follow; was it engraved?"
 SHORTEST_S = 0.05  # of a note
@@ -166,14 +167,17 @@ def aligned(
         raise ValueError(by_notes.verdict(fit, fits=False))
     last = recording.seconds(samples) - BEHIND_S
     found = [onset for onset in synchronise.onsets(printed, way, heard) if onset.time <= last]
-    if not found:
-        raise ValueError("no onset of the score is heard in it")
+    if len(found) < FEWEST_ONSETS:
+        raise ValueError(
+            f"too few onsets of the score are heard in it ({len(found)}; {FEWEST_ONSETS} are"
+            " needed to tell that it is this piece)"
+        )
     sure = sureness.of_onsets(found, heard)
     share = float(np.mean(sure >= least_sureness))
     if share < FEWEST_SURE:
         raise ValueError(
-            f"only {share:.0%} of its onsets are as sure as {least_sureness:g}; {FEWEST_SURE:.0%}"
-            " are needed"
+            f"too few of its onsets are sure ({share:.0%} reach {least_sureness:g};"
+            f" {FEWEST_SURE:.0%} are needed)"
         )
     return _onsets(found, sure.tolist(), way, notes, noteheads, least_sureness)
 

@@ -113,15 +113,20 @@ AT_WRITTEN_TEMPO = min(
 )
 
 
-def tested_shards(tempo_ratio):
-    """The shards of the test split that the font of the test plays at one tempo ratio."""
+def test_shards(font, tempo_ratio):
+    """The shards of the test split that one font plays at one tempo ratio."""
     return expand(
         f"{DATA}/shards/test/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet",
         collection=RETRIEVAL["collection"],
-        font=RETRIEVAL["test_font"],
+        font=font,
         tempo_ratio=tempo_ratio,
         chunk=chunks(RETRIEVAL["collection"]),
     )
+
+
+def tested_shards(tempo_ratio):
+    """The shards of the test split that the font of the test plays at one tempo ratio."""
+    return test_shards(RETRIEVAL["test_font"], tempo_ratio)
 
 
 def all_tested_shards():
@@ -139,13 +144,7 @@ def shards_by_condition():
             path
             for font, tempo_ratio in played
             if font == condition
-            for path in expand(
-                f"{DATA}/shards/test/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet",
-                collection=RETRIEVAL["collection"],
-                font=font,
-                tempo_ratio=tempo_ratio,
-                chunk=chunks(RETRIEVAL["collection"]),
-            )
+            for path in test_shards(font, tempo_ratio)
         ]
     return found
 
