@@ -9,6 +9,7 @@ MusicXML and not engraved. The archives come from the mirror.
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -50,10 +51,11 @@ NEAR_S = 0.2  # of a bar line, within which either bar counts as right
 WRONG = 3  # scores of others beside each recording
 
 
-def sources(folder: Path) -> list[tuple[str, str, str]]:
-    """Name, MusicXML and match file of each performance."""
+def sources(folder: Path, archives: Iterable[str] = ARCHIVES) -> list[tuple[str, str, str]]:
+    """Name, MusicXML and match file of each performance in some archives of a folder."""
     found = []
-    for archive, named in ARCHIVES.items():
+    for archive in archives:
+        named = ARCHIVES[archive]
         wanted: dict[str, tuple[str, str]] = {}
         for piece, who in named:
             vienna = "/" not in piece

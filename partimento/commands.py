@@ -73,6 +73,11 @@ COMMANDS = {
     "provenance": Command(
         DATA, "pipeline.describing.provenance:provenance", "Record what the results come from."
     ),
+    "align-recordings": Command(
+        LEARNING,
+        "models.following.recordings:align_recordings",
+        "Align recordings of people with their scores.",
+    ),
     "retrieval train": Command(
         LEARNING, f"{RETRIEVAL}.train:train", "Train one of the paper's networks."
     ),

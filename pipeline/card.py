@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from pipeline import tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET
 from pipeline.describing import counts, croissant, licences
@@ -41,6 +43,11 @@ understand may be missing. In others something was mended. Each complaint stands
 `warnings` of the table `engraved`."""
 
 
+RECORDED = """Recordings of people were aligned with their scores. How sure the time of an onset is,
+0 to 1, stands as `sureness` in the column `onsets` of the table `performances`, where it is null if
+the time is known; unsure ones are no pairs of note and notehead."""
+
+
 def _counted(title: str, number: str, counter: Counter) -> str:
     """A section with a table of what was counted, most first; empty if nothing was."""
     return f"\n{table((title, number), counter.most_common())}\n" if counter else ""
@@ -62,6 +69,18 @@ def _checks(splits: list[str], numbers: counts.By) -> str:
         if any(name in numbers[split] for split in splits)
     ]
     return f"\n{table(('checks of engraving', *splits), rows)}\n" if rows else ""
+
+
+def _recordings(found: pd.DataFrame, unsure: Counter) -> str:
+    """What was left out of recordings of people, and which of them; empty if there are none."""
+    if found.empty:
+        return ""
+    left_out = found.dropna(subset=["reason"])
+    rows = left_out[["piece_id", "performer", "reason"]].itertuples(index=False, name=None)
+    header = ("piece whose recording was left out", "performer", "reason")
+    listed = f"\n{table(header, rows)}\n" if len(left_out) else ""
+    others = _counted("notes in recordings that are no pairs", "number", unsure)
+    return f"\n{RECORDED}\n{others}{listed}"
 
 
 def _check_failures(name: str, selected: dict, failed: dict, max_failures: float) -> None:
@@ -241,10 +260,16 @@ def describe(
     left_out = Counter(counts.kind(reason) for reason in selected.values() if reason)
     reasons = Counter(counts.kind(reason) for reason in failed.values())
     unlinked = sum((scores.unlinked[split] for split in splits), Counter())
-    by_people = counts.played_by_people(performances)
+    by_people = counts.played_by_people(performances, recorded=False)
     complaints = sum((scores.complaints[split] for split in splits), Counter())
 
+    recordings = counts.recordings(performances)
     warnings = _warnings(splits, scores)
+    if kept := int(recordings["reason"].isna().sum()):
+        warnings.append(
+            f"{kept:,} performances are recordings of people, which the licence of a score does not"
+            " cover: look before you hand them on."
+        )
     told = "".join(f"> {escape(warning)}\n>\n" for warning in warnings)
 
     text = f"""
@@ -265,7 +290,8 @@ Each piece was checked while it was engraved; one that failed a check is left ou
 {_counted("pieces left out in selection", "number", left_out)}\
 {_counted("pieces that failed later", "number", reasons)}\
 {_counted("notes without a notehead", "number", unlinked)}\
-{_counted("notes in performances by people that differ from the score", "number", by_people)}"""
+{_counted("notes in performances by people that differ from the score", "number", by_people)}\
+{_recordings(recordings, counts.played_by_people(performances, recorded=True))}"""
     if failed:
         text += f"\n{table(('piece that failed later', 'reason'), sorted(failed.items()))}\n"
     if complaints:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pipeline import expression, tempo
 from pipeline.constants import VELOCITY
 from pipeline.reading import match_files
+from pipeline.reading.pieces import MAX_ID_BYTES, with_digest
 
+AT = "@"  # between piece and performer in the name of a recording
 HUMAN = "human"  # in place of a tempo ratio: the tempo of the performers
 NONE, PHRASED = "none", "phrased"  # expression
 FIXED = "fixed"  # velocities
@@ -83,6 +85,16 @@ class Manner:
     expression: str = NONE
     velocities: str = HUMAN
     programs: bool = False
+
+
+def file_name(piece_id: str, performer: str | None) -> str:
+    """The name of a recording's file; no two performances of a chunk share one."""
+    name = piece_id.replace("/", "__")
+    if performer is not None:
+        full = f"{name}{AT}{performer}"
+        plain = full.count(AT) == 1 and len(full.encode()) <= MAX_ID_BYTES
+        name = full if plain else with_digest(full, f"{piece_id}/{performer}")
+    return f"{name}.flac"
 
 
 def performances(piece: Piece, manner: Manner, font: str, seed: int) -> Iterator[Performance]:

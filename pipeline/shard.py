@@ -92,10 +92,13 @@ def strip_onsets(
     """Columns of SHARDS that describe the onsets of one performance of a piece on pages (B 3.2).
 
     A frame has one entry at most: of the printed notes that begin in it the earliest, of several
-    at once the highest. `shifts` brings each system's x from its page into the strip (px). Whether
-    an entry lies far enough from the ends for a network's windows is left to training.
+    at once the highest. Notes with a reason, such as an unsure time, have none. `shifts` brings
+    each system's x from its page into the strip (px). Whether an entry lies far enough from the
+    ends for a network's windows is left to training.
     """
-    printed = [note for note in notes if note["notehead_id"] is not None]
+    printed = [
+        note for note in notes if note["notehead_id"] is not None and note.get("reason") is None
+    ]
     chosen: dict[int, dict] = {}
     for note in sorted(printed, key=lambda note: (note["onset_s"], -note["pitch"])):
         chosen.setdefault(constants.onset_frame(note["onset_s"] / tempo_ratio, fps), note)

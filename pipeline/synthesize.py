@@ -4,7 +4,6 @@ A performance is a piece played with one preset of one sound font: at one tempo 
 a person played it; dry, or in a room.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,27 +16,14 @@ from tqdm import tqdm
 
 from pipeline import performing, rooms, tables, tempo
 from pipeline.constants import AUDIO_RATE_HZ
+from pipeline.levels import loudness, normalise
 from pipeline.performing import Performance, Unplayable
 from pipeline.reading.fonts import font_path
-from pipeline.reading.pieces import MAX_ID_BYTES, with_digest
 from pipeline.rendering import Instrument, render
 from pipeline.replacing import replacing
 
 SILENCE = 0.5 / 32_768  # a peak below half a step of 16 bits; reverb alone leaves 1e-8
 DRY = rooms.Room()
-AT = "@"  # between piece and performer in the name of a recording
-
-
-def loudness(samples: np.ndarray) -> float:
-    """Root mean square of samples in [-1, 1], in dB below full scale; -inf for silence."""
-    rms = math.sqrt(np.dot(samples, samples) / len(samples))
-    return 20 * math.log10(rms) if rms else -math.inf
-
-
-def normalise(samples: np.ndarray, loudness_db: float) -> np.ndarray:
-    """Scale samples to a loudness (dBFS), or as near as peaks at full scale allow."""
-    scale = 10 ** ((loudness_db - loudness(samples)) / 20)
-    return samples * min(scale, 1 / np.abs(samples).max())
 
 
 def _performances(
@@ -68,7 +54,7 @@ def _performances(
                 continue
             if loudness_db is not None:
                 samples = normalise(samples, loudness_db)
-            name = _file_name(piece.piece_id, performance.performer)
+            name = performing.file_name(piece.piece_id, performance.performer)
             samples = np.clip(samples, -1, 1, out=samples)
             soundfile.write(folder / name, samples, AUDIO_RATE_HZ, subtype="PCM_16")
             yield row | {
@@ -90,16 +76,6 @@ def _sound(
     if np.abs(samples).max() < SILENCE:
         raise Unplayable("the sound font is silent at these pitches")
     return samples if room == DRY else rooms.record(samples, AUDIO_RATE_HZ, room, seed)
-
-
-def _file_name(piece_id: str, performer: str | None) -> str:
-    """The name of a recording's file; no two performances of a chunk share one."""
-    name = piece_id.replace("/", "__")
-    if performer is not None:
-        full = f"{name}{AT}{performer}"
-        plain = full.count(AT) == 1 and len(full.encode()) <= MAX_ID_BYTES
-        name = full if plain else with_digest(full, f"{piece_id}/{performer}")
-    return f"{name}.flac"
 
 
 def _pieces(

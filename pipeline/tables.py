@@ -22,7 +22,12 @@ def field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.
 
 _PIECE = field("piece_id", pa.string(), "unit of the split and of failure")
 _SPLIT = field("split", pa.string(), "train, valid, test, or extra: in no published split")
-_FONT = field("font", pa.string(), "name of the sound font in the config")
+_FONT = field(
+    "font",
+    pa.string(),
+    "name of the sound font in the config; `recordings`: a recording of people, whose onsets were"
+    " found by alignment",
+)
 _SPECTROGRAM = field(
     "spectrogram", pa.list_(pa.float32()), "frames x bins, flat, row after row", "log10(1+|X|)"
 )
@@ -30,9 +35,14 @@ _RHO = field(
     "tempo_ratio", pa.float32(), "tempo ratio, 2 is twice as fast; null: a person's own tempo"
 )
 _PERFORMER = field(
-    "performer", pa.string(), "who plays, by the name of a match file; null: the notes of the score"
+    "performer",
+    pa.string(),
+    "who plays, by the name of a match file or a recording; null: the notes of the score",
 )
-_ROOM = field("room", pa.string(), "room of the config that it is recorded in; null: dry")
+_ROOM = field(
+    "room", pa.string(), "room of the config that it is recorded in; null: dry or unknown"
+)
+LATER = {"sureness"}  # fields of structures that files of earlier versions lack
 ONSET = pa.struct(
     [
         ("note_id", pa.int32()),
@@ -43,6 +53,7 @@ ONSET = pa.struct(
         ("velocity", pa.int16()),
         ("pass", pa.int16()),
         ("reason", pa.string()),
+        ("sureness", pa.float32()),
     ]
 )
 
@@ -203,7 +214,8 @@ PERFORMANCES = pa.schema(
             "onsets",
             pa.list_(ONSET),
             "notes as they sound in the recording, in order of onset, and those of the score that"
-            " do not; null: those of `notes`, onset_s and duration_s divided by tempo_ratio",
+            " do not; null: those of `notes`, onset_s and duration_s divided by tempo_ratio."
+            " `sureness` of a time that alignment found, 0 to 1; null if the time is known",
         ),
     ]
 )
@@ -291,6 +303,8 @@ def write(rows: Iterable[dict], schema: pa.Schema, path: Path | str, row_group: 
 def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet file and check that it has the columns of `schema`.
 
+    Structures of files that earlier versions wrote may lack the fields in LATER.
+
     Raises ValueError that names the file and the column where it differs.
     """
     try:
@@ -305,6 +319,16 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
                 f"{path}: column '{column.name}' is missing; written by another version?"
             )
         kind = found.field(column.name).type
-        if kind != column.type:
+        if not _fits(kind, column.type):
             raise ValueError(f"{path}: column '{column.name}' is {kind}, not {column.type}")
     return pq.read_table(path, columns=columns)
+
+
+def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether a column's type is the expected one, but for fields that earlier versions lack."""
+    if pa.types.is_list(found) and pa.types.is_list(expected):
+        return _fits(found.value_type, expected.value_type)
+    if pa.types.is_struct(found) and pa.types.is_struct(expected):
+        known = {field.name for field in found}
+        expected = pa.struct([f for f in expected if f.name in known or f.name not in LATER])
+    return found == expected

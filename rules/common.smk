@@ -13,9 +13,10 @@ from pipeline import tempo
 from pipeline.describing import verify
 from pipeline.planning import conflicts, learning_files, messages, progress, settings
 from pipeline.planning.arguments import folder, option, stem, text
-from pipeline.planning.plan import TEMPO_RATIO, Plan
+from pipeline.planning.plan import SYNTHESIZED, TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes
 from pipeline.reading import catalogue
+from pipeline.reading.recording_files import RECORDED, RECORDINGS
 from pipeline.sandbox import lilypond
 
 try:

@@ -18,6 +18,8 @@ rule synthesize:
         f"{LOGS}/synthesize/{{font}}-{{tempo_ratio}}-{{chunk}}.log",
     benchmark:
         f"{LOGS}/synthesize/{{font}}-{{tempo_ratio}}-{{chunk}}.tsv"
+    wildcard_constraints:
+        tempo_ratio=SYNTHESIZED,  # what recordings have is made by another rule
     conda:
         "../envs/data.yaml"
     resources:

@@ -11,6 +11,7 @@ FLOORS = [
         "pipeline.tables",
         "pipeline.tempo",
         "pipeline.expression",
+        "pipeline.levels",
         "pipeline.rooms",
         "pipeline.strips",
         "pipeline.images",

@@ -57,7 +57,7 @@ def align(path: Path, sheet: Sheet) -> Alignment:
             sureness=float(sure.mean()) if len(sure) else 0.0,
             fit=round(fit, 3),
             fits=fits,
-            verdict=_verdict(fit, fits),
+            verdict=verdict(fit, fits),
         )
         rows = _rows(printed, way, found, sure, sheet)
         progress.update()
@@ -65,13 +65,24 @@ def align(path: Path, sheet: Sheet) -> Alignment:
     return Alignment(table=table, about=about, recording=path, **vars(sheet))
 
 
-def _verdict(fit: float, fits: bool) -> str:
+def verdict(fit: float, fits: bool) -> str:
+    """Whether a recording is of the score, in one sentence."""
     if fits:
         return f"this is a recording of this score (fit {fit:.2f})"
     return (
-        f"this does not seem to be a recording of this score (fit {fit:.2f}; recordings of the "
+        f"this does not seem to be a recording of this score (fit {fit:.3f}; recordings of the "
         f"right piece reach {sureness.LEAST_FIT:.2f} or more)"
     )
+
+
+def passes(way: route.Route) -> list[int]:
+    """How often the bar of each visit has been heard by then, this time counted."""
+    heard: Counter[int] = Counter()
+    found = []
+    for visit in way.visits:
+        heard[visit.bar] += 1
+        found.append(heard[visit.bar])
+    return found
 
 
 def _rows(
@@ -83,11 +94,7 @@ def _rows(
         row["system"]: (min(row["top"]) + max(row["bottom"])) / 2
         for row in sheet.systems.to_pylist()
     }
-    heard: Counter[int] = Counter()
-    passes = []
-    for visit in way.visits:
-        heard[visit.bar] += 1
-        passes.append(heard[visit.bar])
+    times_heard = passes(way)
     rows = []
     for onset, certain in zip(found, sure.tolist(), strict=True):
         bar = printed.bars[way.visits[onset.visit].bar]
@@ -96,7 +103,7 @@ def _rows(
             "time": round(onset.time, 4),
             "bar": bar.number,
             "beat": round(bar.first_beat + onset.notes[0].position - bar.position, 6),
-            "pass": passes[onset.visit],
+            "pass": times_heard[onset.visit],
             "onset": onset.notes[0].position,
             "note_ids": _names(onset, heads),
             "notehead_ids": ids,

@@ -19,6 +19,7 @@ from models.reporting.headlines import (
     retrieval_table,
     training,
 )
+from pipeline.planning.learning_files import SHIPPED
 from pipeline.planning.progress import duration
 from pipeline.replacing import replacing
 
@@ -121,7 +122,9 @@ def _image(path: Path, title: str, caption: str) -> list[Part]:
     return [Part(markup.caption(caption), title, f"data:image/png;base64,{data}")]
 
 
-def _table(results: Path, name: str, title: str, first: str = "") -> list[Part]:
+def _table(
+    results: Path, name: str, title: str, first: str = "", caption: str | None = None
+) -> list[Part]:
     """A table of the run, its caption below it.
 
     Args:
@@ -129,6 +132,7 @@ def _table(results: Path, name: str, title: str, first: str = "") -> list[Part]:
         name: Of the table.
         title: Above it.
         first: How those parts begin that are shown at once, the others are folded; by default all.
+        caption: Name of the caption; by default that of the table.
     """
     path = results / "tables" / f"{name}.md"
     if not path.is_file():
@@ -136,7 +140,7 @@ def _table(results: Path, name: str, title: str, first: str = "") -> list[Part]:
     blocks = markup.blocks(path.read_text())
     shown = [block for block in blocks if first in block[: len(first) + 2] or "|" not in block]
     folded = [block for block in blocks if block not in shown]
-    said = markup.caption(name)
+    said = markup.caption(caption or name)
     note = f'<p class="pale">{said}</p>' if said else ""
     parts = [Part(markup.html("\n\n".join(shown)) + note, title)]
     if folded:
@@ -182,6 +186,10 @@ def _retrieval(results: Path) -> Section | None:
     parts += _table(results, "identification", "Whole pieces")
     parts += _table(results, "alignment", "Recordings along their scores")
     parts += _table(results, "tempo_robustness", "Slower and faster")
+    for model in map(str, table.index.unique("model")):
+        name = f"conditions_{SHIPPED if model.endswith(SHIPPED) else model}"
+        title = f"Played and recorded in several ways: {named(model)}"
+        parts += _table(results, name, title, caption="conditions")
     late = [
         ("retrieval_tempo", "Tempo as a curve"),
         ("attention_within_piece", "Attention within a piece"),

@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from models import table_output
-from models.dataset import evenly_spaced, shard_columns
+from models.dataset import count_examples, evenly_spaced, shard_columns, whole
 from models.retrieval import align, audio, search
 from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
@@ -177,12 +177,15 @@ def conditions(
         weights: of a network; by default those that come with the package.
 
     Raises:
-        ValueError: if shards are not valid, or a piece is missing in the first condition.
+        ValueError: if shards are not valid, a condition has no example, or a piece is missing in
+            the first condition.
     """
     fabric, network = load_network(weights)
     queries, rows, first = {}, [], None
     for name, paths in tqdm(shards.items(), desc="conditions", disable=None):
         files = [Path(path) for path in paths]
+        if not sum(count_examples(whole(path)) for path in files):
+            raise ValueError(f"condition '{name}': no example in its shards; leave it out")
         data = read_examples(files)
         first = first or data
         _bring_to_level(data)

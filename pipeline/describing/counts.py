@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import tables
+from pipeline.reading.recording_files import RECORDINGS
 
 SECONDS_PER_HOUR = 3600
 ENGRAVED = [field.name for field in tables.ENGRAVED if field.type == pa.int32()]  # numbers
@@ -49,10 +50,14 @@ def _frames(paths: list[Path], schema: pa.Schema, columns: list[str]) -> Iterato
 def reasons(paths: list[Path], schema: pa.Schema) -> dict[str, str | None]:
     """The reason of every piece of a table that has this column; None for pieces without.
 
-    If only some performances of a piece have a reason, the piece has it.
+    If only some performances of a piece have a reason, the piece has it. Recordings of people, with
+    which nothing can be wrong but they themselves, do not count.
     """
     found: dict[str, str | None] = {}
-    for frame in _frames(paths, schema, ["piece_id", "reason"]):
+    performed = ["font"] if schema == tables.PERFORMANCES else []
+    for frame in _frames(paths, schema, ["piece_id", "reason", *performed]):
+        if performed:
+            frame = frame[frame["font"] != RECORDINGS]
         for piece_id, reason in zip(frame["piece_id"], frame["reason"], strict=True):
             found[piece_id] = reason if isinstance(reason, str) else found.get(piece_id)
     return found
@@ -103,17 +108,31 @@ def scores(
     return Scores(numbers, composers, licences, unlinked, complaints)
 
 
-def played_by_people(performances: list[Path]) -> Counter:
-    """Notes in performances by people that are played without a notehead, or not played, by
-    reason."""
+def played_by_people(performances: list[Path], recorded: bool) -> Counter:
+    """Notes in performances by people that are no pairs of note and notehead, by reason.
+
+    Args:
+        performances: Tables of performances.
+        recorded: Count the recordings of people; else what was played from match files.
+    """
     found: Counter = Counter()
     for path in performances:
-        table = tables.read(path, tables.PERFORMANCES, ["performer", "onsets"])
-        onsets = pc.list_flatten(table.filter(pc.is_valid(table["performer"]))["onsets"])
+        table = tables.read(path, tables.PERFORMANCES, ["font", "performer", "onsets"])
+        alike = pc.equal(pc.equal(pc.fill_null(table["font"], ""), RECORDINGS), recorded)
+        chosen = table.filter(pc.and_(pc.is_valid(table["performer"]), alike))
+        onsets = pc.list_flatten(chosen["onsets"])
         for reason in pc.value_counts(pc.struct_field(onsets, "reason")).to_pylist():
             if reason["values"] is not None:
                 found[kind(reason["values"])] += reason["counts"]
     return found
+
+
+def recordings(performances: list[Path]) -> pd.DataFrame:
+    """The recordings of people: piece_id, performer, and reason if one was left out."""
+    columns = ["piece_id", "performer", "reason"]
+    frames = _frames(performances, tables.PERFORMANCES, ["font", *columns])
+    found = [frame.loc[frame["font"] == RECORDINGS, columns] for frame in frames]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
 
 
 def performances(

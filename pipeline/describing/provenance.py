@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from pipeline.describing import records
 from pipeline.planning.plan import Plan
-from pipeline.reading import fonts, sources
+from pipeline.reading import fonts, recording_files, sources
 from pipeline.replacing import replacing
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,8 @@ def _versions() -> dict[str, str]:
 
 
 def _used(settings: dict) -> dict[str, list[Path]]:
-    """The files of each source and sound font that is no part of a package, by its name."""
+    """The files of each source, of its recordings, and of each sound font that is no part of a
+    package, by its name."""
     downloads = settings["downloads"]
     used = {}
     for name, collection in settings["collections"].items():
@@ -57,6 +58,9 @@ def _used(settings: dict) -> dict[str, list[Path]]:
         (used[f"collections.{name}"],) = sources.files(
             source, downloads, layout, 1, lambda piece: 0
         )
+        if recordings := collection.get("recordings"):
+            files = [one.path for one in recording_files.find(recordings)]
+            used[f"collections.{name}.recordings"] = files
     for name in Plan(settings).fonts():
         file = settings["fonts"][name]["file"]
         used[f"fonts.{name}"] = [fonts.font_path(file, downloads)]

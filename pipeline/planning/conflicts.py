@@ -8,6 +8,7 @@ from pipeline import performing, rooms, tempo
 from pipeline.planning import messages
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.reading import catalogue
+from pipeline.reading.recording_files import RECORDINGS
 
 SLOWEST, FASTEST = 0.05, 20.0  # tempo ratios
 MAX_COMMAND_BYTES = 1_500_000  # of the paths on one command line; Linux takes 2 MB with the rest
@@ -36,6 +37,8 @@ def _faults(plan: Plan) -> Iterator[str]:
             yield (f"{section}: needs the split {lacking}, which {place} leaves out;"
                    f" set '{section}: null'")  # fmt: skip
     for font in fonts:
+        if font.casefold() == RECORDINGS:
+            yield f"fonts: '{font}' is the name of the recordings of collections; rename it"
         yield from _room_faults(plan, font)
         yield from _tempo_faults(plan, font)
     for name in collections:

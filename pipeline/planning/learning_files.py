@@ -5,6 +5,7 @@ A training leaves its checkpoint beside the weights, named `.state`, until it ha
 
 TABLES = (".md", ".csv", ".tex", ".html")
 FIGURES = (".png", ".pdf")
+CONDITIONS = (".md", ".csv", "_local_tempo.csv")  # of a table by conditions of recording
 SHIPPED = "shipped"  # names the weights of retrieval that come with the project
 SHIPPED_CONTEXT = "SC"  # length of their network's excerpts, a key of constants.CONTEXTS
 NETWORK_FIGURES = ("errors", "example", "tracking")  # of each network of score following
@@ -41,6 +42,12 @@ def evaluated(retrieval: dict) -> list[str]:
     return [*retrieval["models"], *([SHIPPED] if retrieval["shipped"] else [])]
 
 
+def conditions(retrieval: dict) -> list[str]:
+    """The tables by conditions of recording, one a network; none if the settings name none."""
+    wanted = retrieval.get("conditions")
+    return [f"conditions_{name}" for name in evaluated(retrieval)] if wanted else []
+
+
 def _retrieval(retrieval: dict) -> list[str]:
     models = retrieval["models"]
     weights = (".safetensors", ".safetensors.state", "-refined.safetensors", "_history.parquet")
@@ -53,5 +60,6 @@ def _retrieval(retrieval: dict) -> list[str]:
         *suffixed("models/retrieval", models, weights),
         *suffixed("predictions/retrieval", predictions, (".parquet",)),
         *suffixed("tables", tables, TABLES),
+        *suffixed("tables", conditions(retrieval), CONDITIONS),
         *suffixed("figures", figures, FIGURES),
     ]

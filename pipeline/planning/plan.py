@@ -8,10 +8,13 @@ from pipeline import performing
 from pipeline.planning import learning_files, source_files
 from pipeline.planning.arguments import option
 from pipeline.reading import catalogue, fonts
+from pipeline.reading.pieces import printable
+from pipeline.reading.recording_files import RECORDED, RECORDINGS
 
 TABLES = ("pieces", "images", "systems", "noteheads", "notes", "engraved")
 PLAYED = ("performances", "features")
-TEMPO_RATIO = rf"[0-9.]+(-[0-9.]+)?|{performing.HUMAN}"  # as in paths
+SYNTHESIZED = rf"[0-9.]+(-[0-9.]+)?|{performing.HUMAN}"  # tempo ratios, as in paths
+TEMPO_RATIO = f"{SYNTHESIZED}|{RECORDED}"  # those of recordings, too
 PIECES_PER_CHUNK = 1_000  # five minutes of tunes, but hours of piano works
 
 
@@ -45,6 +48,8 @@ class Plan:
 
     def tempo_ratios(self, font: str) -> list[str]:
         """The tempo ratios of a sound font, as in paths; `human` for the tempi of people."""
+        if font == RECORDINGS:
+            return [RECORDED]
         default = self.settings["performances"]["tempo_ratios"]
         return [str(ratio) for ratio in self.settings["fonts"][font].get("tempo_ratios", default)]
 
@@ -65,15 +70,26 @@ class Plan:
         return [f"{folder}/noteheads/{chunk}.parquet"] if wanted else []
 
     def performances(self, collection: str, split: str | None = None) -> list[tuple[str, str]]:
-        """Font and tempo ratio of all performances of a collection, or of one split of it."""
+        """Font and tempo ratio of all performances of a collection, or of one split of it; its
+        recordings have names of their own in place of both."""
         wanted = {split} if split else set(self.splits(collection))
-        return [
+        synthesized = [
             (font, ratio)
             for font, entry in self.settings["fonts"].items()
             if collection in entry.get("collections", [collection])
             if wanted & set(self.played_splits(font))
             for ratio in self.tempo_ratios(font)
         ]
+        return synthesized + [(RECORDINGS, RECORDED)] * (self.recordings(collection) is not None)
+
+    def recordings(self, collection: str) -> str | None:
+        """The folder or table of a collection's recordings; None if it has none."""
+        return self.settings["collections"][collection].get("recordings")
+
+    def recordings_state(self, collection: str, chunk: int) -> str:
+        """What the alignment of a chunk's recordings reruns for: others, or other files."""
+        entry = self.settings["collections"][collection]
+        return source_files.recordings_state(entry["recordings"], chunk, entry["chunks"])
 
     def fonts(self) -> list[str]:
         """The sound fonts that play anything."""
@@ -93,7 +109,7 @@ class Plan:
         return "|".join(
             rf"{re.escape(font)}(?=[/-]({'|'.join(map(re.escape, self.tempo_ratios(font)))})"
             r"[/-]\d+(\.parquet$|$))"
-            for font in self.settings["fonts"]
+            for font in [*self.settings["fonts"], RECORDINGS]
         )
 
     def chunk_files(self, pattern: str, collection: str, split: str | None = None) -> list[str]:
@@ -209,7 +225,7 @@ class Plan:
         """Look whether all sources and sound fonts are there.
 
         Returns:
-            Advice on collections whose chunks are large.
+            Advice on collections whose chunks are large, and on recordings of no piece.
 
         Raises:
             ValueError: that names the setting, if one is neither there nor fetched.
@@ -226,9 +242,27 @@ class Plan:
                 most = max(map(len, self._source_files(name)))
             except (ValueError, OSError) as error:
                 raise ValueError(f"collections.{name}.source: {error}") from None
+            advice += self._stray_recordings(name)
             if most > PIECES_PER_CHUNK:
                 advice.append(
                     f"collections.{name}: {most:,} files in one chunk; with more `chunks` more jobs"
                     " run side by side, in less memory, and a kill costs less"
                 )
         return advice
+
+    def _stray_recordings(self, collection: str) -> list[str]:
+        """Advice on the recordings that belong to no piece of a collection."""
+        if not (recordings := self.recordings(collection)):
+            return []
+        entry = self.settings["collections"][collection]
+        place = f"collections.{collection}.recordings"
+        try:
+            strays = source_files.stray_recordings(recordings, entry["source"], entry["layout"])
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{place}: {error}") from None
+        if not strays:
+            return []
+        return [
+            f"{place}: {len(strays):,} belong to no piece of {entry['source']} and are passed over,"
+            f" the first is {printable(strays[0])}; name the score or the piece of each"
+        ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline import select
-from pipeline.reading import catalogue, sources
+from pipeline.reading import catalogue, recording_files, sources
 
 
 @functools.cache
@@ -47,6 +47,40 @@ def state(files: Iterable[Path | str], times: bool = True) -> str:
         except OSError:
             seen.append((path, None, None))
     return hashlib.sha256(repr(seen).encode(errors="surrogateescape")).hexdigest()
+
+
+def recordings_state(source: str, chunk: int, chunks: int) -> str:
+    """A digest that differs if a chunk has other recordings, or other files of recordings.
+
+    Args:
+        source: a folder or a table of recordings.
+        chunk: number of the chunk of pieces.
+        chunks: how many there are.
+
+    Raises:
+        ValueError: if the source cannot be used.
+    """
+    seen = [
+        (sorted(one.piece_ids), one.performer, state([one.path]))
+        for one in recording_files.find(source)
+        if chunk in {select.chunk_of(piece_id, chunks) for piece_id in one.piece_ids}
+    ]
+    return hashlib.sha256(repr(seen).encode(errors="surrogateescape")).hexdigest()
+
+
+def stray_recordings(recordings: str, source: str, layout: str) -> list[str]:
+    """Files that belong to no piece of a source of the user's own, each with the piece named.
+
+    Those of a source of the catalogue, which need not be fetched yet, are not compared.
+
+    Raises:
+        ValueError: if the recordings or the source cannot be used.
+    """
+    found = recording_files.find(recordings)
+    if catalogue.entry_of(source):
+        return []
+    known = {piece.piece_id for piece in sources.pieces_of(source, "", layout)}
+    return [f"{one.name} ({min(one.piece_ids)})" for one in found if not known & one.piece_ids]
 
 
 def expected(source: str) -> str:

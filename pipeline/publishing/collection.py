@@ -1,5 +1,6 @@
 """What others are given of a collection: rows with pages and sound inside, file after file."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +14,18 @@ from pipeline import tables
 from pipeline.constants import STAFF_HEIGHT_PX, STAFF_WIDTH_PX
 from pipeline.describing import features, licences
 from pipeline.reading import catalogue
+from pipeline.reading.recording_files import RECORDED, RECORDINGS
 
 ABOUT = ("composer", "title", "lyricist", "licence", "source")  # of PIECES, in every row
 NESTED = {"systems": tables.SYSTEMS, "noteheads": tables.NOTEHEADS, "notes": tables.NOTES}
 RATIO_DECIMALS = 6  # that single precision holds
+OF_RECORDINGS = re.compile(rf"/{RECORDINGS}[/-]{RECORDED}[/-]\d+\.parquet$")
 KEY = ["piece_id", "font", "performer", "room"]  # tell performances apart, with the tempo ratio
 
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection as the workflow left it.
+    """A collection as the workflow left it, less its recordings of people.
 
     Attributes:
         folder: Its data.
@@ -39,8 +42,16 @@ class Collection:
     def tables(self, name: str) -> list[Path]:
         """The files of a table, in order of name, without what a killed job left (.*)."""
         folder = self.folder / name
-        paths = folder.glob("**/*.parquet")
-        return sorted(path for path in paths if "/." not in f"/{path.relative_to(folder)}")
+        paths = {path: path.relative_to(folder).as_posix() for path in folder.glob("**/*.parquet")}
+        return sorted(
+            path
+            for path, inner in paths.items()
+            if "/." not in f"/{inner}" and not OF_RECORDINGS.search(f"/{inner}")
+        )
+
+    def has_recordings(self) -> bool:
+        """Whether recordings of people are in it, which stay."""
+        return (self.folder / "performances" / RECORDINGS).is_dir()
 
     def shards(self, split: str) -> list[Path]:
         """The shards of a split, in order of name."""

@@ -16,6 +16,7 @@ from pipeline.replacing import replacing
 DIGESTS = "SHA256SUMS"
 LICENCES = "licences.csv"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of members of an archive: same data, same bytes on one day
+RECORDINGS_STAY = "Recordings of people were left out: the licence of a score does not cover them."
 LOADING = """
 ## Load it
 
@@ -41,7 +42,7 @@ def publish(data: Path, *, out: Path, allow: list[str] | None = None) -> None:
     Writes the card, Parquet files whose features the hub's viewer knows, their digests, the licence
     of every piece, and a Croissant description. Two configurations: `performances`, and `scores`
     with pages, noteheads and notes. Pieces whose licence does not allow redistribution are left out
-    and listed. Nothing is uploaded, and nothing is overwritten.
+    and listed, recordings of people are left out. Nothing is uploaded, and nothing is overwritten.
 
     Args:
         data: Data of the collection, as results/data/piano.
@@ -139,6 +140,7 @@ def _lay_out(given: collection.Collection, folder: Path, name: str) -> None:
     folder_name = re.sub(r"[^\w.-]", "_", name)
     example = LOADING.format(name=folder_name, split=hub_split(next(iter(parts[0].files))))
     left_out = f"\n{_left_out(given)}\n" if given.left_out else ""
+    left_out += f"\n{RECORDINGS_STAY}\n" if given.has_recordings() else ""
     (folder / "README.md").write_text(
         front_matter(f"Partimento {name}", parts, stated) + described.text + left_out + example
     )
@@ -172,6 +174,8 @@ def _tell(given: collection.Collection, out: Path) -> None:
     print(f"{out}: {len(given.pieces):,} pieces, {size / 1e6:,.1f} MB")
     if not (given.folder / "audio").is_dir():
         print("no recording was kept, so rows have no sound; 'performances.keep_audio' keeps them")
+    if given.has_recordings():
+        print(RECORDINGS_STAY)
     if given.left_out:
         print(_left_out(given))
         for reason, number in Counter(given.left_out.values()).most_common():

@@ -61,6 +61,11 @@ RETRIEVAL_FILES += [
         name=[*EVALUATED, "pairs", "metrics", "identified", "aligned"],
     ),
     *written(RETRIEVAL_TABLES),
+    *learning_files.suffixed(
+        f"{RESULTS}/tables",
+        learning_files.conditions(RETRIEVAL),
+        learning_files.CONDITIONS,
+    ),
     *figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE),
     *(figures(RETRIEVAL_ATTENTION) if ATTENDING else []),
 ]
@@ -114,21 +119,43 @@ AT_WRITTEN_TEMPO = min(
 )
 
 
-def tested_shards(tempo_ratio):
-    """The shards of the test split that the font of the test plays at one tempo ratio."""
+def test_shards(font, tempo_ratio):
+    """The shards of the test split that one font plays at one tempo ratio."""
     return expand(
         f"{DATA}/shards/test/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet",
         collection=RETRIEVAL["collection"],
-        font=RETRIEVAL["test_font"],
+        font=font,
         tempo_ratio=tempo_ratio,
         chunk=chunks(RETRIEVAL["collection"]),
     )
+
+
+def tested_shards(tempo_ratio):
+    """The shards of the test split that the font of the test plays at one tempo ratio."""
+    return test_shards(RETRIEVAL["test_font"], tempo_ratio)
 
 
 def all_tested_shards():
     """The shards of the test split that the font of the test plays, at all tempo ratios."""
     return [path for tempo_ratio in TEST_TEMPI for path in tested_shards(tempo_ratio)]
 
+
+def shards_by_condition():
+    """The shards of the test split by the name of the condition that each is."""
+    played = performances(RETRIEVAL["collection"], "test")
+    found = {}
+    for condition in RETRIEVAL.get("conditions", []):
+        check_name("retrieval.conditions", condition, dict(played))
+        found[condition] = [
+            path
+            for font, tempo_ratio in played
+            if font == condition
+            for path in test_shards(font, tempo_ratio)
+        ]
+    return found
+
+
+BY_CONDITION = shards_by_condition()
 
 # What the evaluation of the shipped network reruns for: other weights.
 SHIPPED_STATE = records.digest(

@@ -115,3 +115,42 @@ rule retrieval_pieces:
         " python -m partimento retrieval align --weights {params.weights:q}"
         " --shards {input.shards:q} --precision {params.precision:q} --out {output.aligned:q}; }}"
         " 2> {log:q}"
+
+
+if BY_CONDITION:
+
+    rule retrieval_conditions:
+        input:
+            weights=lambda wildcards: weights_of(wildcards.model, "-refined"),
+            shards=[path for paths in BY_CONDITION.values() for path in paths],
+        output:
+            report(
+                f"{RESULTS}/tables/conditions_{{model}}.md",
+                caption="../captions/conditions.rst",
+                category="Retrieval",
+            ),
+            f"{RESULTS}/tables/conditions_{{model}}.csv",
+            f"{RESULTS}/tables/conditions_{{model}}_local_tempo.csv",
+        log:
+            f"{RESULTS}/logs/retrieval/conditions-{{model}}.log",
+        benchmark:
+            f"{RESULTS}/logs/retrieval/conditions-{{model}}.tsv"
+        conda:
+            "../../envs/learning.yaml"
+        threads: 64
+        resources:
+            # the test split in two conditions, its vectors, the distances of one piece
+            mem_mb=memory(5000, 3),
+            runtime=minutes(120),
+        params:
+            weights=lambda wildcards: named_weights([wildcards.model], "-refined"),
+            state=lambda wildcards: (
+                SHIPPED_STATE if wildcards.model == SHIPPED else None
+            ),
+            shards=lambda wildcards: text(BY_CONDITION),
+            stem=stem,
+        message:
+            "Compare conditions of recording with {wildcards.model}"
+        shell:
+            "python -m partimento retrieval conditions --shards {params.shards:q}"
+            " --weights {params.weights:q} --out_stem {params.stem:q} 2> {log:q}"

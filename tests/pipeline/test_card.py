@@ -125,6 +125,33 @@ def test_too_many_failures_stop_the_run(tmp_path):
     assert not (tmp_path / "README.md").exists()
 
 
+RECORDED = [
+    {"performer": "Lee", "duration_s": 90.0, "onsets": [
+        {"note_id": 0, "notehead_id": 0, "onset_s": 1.0, "sureness": 0.9},
+        {"note_id": 1, "notehead_id": 1, "onset_s": 2.0, "sureness": 0.5,
+         "reason": "less sure than 0.8"}]},
+    {"performer": "Kim", "reason": "this does not seem to be a recording of this score (fit 0.5)"},
+]  # fmt: skip
+
+
+def test_a_recording_that_does_not_fit_is_listed_and_is_no_failure_of_its_piece(tmp_path):
+    rows = [{"piece_id": "waltz", "font": "recordings"} | row for row in RECORDED]
+    files = collection.write(tmp_path)
+    path = tmp_path / "performances/recordings/recorded/0.parquet"
+    tables.write(rows, tables.PERFORMANCES, path)
+    files["performances"].append(path)
+    card.card(
+        **files, layout="pages", max_failures=0.0, name="own", out=tmp_path / "README.md",
+        croissant_out=tmp_path / "croissant.json",
+    )  # fmt: skip
+    text = (tmp_path / "README.md").read_text()
+    assert "> 1 performances are recordings of people, which the licence" in text
+    assert "| less sure than 0.8 | 1 |" in text
+    assert "| waltz | Kim | this does not seem to be a recording of this score (fit 0.5) |" in text
+    assert "failed later" not in text and "differ from the score" not in text
+    assert "`sureness`" in text and "`sureness`" not in write(tmp_path / "without")
+
+
 def test_hugging_face_finds_splits_and_pictures_through_the_card(tmp_path):
     write(tmp_path)
     found = datasets.load_dataset(str(tmp_path), cache_dir=str(tmp_path / "cache"))

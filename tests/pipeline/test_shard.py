@@ -265,6 +265,13 @@ def test_notes_without_a_head_are_not_in_the_map_of_a_strip():
     assert all(column == [] for column in nothing.values())
 
 
+def test_notes_whose_time_is_not_sure_are_not_in_the_map_of_a_strip():
+    notes = chord(0.0, 60) + chord(1.0, 64, first_id=1)
+    notes[0]["reason"] = "less sure than 0.8"
+    columns = shard.strip_onsets(notes, heads_at((0, 10.0), (0, 20.0)), {0: 0}, 1.0, 20.0)
+    assert columns["pitch"] == [64]
+
+
 def png(pixels: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")

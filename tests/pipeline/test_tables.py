@@ -66,6 +66,21 @@ def test_a_file_of_another_schema_is_named(tmp_path):
         tables.read(path, wrong)
 
 
+def test_onsets_of_earlier_versions_which_had_no_sureness_are_read(tmp_path):
+    path = tmp_path / "t.parquet"
+    known = [field for field in tables.ONSET if field.name != "sureness"]
+    number = tables.PERFORMANCES.get_field_index("onsets")
+    earlier = tables.PERFORMANCES.set(number, pa.field("onsets", pa.list_(pa.struct(known))))
+    tables.write([{"piece_id": "air", "onsets": [{"note_id": 7}]}], earlier, path)
+    (row,) = tables.read(path, tables.PERFORMANCES).to_pylist()
+    assert row["onsets"][0]["note_id"] == 7
+    without_time = pa.struct([field for field in known if field.name != "onset_s"])
+    other = tables.PERFORMANCES.set(number, pa.field("onsets", pa.list_(without_time)))
+    tables.write([{"piece_id": "air"}], other, path)
+    with pytest.raises(ValueError, match=r"t\.parquet: column 'onsets' is list<"):
+        tables.read(path, tables.PERFORMANCES)
+
+
 def test_a_truncated_file_is_named(tmp_path):
     path = tmp_path / "t.parquet"
     tables.write(rows(10), tables.ENGRAVED, path)

@@ -99,6 +99,24 @@ def test_figures_follow_in_reading_order_with_captions_and_nothing_is_fetched(tm
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
 
 
+def test_conditions_of_recording_have_a_table_for_each_network_of_the_run(tmp_path):
+    results = write(tmp_path / "results")
+    path = results / "tables/retrieval.csv"
+    ranks = pd.read_csv(path)
+    shipped = ranks.assign(model="PT, shipped")
+    pd.concat([ranks, shipped]).to_csv(path, index=False)
+    for network in ("BL2-SC", "shipped", "of-an-earlier-run"):
+        (results / f"tables/conditions_{network}.md").write_text(
+            f"By condition\n\n| condition | MRR |\n|---|---:|\n| {network}, hall | 1 |\n"
+        )
+    text = page(results)
+    assert "Played and recorded in several ways: BL2-SC<" in text
+    assert "Played and recorded in several ways: PT, which comes with the project<" in text
+    assert text.index("BL2-SC, hall") < text.index("shipped, hall")
+    assert "of-an-earlier-run" not in text
+    assert text.count("The same test pieces under several conditions") == 2
+
+
 def test_figures_of_networks_that_have_hardly_learned_are_left_out_and_named(tmp_path):
     text = page(write(tmp_path / "results"))
     assert "How far off: the paper&#39;s network" not in text and "Tempo as a curve" not in text

@@ -88,3 +88,12 @@ def test_pieces_that_the_first_condition_lacks_are_named(tmp_path, weights):
     }
     with pytest.raises(ValueError, match="down: in 'down', but not in the first condition"):
         conditions.conditions(shards, tmp_path / "table", weights=weights)
+
+
+def test_a_condition_without_examples_is_named(tmp_path, weights):
+    shards = {
+        "plain": [write_shard(tmp_path / "plain.parquet", [printed("up", PIECES["up"])])],
+        "recordings": [write_shard(tmp_path / "recordings.parquet", [])],
+    }
+    with pytest.raises(ValueError, match="condition 'recordings': no example in its shards; leave"):
+        conditions.conditions(shards, tmp_path / "table", weights=weights)

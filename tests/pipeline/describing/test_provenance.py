@@ -85,6 +85,16 @@ def test_a_changed_source_has_another_digest(settings):
     assert before["fonts.piano"] == after["fonts.piano"]
 
 
+def test_recordings_are_sources_too_and_one_that_is_missing_is_no_fault(settings, tmp_path):
+    (tmp_path / "recordings.csv").write_text("piece,file\na,one.wav\na,lost.wav\n")
+    (tmp_path / "one.wav").write_bytes(b"sound")
+    settings["collections"]["tunes"]["recordings"] = str(tmp_path / "recordings.csv")
+    before = recorded(settings, [])["sources"]["collections.tunes.recordings"]
+    assert before["files"] == 2
+    (tmp_path / "one.wav").write_bytes(b"other sound")
+    assert recorded(settings, [])["sources"]["collections.tunes.recordings"] != before
+
+
 def test_commit_and_versions_are_there(settings):
     found = recorded(settings, [])
     head = subprocess.run(

@@ -17,6 +17,8 @@ from tests.support.plans import font
          "fonts: 'a' and 'a-1.0' would both write shards named a-1.0-2.0; rename one"),
         ({"fonts": {"Grand": font(), "grand": font()}},
          "fonts: 'Grand' and 'grand' are one name on some disks; rename one"),
+        ({"fonts": {"Recordings": font()}},
+         "fonts: 'Recordings' is the name of the recordings of collections; rename it"),
         ({"fonts": {"TimGM6mb": font("1.1-0.9")}}, "fonts.TimGM6mb: tempo ratio 1.1-0.9: "),
         ({"fonts": {"TimGM6mb": font(1e-5)}}, "fonts.TimGM6mb: tempo ratio 1e-05: it must"),
         ({"fonts": {"TimGM6mb": font("1.0-99")}}, "fonts.TimGM6mb: tempo ratio 1.0-99: it must"),

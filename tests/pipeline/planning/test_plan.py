@@ -119,3 +119,47 @@ def test_a_font_plays_plainly_unless_told_otherwise():
     ]
     common = Plan(plans.complete(performances={"expression": "phrased"}))
     assert common.playing("TimGM6mb") == ["--expression=phrased"]
+
+
+def test_recordings_of_a_collection_are_performances_with_names_of_their_own(tmp_path):
+    (tmp_path / "air.wav").touch()
+    with_them = {"tunes": {"recordings": str(tmp_path), "chunks": 1}}
+    plan = Plan(plans.complete(collections=with_them))
+    assert plan.performances("tunes")[-1] == ("recordings", "recorded")
+    assert plan.fonts() == ["TimGM6mb"]
+    assert "results/data/tunes/shards/test/recordings-recorded-0.parquet" in plan.data_files(
+        "tunes"
+    )
+    pattern = rf"({plan.font_pattern()})-({TEMPO_RATIO})-0\.parquet"
+    assert re.fullmatch(pattern, "recordings-recorded-0.parquet")
+
+
+def test_recordings_are_aligned_anew_if_they_change(tmp_path):
+    (tmp_path / "air.wav").touch()
+    collections = {"tunes": {"recordings": str(tmp_path), "chunks": 1}}
+    plan = Plan(plans.complete(collections=collections))
+    before = plan.recordings_state("tunes", 0)
+    assert plan.recordings_state("tunes", 0) == before
+    (tmp_path / "notes.txt").touch()
+    assert plan.recordings_state("tunes", 0) == before
+    (tmp_path / "air.wav").write_bytes(b"other")
+    assert plan.recordings_state("tunes", 0) != before
+
+
+def test_a_folder_of_recordings_that_is_not_there_is_named(tmp_path):
+    (tmp_path / "tunes").mkdir()
+    (tmp_path / "tunes/a.mid").touch()
+    tunes = {"source": str(tmp_path / "tunes"), "recordings": str(tmp_path / "lost")}
+    plan = Plan(plans.complete(collections={"tunes": tunes}))
+    with pytest.raises(ValueError, match=r"collections\.tunes\.recordings: .*lost: no such folder"):
+        plan.check_sources()
+
+
+def test_recordings_of_no_piece_are_told_and_passed_over(tmp_path):
+    for name in ("tunes/a.mid", "sound/a.wav", "sound/b.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    tunes = {"source": str(tmp_path / "tunes"), "recordings": str(tmp_path / "sound")}
+    (advice,) = Plan(plans.complete(collections={"tunes": tunes})).check_sources()
+    assert advice.startswith("collections.tunes.recordings: 1 belong to no piece of ")
+    assert "the first is b.wav (b); name the score or the piece of each" in advice

@@ -114,6 +114,23 @@ def test_a_collection_that_nobody_may_have_is_refused_with_the_rule(tmp_path):
     assert not (tmp_path / "hub").exists()
 
 
+def test_recordings_of_people_stay_whatever_the_licence_of_their_score(tmp_path, capsys):
+    data = write(tmp_path)
+    performer = {"font": "recordings", "tempo_ratio": None, "performer": "Lee"}
+    row = staves.performance("march") | performer
+    staves.write_shard(data / "shards/train/recordings-recorded-0.parquet", [row])
+    played = [{"piece_id": "march", "duration_s": 720.0} | performer]
+    table = data / "performances/recordings/recorded/0.parquet"
+    tables.write(played, tables.PERFORMANCES, table)
+    publish.publish(data, out=tmp_path / "hub")
+    held = pq.read_table(tmp_path / "hub/performances/train-00000-of-00001.parquet")
+    assert "recordings" not in held["font"].to_pylist() and held.num_rows == 3
+    card = (tmp_path / "hub/README.md").read_text()
+    assert "| performances | 3 | 1 |" in card
+    for told in (card, capsys.readouterr().out):
+        assert "Recordings of people were left out" in told
+
+
 @pytest.mark.parametrize("make", [publish.publish, publish.release])
 def test_what_is_there_stays(make, tmp_path):
     out = tmp_path / "there.zip"
