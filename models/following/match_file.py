@@ -27,9 +27,7 @@ def require_bars(sheet: Sheet, path: Path) -> None:
         ValueError: If no notes or no bars are known, as of a scan.
     """
     bars = sheet.noteheads.select(["bar", "beat"]).to_pylist()
-    if not sheet.notes.num_rows or not any(
-        row["bar"] and row["beat"] is not None for row in bars
-    ):
+    if not sheet.notes.num_rows or not any(row["bar"] and row["beat"] is not None for row in bars):
         raise ValueError(f"{path}: a match file needs the notes and bars of the score, and these "
                          "pages have none; write .csv or .svl")  # fmt: skip
 

@@ -76,8 +76,10 @@ def test_only_what_is_named_is_written(take, engraved, tmp_path):
         (["TAKE", "score.ly", "--table", "FOLDER"], "a table has one of the suffixes"),
         (["TAKE", "score.ly", "--out", "TAKE/a.html"], "take.wav is not a folder"),
         (["TAKE", "scan.pdf", "--table", "a.match"], "a.match: a match file names the notes"),
-        (["TAKE", "score.ly", "--table", "a.csv", "a.match", "--by", "image"],
-         "a.match: a match file names the notes"),
+        (
+            ["TAKE", "score.ly", "--table", "a.csv", "a.match", "--by", "image"],
+            "a.match: a match file names the notes",
+        ),
         (["TAKE", "TAKE", "--data", "FOLDER"], "is a file, and --data is for the id of a piece"),
     ],
 )
