@@ -65,7 +65,11 @@ def errors(aligned: Alignment, true: pd.DataFrame) -> pd.DataFrame:
     to the cursor at its onset, both inf if too far; whether the bar is right, and the sureness."""
     grid = np.arange(0, aligned.about.duration, STEP_S)
     shown = cursor(aligned, grid)
-    system, x = shown["system"].to_numpy(), shown["x"].to_numpy()
+    begun = (
+        grid >= aligned.table["time"].to_numpy().min() - STEP_S / 2
+    )  # it waits at the first note
+    system, x = np.where(begun, shown["system"], -1), shown["x"].to_numpy()
+    back = np.diff(x) < 0  # to a repeat, or on to the next system
     reach = round(LONGEST_S / STEP_S)
     found = []
     for note in true.itertuples():
@@ -73,7 +77,8 @@ def errors(aligned: Alignment, true: pd.DataFrame) -> pd.DataFrame:
         first = max(at - reach, 1)
         part = slice(first - 1, at + reach)
         beyond = (system[part] == note.system) & (x[part] >= note.x - ROUNDING_PX)
-        moments = (first + np.flatnonzero(beyond[1:] & ~beyond[:-1])) * STEP_S
+        there = beyond[1:] & (~beyond[:-1] | back[first - 1 : first + len(beyond) - 2])
+        moments = (first + np.flatnonzero(there)) * STEP_S
         found.append(np.abs(moments - note.time).min(initial=np.inf))
     now = cursor(aligned, true["time"].to_numpy())
     bars = [
