@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from benchmarks import sureness_weights
 from benchmarks.performances import (
     FONT,
     ROOM,
@@ -136,13 +137,17 @@ def main() -> None:
                 this = listened(samples)
                 found_way = route.find(printed, this)
                 found = synchronise.onsets(printed, found_way, this)
-                sure = sureness.of_onsets(found, this)
+                evidence = sureness.evidence(found, this)
                 if kind == "dry":
                     taken, way, heard = time.process_time() - begin, found_way, this
                 off, which = errors(found, true)
                 gathered.setdefault(kind, []).append(off)
-                gathered.setdefault("sure", []).append(np.where(which >= 0, sure[which], 0.0))
-                gathered.setdefault("near", []).append(np.abs(off) < 0.1)
+                known = which[which >= 0]
+                gathered.setdefault("evidence", []).append(
+                    {name: values[known] for name, values in evidence.items()}
+                )
+                gathered.setdefault("near", []).append(np.abs(off[which >= 0]) < 0.1)
+                gathered.setdefault("piece", []).append(name)
                 cells.append(spread(off))
                 fits["right"].append(sureness.fit(found_way))
             print(f"| {name} | {seconds:.0f} | {taken * 60 / seconds:.1f} | {' | '.join(cells)} | "
@@ -171,12 +176,12 @@ def report(gathered: dict[str, list], fits: dict[str, list[float]]) -> None:
                  "first half twice"):  # fmt: skip
         shares = gathered[kind]
         print(f"| {kind} | {np.mean(shares):.3f} | {min(shares):.3f} |")
-    sure, near = np.concatenate(gathered["sure"]), np.concatenate(gathered["near"])
-    print("\n| sureness | notes | within 100 ms |\n|---|---|---|")
-    for low, high in ((0, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 0.98), (0.98, 1.01)):
-        inside = (sure >= low) & (sure < high)
-        share = f"{near[inside].mean():.3f}" if inside.any() else "-"
-        print(f"| {low:g} to {min(high, 1):g} | {inside.sum()} | {share} |")
+    evidence, near = gathered["evidence"], gathered["near"]
+    print("\nsureness, of each piece by weights fitted to the others:")
+    held_out = sureness_weights.held_out(gathered["piece"], evidence, near)
+    print(sureness_weights.table(held_out, np.concatenate(near)))
+    intercept, weights = sureness_weights.fit(evidence, near)
+    print(f"fitted to all: {intercept:.2f}", {name: round(w, 2) for name, w in weights.items()})
     right, wrong = np.array(fits["right"]), np.array(fits["wrong"])
     print(f"\nright pieces: {right.min():.2f} to {right.max():.2f}, refused "
           f"{(right < sureness.LEAST_FIT).sum()} of {len(right)}; wrong pieces: {wrong.min():.2f} "
