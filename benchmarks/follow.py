@@ -6,126 +6,30 @@ score; beside the scores of the next three, whether a wrong piece is told. The s
 MusicXML and not engraved. The archives come from the mirror.
 """
 
-import os
 import sys
 import time
-from collections.abc import Iterable
-from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
-import pyarrow as pa
 
+from benchmarks import sureness_weights
+from benchmarks.performances import (
+    FONT,
+    ROOM,
+    halved,
+    mirror,
+    recorded,
+    sources,
+    tables_of,
+    truth,
+)
+from benchmarks.sounds import applause
 from models.following import features, route, score, sureness, synchronise, words
-from pipeline import performing, rendering, rooms, tables
+from pipeline import rendering, rooms
 from pipeline.constants import AUDIO_RATE_HZ, SPECTROGRAM_RATE_HZ
-from pipeline.engraving import playing
-from pipeline.engraving.extract_worker import number_passes
-from pipeline.reading import match_files, musicxml_notes, score_text, unfolding
-from pipeline.reading.archives import members
-from pipeline.reading.fetching import MIRROR
-from tests.support.tiny_scores import applause
 
-FONT = "soundfonts/FluidR3_GM.sf3"
-ARCHIVES = {
-    "vienna4x22-decce45.tar.xz": [
-        ("Chopin_op10_no3", "p03"),
-        ("Chopin_op38", "p03"),
-        ("Mozart_K331_1st-mov", "p03"),
-        ("Schubert_D783_no15", "p03"),
-    ],
-    "asap-dataset-4097b45.tar.xz": [
-        ("Bach/Prelude/bwv_860", "Ko04M"),
-        ("Bach/Prelude/bwv_858", "Zhang01M"),
-        ("Bach/Prelude/bwv_857", "Bult-ItoS02M"),
-        ("Bach/Fugue/bwv_884", "LiA01M"),
-        ("Bach/Fugue/bwv_889", "Giesbrecht01M"),
-        ("Beethoven/Piano_Sonatas/9-2_no_trio", "Tysman05"),
-        ("Chopin/Etudes_op_25/12", "Atzinger03"),
-        ("Chopin/Etudes_op_10/2", "JeonH02M"),
-    ],
-}
-ROOM = rooms.Room(rt60_s=0.6, distance_m=3.0, noise_db=-40.0, band_hz=(80.0, 12_000.0))
 CLAPPED_S = 10.0
 NEAR_S = 0.2  # of a bar line, within which either bar counts as right
 WRONG = 3  # scores of others beside each recording
-
-
-def sources(folder: Path, archives: Iterable[str] = ARCHIVES) -> list[tuple[str, str, str]]:
-    """Name, MusicXML and match file of each performance in some archives of a folder."""
-    found = []
-    for archive in archives:
-        named = ARCHIVES[archive]
-        wanted: dict[str, tuple[str, str]] = {}
-        for piece, who in named:
-            vienna = "/" not in piece
-            xml = f"musicxml/{piece}.musicxml" if vienna else f"{piece}/xml_score.musicxml"
-            match = f"match/{piece}_{who}.match" if vienna else f"{piece}/{who}.match"
-            wanted[f"{piece} {who}"] = (xml, match)
-        names = {name for pair in wanted.values() for name in pair}
-        texts = {
-            name.partition("/")[2]: content
-            for name, content in members(folder / archive)
-            if name.partition("/")[2] in names
-        }
-        for name, (xml, match) in wanted.items():
-            (text,) = score_text.read(texts[xml], xml).values()
-            found.append((name, text, match_files.text(texts[match])))
-    return found
-
-
-def tables_of(text: str) -> tuple[pa.Table, pa.Table]:
-    """Noteheads, without their places, and notes of a MusicXML score."""
-    written = musicxml_notes.read(ElementTree.fromstring(text))
-    order = written.order or unfolding.play_order(written.bars)
-    heads = [
-        {
-            "piece_id": "", "notehead_id": number, "image": 0, "system": 0, "staff": 0,
-            "pitch": note.pitch, "moment": float(note.begin), "grace": note.grace is not None,
-            "bar": written.bars[note.bar].number or None,
-            "beat": float(note.begin - written.begins[note.bar]), "source_id": note.name,
-        }
-        for number, note in enumerate(
-            note for note in written.notes if note.left_out is None and note.pitch is not None
-        )
-    ]  # fmt: skip
-    number_of = {head["source_id"]: head["notehead_id"] for head in heads}
-    notes = [
-        {
-            "piece_id": "", "note_id": number, "onset": float(note.onset),
-            "onset_s": note.onset_s, "duration": float(note.end - note.onset),
-            "duration_s": note.end_s - note.onset_s, "pitch": note.pitch,
-            "notehead_id": number_of.get(note.note),
-        }
-        for number, note in enumerate(playing.play(written, order))
-    ]  # fmt: skip
-    number_passes(notes)
-    return (
-        pa.Table.from_pylist(heads, tables.NOTEHEADS),
-        pa.Table.from_pylist(notes, tables.NOTES),
-    )
-
-
-def truth(match: str, heads: pa.Table) -> list[dict]:
-    """The notes that were played as the score has them."""
-    linked = performing.link(match_files.read(match), heads.to_pylist())
-    return [row for row in linked if row.get("notehead_id") is not None and "onset_s" in row]
-
-
-def recorded(match: str, font: rendering.Instrument) -> np.ndarray:
-    """A performance as sound: (n,) float32, 44.1 kHz."""
-    played = match_files.read(match)
-    notes = [
-        performing.Note(n.onset_s, n.duration_s, n.pitch, velocity=n.velocity) for n in played.notes
-    ]
-    return rendering.render(notes, font, pedals=played.pedals)
-
-
-def halved(samples: np.ndarray) -> np.ndarray:
-    """44.1 kHz as 22.05 kHz."""
-    assert AUDIO_RATE_HZ == 2 * SPECTROGRAM_RATE_HZ
-    spectrum = np.fft.rfft(samples[: len(samples) // 2 * 2])
-    return (np.fft.irfft(spectrum[: len(spectrum) // 2 + 1]) / 2).astype(np.float32)
 
 
 def listened(samples: np.ndarray) -> features.Features:
@@ -206,11 +110,10 @@ def spread(off: np.ndarray) -> str:
 
 
 def main() -> None:
-    mirror = os.environ.get(MIRROR)
-    if not mirror or not all(Path(mirror, name).is_file() for name in ARCHIVES):
-        print(f"left out: set {MIRROR} to a folder with {' and '.join(ARCHIVES)}")
+    archives = mirror()
+    if archives is None:
         return
-    pieces = sources(Path(mirror))
+    pieces = sources(archives)
     scores = [score.read(*tables_of(text)) for _, text, _ in pieces]
     gathered: dict[str, list] = {}
     fits: dict[str, list[float]] = {"right": [], "wrong": []}
@@ -218,7 +121,7 @@ def main() -> None:
         "| performance | s | CPU s/min | dry: ms | < 50 | < 100 | room: ms | < 50 | < 100 | way |"
     )
     print("|" + "---|" * 10, flush=True)
-    with rendering.Instrument(Path(mirror, FONT)) as font:
+    with rendering.Instrument(archives / FONT) as font:
         for number, (name, text, match) in enumerate(pieces):
             heads = tables_of(text)[0]
             rows, printed, true = heads.to_pylist(), scores[number], truth(match, heads)
@@ -234,13 +137,17 @@ def main() -> None:
                 this = listened(samples)
                 found_way = route.find(printed, this)
                 found = synchronise.onsets(printed, found_way, this)
-                sure = sureness.of_onsets(found, this)
+                evidence = sureness.evidence(found, this)
                 if kind == "dry":
                     taken, way, heard = time.process_time() - begin, found_way, this
                 off, which = errors(found, true)
                 gathered.setdefault(kind, []).append(off)
-                gathered.setdefault("sure", []).append(np.where(which >= 0, sure[which], 0.0))
-                gathered.setdefault("near", []).append(np.abs(off) < 0.1)
+                known = which[which >= 0]
+                gathered.setdefault("evidence", []).append(
+                    {name: values[known] for name, values in evidence.items()}
+                )
+                gathered.setdefault("near", []).append(np.abs(off[which >= 0]) < 0.1)
+                gathered.setdefault("piece", []).append(name)
                 cells.append(spread(off))
                 fits["right"].append(sureness.fit(found_way))
             print(f"| {name} | {seconds:.0f} | {taken * 60 / seconds:.1f} | {' | '.join(cells)} | "
@@ -269,12 +176,12 @@ def report(gathered: dict[str, list], fits: dict[str, list[float]]) -> None:
                  "first half twice"):  # fmt: skip
         shares = gathered[kind]
         print(f"| {kind} | {np.mean(shares):.3f} | {min(shares):.3f} |")
-    sure, near = np.concatenate(gathered["sure"]), np.concatenate(gathered["near"])
-    print("\n| sureness | notes | within 100 ms |\n|---|---|---|")
-    for low, high in ((0, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 0.98), (0.98, 1.01)):
-        inside = (sure >= low) & (sure < high)
-        share = f"{near[inside].mean():.3f}" if inside.any() else "-"
-        print(f"| {low:g} to {min(high, 1):g} | {inside.sum()} | {share} |")
+    evidence, near = gathered["evidence"], gathered["near"]
+    print("\nsureness, of each piece by weights fitted to the others:")
+    held_out = sureness_weights.held_out(gathered["piece"], evidence, near)
+    print(sureness_weights.table(held_out, np.concatenate(near)))
+    intercept, weights = sureness_weights.fit(evidence, near)
+    print(f"fitted to all: {intercept:.2f}", {name: round(w, 2) for name, w in weights.items()})
     right, wrong = np.array(fits["right"]), np.array(fits["wrong"])
     print(f"\nright pieces: {right.min():.2f} to {right.max():.2f}, refused "
           f"{(right < sureness.LEAST_FIT).sum()} of {len(right)}; wrong pieces: {wrong.min():.2f} "

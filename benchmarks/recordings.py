@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks import follow
+from benchmarks import follow, performances
 from models.following import recordings
 from pipeline import performing, rooms
 from pipeline.constants import AUDIO_RATE_HZ
@@ -37,13 +37,13 @@ def as_written(notes: list[dict], seconds: float) -> tuple[list[performing.Note]
     return sounding, true
 
 
-def performances(
+def played_twice(
     font: Instrument, text: str, match: str
 ) -> Iterator[tuple[str, np.ndarray, list[dict]]]:
     """Kind, sound and onsets of a human performance, and of the score as written."""
-    heads, notes = follow.tables_of(text)
-    true = follow.truth(match, heads)
-    yield "as played", follow.recorded(match, font), true
+    heads, notes = performances.tables_of(text)
+    true = performances.truth(match, heads)
+    yield "as played", performances.recorded(match, font), true
     last = max(row["onset_s"] for row in true)
     played, true = as_written(notes.to_pylist(), last)
     yield "as written", render(played, font), true
@@ -76,14 +76,14 @@ def main() -> None:
     print("| performance | kind | s | notes | all: ms | < 50 | < 100 | kept | kept: ms | < 50 "
           "| < 100 |\n" + "|---" * 11 + "|", flush=True)  # fmt: skip
     with (
-        Instrument(Path(mirror, follow.FONT)) as font,
+        Instrument(Path(mirror, performances.FONT)) as font,
         tempfile.TemporaryDirectory() as folder,
     ):
-        for name, text, match in follow.sources(Path(mirror), [ARCHIVE]):
-            heads, notes = (table.to_pylist() for table in follow.tables_of(text))
-            for kind, dry, true in performances(font, text, match):
+        for name, text, match in performances.sources(Path(mirror), [ARCHIVE]):
+            heads, notes = (table.to_pylist() for table in performances.tables_of(text))
+            for kind, dry, true in played_twice(font, text, match):
                 path = Path(folder, "recording.flac")
-                sound = rooms.record(dry, AUDIO_RATE_HZ, follow.ROOM, f"{name} {kind}")
+                sound = rooms.record(dry, AUDIO_RATE_HZ, performances.ROOM, f"{name} {kind}")
                 soundfile.write(path, np.clip(sound, -1, 1), AUDIO_RATE_HZ, subtype="PCM_16")
                 try:
                     found = recordings.aligned(path, heads, notes)

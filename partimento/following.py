@@ -54,8 +54,20 @@ def follow(
         ValueError: If one of both cannot be used, they do not fit, a file to write is one that is
             read, or ffmpeg is missing for a video.
     """
-    wanted = _files(recording, score, out, video, table or [])
-    alignment = follow_score(recording, score, by=by, data=data)
+    sources = [recording, _file(score)]
+    wanted = _files(recording, out, video, table or [], [file for file in sources if file])
+    matches = [path for _, path in wanted if path.suffix.lower() == ".match"]
+    if matches and (by == "image" or _picture(score, data)):
+        raise ValueError(
+            f"{matches[0]}: a match file names the notes of the score, which following by image "
+            "does not know; write .csv, .parquet or .svl"
+        )
+    sheet, method = _printed(recording, score, by, data)
+    if matches:
+        from models.following.match_file import require_bars
+
+        require_bars(sheet, matches[0])
+    alignment = _align(recording, sheet, method)
     about = alignment.about
     if not (about.fits or force):
         raise ValueError(f"{recording}: {about.verdict}; nothing is written; "
@@ -97,20 +109,47 @@ def follow_score(
         ValueError: If one of both cannot be used; the message names the remedy.
     """
     recording = Path(recording)
-    if not recording.is_file():
-        raise FileNotFoundError(f"{recording}: no such recording")
-    path = _file(score)
-    picture = path if path and (path.suffix.lower() in scans.SUFFIXES or path.is_dir()) else None
-    if picture and by == "notes":
-        raise ValueError(f"{score}: a picture has no notes to follow; leave out --by notes")
-    if picture or by == "image":
-        from models.following import image, sheet_images
+    return _align(recording, *_printed(recording, score, by, data))
 
-        sheet = sheet_images.read_pages(picture) if picture else _sheet(score, data)
+
+def _align(recording: Path, sheet: "Sheet", by: By) -> "Alignment":
+    if by == "image":
+        from models.following import image
+
         return image.align(recording, sheet)
     from models.following import by_notes
 
-    return by_notes.align(recording, _sheet(score, data))
+    return by_notes.align(recording, sheet)
+
+
+def _printed(
+    recording: Path, score: Path | str, by: By | None, data: Path | None
+) -> tuple["Sheet", By]:
+    """What is printed and how it is followed, all options checked before the score is engraved."""
+    if not recording.is_file():
+        raise FileNotFoundError(f"{recording}: no such recording")
+    path = _file(score)
+    if data is not None and path is not None and path.is_file():
+        raise ValueError(f"{score}: is a file, and --data is for the id of a piece; leave out one")
+    picture = _picture(score, data)
+    if picture and by == "notes":
+        raise ValueError(f"{score}: a picture has no notes to follow; leave out --by notes")
+    from models.following.recording import check_length
+
+    check_length(recording)
+    if picture:
+        from models.following import sheet_images
+
+        return sheet_images.read_pages(picture), "image"
+    return _sheet(score, data), by or "notes"
+
+
+def _picture(score: Path | str, data: Path | None) -> Path | None:
+    """The pictures of pages that are named, a file or a folder; None if `score` is no picture."""
+    path = _file(score)
+    if path is None or data is not None:
+        return None
+    return path if path.suffix.lower() in scans.SUFFIXES or path.is_dir() else None
 
 
 def _file(score: Path | str) -> Path | None:
@@ -160,9 +199,9 @@ def _of_collection(piece: str, data: Path | None) -> dict[str, pa.Table]:
 
 
 def _files(
-    recording: Path, score: str, out: Path | None, video: Path | None, table: list[Path]
+    recording: Path, out: Path | None, video: Path | None, table: list[Path], sources: list[Path]
 ) -> list[tuple[str, Path]]:
-    """What is to be written, checked before anything is computed."""
+    """What is to be written, checked before anything is computed; `sources` are read."""
     from models.following import exports, ffmpeg
 
     wanted = [("page", out), ("video", video), *(("table", path) for path in table)]
@@ -176,12 +215,22 @@ def _files(
             raise ValueError(f"{path}: a {kind} has one of the suffixes {known}")
         if path.is_dir():
             raise ValueError(f"{path}: is a folder; name a file to write")
+        _check_folder(path)
         if kind == "video":
             ffmpeg.require(path)
-        for source in (recording, _file(score)):
-            if source and path.exists() and source.exists() and path.samefile(source):
+        for source in sources:
+            if path.exists() and source.exists() and path.samefile(source):
                 raise ValueError(f"{path}: is what is read; name another file to write")
     return files
+
+
+def _check_folder(path: Path) -> None:
+    """Raise ValueError if `path` cannot be written because of its folder."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise ValueError(f"{path}: {folder} is not a folder; name another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{path}: {folder} may not be written to; name another place")
 
 
 def _summary(alignment: "Alignment", written: list[Path]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from models.following import alignment, image_path, staff_finding, staff_systems
+from models.following import alignment, image_path, recording, staff_finding, staff_systems
 from models.following.alignment import About, Alignment, Sheet, Span, What
 from models.retrieval import audio, inference
 from models.retrieval.align import STEP_FRAMES, STEP_PX, window_positions
@@ -75,7 +75,8 @@ def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIG
         ValueError: If it cannot be followed; the message names the remedy.
     """
     with tqdm(total=4, desc=f"follow {path.name}", disable=None, file=sys.stderr) as progress:
-        heard = audio.spectrogram(path)
+        with recording.opened(path) as sound_file:
+            heard = audio.whole_spectrogram(sound_file, path)
         printed = read_print(sheet)
         progress.update()
         frames = window_positions(len(heard), STEP_FRAMES)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from models.following import score, timeline
-from models.following.alignment import Alignment
+from models.following.alignment import Alignment, Sheet
 from pipeline.constants import VELOCITY
 from pipeline.reading.libraries import partitura
 from pipeline.replacing import replacing
@@ -20,12 +20,25 @@ STEPS = ("C", 0), ("C", 1), ("D", 0), ("D", 1), ("E", 0), ("F", 0), ("F", 1), ("
         ("A", 0), ("A", 1), ("B", 0)  # fmt: skip
 
 
+def require_bars(sheet: Sheet, path: Path) -> None:
+    """Check that a match file can be written of a score.
+
+    Raises:
+        ValueError: If no notes or no bars are known, as of a scan.
+    """
+    bars = sheet.noteheads.select(["bar", "beat"]).to_pylist()
+    if not sheet.notes.num_rows or not any(row["bar"] and row["beat"] is not None for row in bars):
+        raise ValueError(f"{path}: a match file needs the notes and bars of the score, and these "
+                         "pages have none; write .csv or .svl")  # fmt: skip
+
+
 def write_match(alignment: Alignment, path: Path) -> None:
     """Write the match file.
 
     Raises:
-        ValueError: If no notes are known, as of a scan.
+        ValueError: If no notes or no bars are known, as of a scan, or nothing is aligned with them.
     """
+    require_bars(alignment, path)
     heads = {row["notehead_id"]: row for row in alignment.noteheads.to_pylist()}
     lengths = {
         note["notehead_id"]: (note["duration"], note["pitch"])
@@ -40,9 +53,8 @@ def write_match(alignment: Alignment, path: Path) -> None:
         for stop, row in enumerate(alignment.table.to_pylist())
         if row["bar"] and row["beat"] is not None
     ]
-    if not lengths or not rows:
-        raise ValueError(f"{path}: a match file needs the notes and bars of the score, and these "
-                         "pages have none; write .csv or .svl")  # fmt: skip
+    if not rows:
+        raise ValueError(f"{path}: no note is aligned, so there is nothing to match")
     library = partitura()
     part = library.score.Part("P0", quarter_duration=DIVISIONS)
     part.add(library.score.TimeSignature(4, 4), 0)

@@ -108,19 +108,24 @@ def barlines(dark: np.ndarray, system: dict) -> list[float]:
         gap = ndimage.maximum_filter1d(gap, near) >= WHOLE
         if (gap & mask)[inside].any():
             mask, through = mask & gap, True
+    widening = near + 1  # by the two filters
+
+    def is_thick(a: int, b: int) -> bool:  # or a double one
+        return b - a + 1 - widening > THICK * space
+
     groups: list[list[int]] = []
     for a, b in _runs(mask):
-        if not through and _is_stem(dark[:, first:last], (a + b) // 2, tops, bottoms, space):
+        stem = _is_stem(dark[:, first:last], (a + b) // 2, tops, bottoms, space)
+        if not through and stem and not is_thick(a, b):
             continue
         if groups and a - groups[-1][1] < DOUBLE * space:
             groups[-1][1] = b
         else:
             groups.append([a, b])
-    widening = near + 1  # by the two filters
     found = []
     for a, b in groups:
         at_left = b < 1.5 * space
-        header = b - a + 1 - widening > THICK * space and b < HEADER * space
+        header = is_thick(a, b) and b < HEADER * space
         if not (at_left or header):
             found.append(first + (a + b + 1) / 2)
     if not found or right - found[-1] > 3 * space:

@@ -1,7 +1,7 @@
 """How sure the time of an onset is, and whether a recording is of the score at all."""
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, median_filter
+from scipy.ndimage import maximum_filter1d
 
 from models.following.features import FPS, Features, of_notes
 from models.following.route import OUTSIDE, Route
@@ -9,12 +9,14 @@ from models.following.synchronise import Onset
 
 LEAST_FIT = 0.62  # of a recording of the score; docs/follow.md has both error rates
 NEAR_S = 1.0  # to either side of an onset that is compared
+PASSAGE_S = 8.0  # to either side: where a figure repeats, the whole passage may be moved by one
 LAGS_S = (0.1, 0.6)  # how far the notes are moved to see whether they would agree as well elsewhere
 HERE_FRAMES = 3
-NEIGHBOURS = 3  # onsets to either side that tell the tempo
-# Of a logistic regression: the chance that an onset is within 100 ms of the truth.
-INTERCEPT = -1.6
-WEIGHTS = {"chroma": 1.7, "onsets": 2.7, "margin": 5.0, "here": 6.6, "bent": -0.9}
+SHORT_S = 0.1  # that a note lasts here: only its onset counts
+# Of a logistic regression: the chance that an onset is within 100 ms of the truth
+# (`benchmarks.follow` fits them).
+INTERCEPT = -1.16
+WEIGHTS = {"margin": 10.8, "passage": 7.5, "here": 5.6}
 
 
 def fit(way: Route) -> float:
@@ -28,39 +30,30 @@ def fit(way: Route) -> float:
 def evidence(found: list[Onset], heard: Features) -> dict[str, np.ndarray]:
     """What speaks for the time of each onset: arrays (onsets,) by name.
 
-    `chroma` and `onsets`: cosine of what is heard and what is printed, about the onset. `margin`:
-    how much better the onsets agree than if they were moved. `here`: the onset's own notes, heard
-    at its time. `bent`: s by which its tempo differs from its neighbours'.
+    `margin`: how much better the onsets about it agree than if they were moved. `passage`: the same
+    of a longer part. `here`: the onset's own notes, heard at its time.
     """
     frames = heard.chroma.shape[1]
     times = np.array([onset.time for onset in found])
-    lengths = np.array([max(note.end - note.begin for note in onset.notes) for onset in found])
-    rows = [(time, time + max(length, 0.1), note.pitch)
-            for time, length, onset in zip(times, lengths, found, strict=True)
-            for note in onset.notes]  # fmt: skip
-    begins, ends, pitch = (np.array(column) for column in zip(*rows, strict=True))
-    told = of_notes(begins, ends, pitch, (frames - 1) / FPS)
-    half = round(NEAR_S * FPS)
+    rows = [(onset.time, note.pitch) for onset in found for note in onset.notes]
+    begins, pitch = (np.array(column) for column in zip(*rows, strict=True))
+    told = of_notes(begins, begins + SHORT_S, pitch, (frames - 1) / FPS)
     at = np.clip(np.rint(times * FPS).astype(int), 0, frames - 1)
-    chroma = _near(_cosine(told.chroma, heard.chroma), at, half)
-    onsets = _near(_agreement(told.onsets, heard.onsets, 0), at, half)
-    elsewhere = np.max(
-        [
-            _near(_agreement(told.onsets, heard.onsets, sign * round(lag * FPS)), at, half)
-            for lag in np.arange(*LAGS_S, 2 / FPS)
-            for sign in (-1, 1)
-        ],
-        axis=0,
-    )
-    moved = times - np.array([onset.coarse_s for onset in found])
-    bent = np.abs(moved - median_filter(moved, 2 * NEIGHBOURS + 1, mode="nearest"))
+    first, last = (round(lag * FPS) for lag in LAGS_S)
+    lags = [0, *range(-last, -first + 1), *range(first, last + 1)]
+    agreements = [_agreement(told.onsets, heard.onsets, lag) for lag in lags]
     return {
-        "chroma": chroma,
-        "onsets": onsets,
-        "margin": onsets - elsewhere,
+        "margin": _margin(agreements, at, round(NEAR_S * FPS)),
+        "passage": _margin(agreements, at, round(PASSAGE_S * FPS)),
         "here": _here(found, heard.onsets, at),
-        "bent": bent,
     }
+
+
+def _margin(agreements: list[np.ndarray], at: np.ndarray, half: int) -> np.ndarray:
+    """How much the first of the agreements (frames,) is better than the best of the others, about
+    each place: (onsets,)."""
+    here, *elsewhere = (_near(agreement, at, half) for agreement in agreements)
+    return here - np.max(elsewhere, axis=0)
 
 
 def _here(found: list[Onset], heard: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -68,11 +61,6 @@ def _here(found: list[Onset], heard: np.ndarray, at: np.ndarray) -> np.ndarray:
     around = maximum_filter1d(heard, 2 * HERE_FRAMES + 1, axis=1)
     classes = [sorted({note.pitch % 12 for note in onset.notes}) for onset in found]
     return np.array([around[rows, frame].mean() for rows, frame in zip(classes, at, strict=True)])
-
-
-def _cosine(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(one, axis=0) * np.linalg.norm(other, axis=0)
-    return (one * other).sum(axis=0) / np.maximum(norms, 1e-9)
 
 
 def _agreement(told: np.ndarray, heard: np.ndarray, lag: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from pipeline.constants import STAFF_HEIGHT_PX, STAFF_WIDTH_PX, WHITE
 from pipeline.engraving import svg
 
 GAP_PX = 30  # between two staves
+STAVES_A_PAGE = 4  # wide enough to fill a picture; longer tunes have pages to turn
 
 
 def tracking_video(
@@ -41,7 +42,7 @@ def tracking_video(
 
 
 def as_alignment(tune: Tune, moments: pa.Table, recording: Path) -> Alignment:
-    """The staves of a tune on one page, and the positions at each moment.
+    """The staves of a tune on pages, and the positions at each moment.
 
     Args:
         tune: From `read_tunes`.
@@ -49,14 +50,16 @@ def as_alignment(tune: Tune, moments: pa.Table, recording: Path) -> Alignment:
         recording: Its sound file.
     """
     step = STAFF_HEIGHT_PX + GAP_PX
-    page = np.full((GAP_PX + step * len(tune.images), STAFF_WIDTH_PX), WHITE, np.uint8)
-    tops = [GAP_PX + step * number for number in range(len(tune.images))]
-    for top, image in zip(tops, tune.images, strict=True):
-        page[top : top + STAFF_HEIGHT_PX] = image
+    shown = min(len(tune.images), STAVES_A_PAGE)
+    tops = [GAP_PX + step * (number % shown) for number in range(len(tune.images))]
+    count = 1 + (len(tune.images) - 1) // shown
+    pages = np.full((count, GAP_PX + step * shown, STAFF_WIDTH_PX), WHITE, np.uint8)
+    for number, (top, image) in enumerate(zip(tops, tune.images, strict=True)):
+        pages[number // shown, top : top + STAFF_HEIGHT_PX] = image
     systems = [
         {
             "system": number,
-            "image": 0,
+            "image": number // shown,
             "left": float(tune.left[number]),
             "right": float(tune.right[number]),
             "top": [top + STAFF_HEIGHT_PX * 0.3],
@@ -67,7 +70,7 @@ def as_alignment(tune: Tune, moments: pa.Table, recording: Path) -> Alignment:
     rows = [
         {
             "time": row["time"],
-            "page": 0,
+            "page": row["image"] // shown,
             "system": row["image"],
             "x": row["x"],
             "y": tops[row["image"]] + STAFF_HEIGHT_PX / 2,
@@ -83,7 +86,7 @@ def as_alignment(tune: Tune, moments: pa.Table, recording: Path) -> Alignment:
         table=alignment.table(rows, about),
         about=about,
         recording=recording,
-        pages=[svg.png(page)],
+        pages=[svg.png(page) for page in pages],
         systems=pa.Table.from_pylist(systems, tables.without_piece(tables.SYSTEMS)),
         noteheads=tables.without_piece(tables.NOTEHEADS).empty_table(),
         notes=tables.without_piece(tables.NOTES).empty_table(),

@@ -131,7 +131,16 @@ def spectrogram(path: Path | str) -> np.ndarray:
         ValueError: if it cannot be read or is silent.
     """
     with open_recording(path) as sound:
-        frames = read_frames(sound, 0, count_frames(sound))
+        return whole_spectrogram(sound, path)
+
+
+def whole_spectrogram(sound: soundfile.SoundFile, path: Path | str) -> np.ndarray:
+    """The spectrogram of an open recording, (frames, 92) float32; `path` is named in errors.
+
+    Raises:
+        ValueError: if it is truncated, corrupt or silent.
+    """
+    frames = read_frames(sound, 0, count_frames(sound))
     if not sounds(frames):
         raise ValueError(f"{path}: the recording is silent")
     return frames

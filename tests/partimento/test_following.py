@@ -1,13 +1,16 @@
 """The command that follows a recording: what it writes, what it refuses, and in which words."""
 
+import os
 import shutil
 import sys
+from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 import soundfile
 
 import partimento
-from models.following import alignment
+from models.following import alignment, recording
 from models.following.alignment import About, Alignment
 from partimento import cli, following
 from pipeline.describing.page import MARK
@@ -71,12 +74,19 @@ def test_only_what_is_named_is_written(take, engraved, tmp_path):
         (["TAKE", "score.ly", "--out", "page.txt"], "a page has one of the suffixes .htm, .html"),
         (["TAKE", "score.ly", "--table", "a.doc"], "a table has one of the suffixes .csv"),
         (["TAKE", "score.ly", "--table", "FOLDER"], "a table has one of the suffixes"),
+        (["TAKE", "score.ly", "--out", "TAKE/a.html"], "take.wav is not a folder"),
+        (["TAKE", "scan.pdf", "--table", "a.match"], "a.match: a match file names the notes"),
+        (
+            ["TAKE", "score.ly", "--table", "a.csv", "a.match", "--by", "image"],
+            "a.match: a match file names the notes",
+        ),
+        (["TAKE", "TAKE", "--data", "FOLDER"], "is a file, and --data is for the id of a piece"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_sentence(
     take, words, said, tmp_path, capsys, monkeypatch
 ):
-    names = {"TAKE": take, "FOLDER": tmp_path}
+    names = {"TAKE": take, "FOLDER": tmp_path, "TAKE/a.html": take / "a.html"}
     words = ["follow", *(names.get(word, word) for word in words)]
     assert said in refused(words, capsys, monkeypatch)
     assert list(tmp_path.iterdir()) == [take]
@@ -88,6 +98,47 @@ def test_a_score_without_notes_is_told_in_one_sentence(take, tmp_path, capsys, m
     said = refused(["follow", take, score], capsys, monkeypatch)
     assert "no notes" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rests.ly", "take.wav"]
+
+
+def test_a_match_file_of_a_score_without_bars_is_refused_before_the_work(
+    take, tmp_path, capsys, monkeypatch
+):
+    made = sheet(drawn(8), list(range(8)))
+    heads = made.noteheads.drop_columns(["bar"]).append_column("bar", pa.nulls(32, pa.string()))
+    monkeypatch.setattr(following, "_sheet", lambda score, data: replace(made, noteheads=heads))
+    monkeypatch.setattr(following, "_align", lambda *_: pytest.fail("aligned all the same"))
+    said = refused(["follow", take, "score.ly", "--table", tmp_path / "a.match"], capsys,
+                   monkeypatch)  # fmt: skip
+    assert "a match file needs the notes and bars of the score" in said
+
+
+@pytest.mark.parametrize("by", ["notes", "image"])
+def test_a_recording_that_is_too_long_is_refused_before_the_score_is_engraved(
+    take, by, monkeypatch
+):
+    monkeypatch.setattr(recording, "LONGEST_S", 10.0)
+    monkeypatch.setattr(following, "_sheet", lambda score, data: pytest.fail("engraved"))
+    with pytest.raises(ValueError, match=r"take.wav: .* minutes are more than"):
+        partimento.follow_score(take, "score.ly", by=by)
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_before_the_work(
+    take, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(os, "access", lambda folder, how: folder != tmp_path)  # root may write all
+    said = refused(["follow", take, "score.ly", "--out", tmp_path / "new" / "a.html"], capsys,
+                   monkeypatch)  # fmt: skip
+    assert f"{tmp_path} may not be written to" in said
+
+
+def test_with_a_data_set_the_score_is_a_piece_although_a_folder_has_its_name(
+    take, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study").mkdir()
+    monkeypatch.setattr(following, "_of_collection", lambda piece, data: pytest.fail(piece))
+    with pytest.raises(pytest.fail.Exception, match="study"):
+        partimento.follow_score(take, "study", data=tmp_path)
 
 
 def test_a_page_of_somebody_else_is_not_replaced(take, capsys, monkeypatch):

@@ -88,13 +88,3 @@ def sound(notes: list[tuple], before_s: float = 0.0, after_s: float = 1.0) -> np
         start = round((before_s + onset) * RATE_HZ)
         made[start : start + RATE_HZ] += 0.1 * tone * np.exp(-4 * time) * np.minimum(time * 200, 1)
     return made
-
-
-def applause(seconds: float, seed: int = 0) -> np.ndarray:
-    """Many short bursts of noise, as hands make: (n,) float32."""
-    random_ = np.random.default_rng(seed)
-    made = np.zeros(round(seconds * RATE_HZ), np.float32)
-    clap = np.exp(-np.arange(RATE_HZ // 50) / 80)
-    for start in random_.integers(0, len(made) - len(clap), round(60 * seconds)):
-        made[start : start + len(clap)] += 0.05 * clap * random_.standard_normal(len(clap))
-    return made

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from benchmarks.sounds import applause
 from models.following import alignment, by_notes, exports, recording
-from tests.support.tiny_scores import applause, drawn, played, sheet, sound
+from tests.support.tiny_scores import drawn, played, sheet, sound
 
 BARS = 8
 REPEATED = [0, 1, 2, 3, *range(BARS)]

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from models.following import alignment, image, sheet_images
+from models.following import recording as following_recording
 from models.retrieval import weights
 from pipeline import strips
 from tests.support.drawn_pages import drawn_page, scanned
@@ -106,6 +107,13 @@ def test_another_piece_does_not_fit(tmp_path, sheet, knowing, monkeypatch):
     assert not found.about.fits and "does not seem to be a recording of these pages" in (
         found.about.verdict
     )
+
+
+def test_a_recording_that_is_too_long_is_refused(tmp_path, sheet, monkeypatch):
+    monkeypatch.setattr(following_recording, "LONGEST_S", 3.0)
+    monkeypatch.setattr(image, "read_print", lambda sheet: pytest.fail("read all the same"))
+    with pytest.raises(ValueError, match=r"tones.wav: .* minutes are more than the 0 that"):
+        image.align(played(tmp_path / "tones.wav", TONES[0]), sheet)
 
 
 def test_pages_without_staves_are_refused(tmp_path):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.sounds import applause
 from models.following import features, route, score, words
-from tests.support.tiny_scores import applause, drawn, played, sheet, sound
+from tests.support.tiny_scores import drawn, played, sheet, sound
 
 BARS = 8
 ALL = list(range(BARS))

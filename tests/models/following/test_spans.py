@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from benchmarks.sounds import applause
 from models.following import features, spans
 from models.following.alignment import Span
 from models.following.route import Route, Visit
-from tests.support.tiny_scores import applause, sound
+from tests.support.tiny_scores import sound
 
 RATE_HZ = 22_050
 MUSIC = sound([(0.5 * n, 60 + n) for n in range(8)])

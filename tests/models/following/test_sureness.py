@@ -30,6 +30,21 @@ def test_an_onset_at_its_time_is_surer_than_one_that_was_moved(found):
     assert np.median(wrong) < 0.5
 
 
+def test_where_a_figure_repeats_no_onset_is_as_sure():
+    """Moved by one figure, of 0.4 s, the notes would agree as well."""
+    passage, sure = {}, {}
+    for name, bars in {"varied": drawn(20), "repeated": 20 * [[60, 64, 67, 64]]}.items():
+        order = list(range(len(bars)))
+        made = sheet(bars, order, quarter_s=0.1)
+        printed = score.read(made.noteheads, made.notes)
+        heard = features.of_recording(sound(played(bars, order, quarter_s=0.1)), 0.0)
+        onsets = synchronise.onsets(printed, route.find(printed, heard), heard)
+        sure[name] = sureness.of_onsets(onsets, heard)
+        passage[name] = sureness.evidence(onsets, heard)["passage"]
+    assert passage["repeated"].max() < 0.05 < 0.1 < passage["varied"].min()
+    assert sure["repeated"].mean() < sure["varied"].mean() - 0.05
+
+
 def test_no_onsets_have_no_sureness(found):
     assert sureness.of_onsets([], found[1]).shape == (0,)
 
