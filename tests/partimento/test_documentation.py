@@ -1,6 +1,7 @@
 """What the documentation tells people to type works as it stands."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,13 @@ def test_every_command_is_documented():
     for name in COMMANDS:
         parent, _, own = name.rpartition(" ")
         assert f"partimento {parent or own}" in text or f"`{own}`" in text, name
+
+
+@pytest.mark.parametrize("name", ["architecture", "road"])
+def test_a_drawing_is_what_its_script_draws(name, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    script = runpy.run_path(str(ROOT / f"docs/draw_{name}.py"))
+    assert (ROOT / f"docs/{name}.svg").read_text() == script["drawing"]()
 
 
 def test_links_between_pages_lead_somewhere():

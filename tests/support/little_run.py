@@ -26,14 +26,18 @@ HEAD = (
 
 
 def sonata() -> str:
-    """A score of one part in MusicXML."""
+    """A score for piano in MusicXML: eighths above, quarters below."""
     draw = random.Random(0)
+
+    def notes(count: int, octaves: str, **where: int) -> str:
+        names = [f"{draw.choice('CDEFGAB')}{draw.choice(octaves)}" for _ in range(count)]
+        return "".join(musicxml.note(name, 4 / count, **where) for name in names)
+
     bars = [
-        "".join(musicxml.note(f"{draw.choice('CDEFGAB')}{draw.choice('45')}", 0.5)
-                for _ in range(8))
+        notes(8, "45") + musicxml.backup(4) + notes(4, "23", voice=2, staff=2)
         for _ in range(SONATA_BARS)
-    ]  # fmt: skip
-    return musicxml.score(bars, head=HEAD)
+    ]
+    return musicxml.score(bars, head=HEAD, staves=2)
 
 
 def write_sources(folder: Path) -> None:
