@@ -206,7 +206,7 @@ def _drawn(results: Path, figures: list[tuple[str, str, str]], drawn: list[str])
 
 
 def _not_drawn(task: str, settings: dict) -> list[Part]:
-    """A sentence on the networks of which no figure is drawn."""
+    """A sentence on the networks without figures."""
     drawn = learning_files.drawn(settings)
     names = settings.get("networks") or settings["models"]
     others = [named(network) for network in names if network not in drawn]
@@ -214,9 +214,9 @@ def _not_drawn(task: str, settings: dict) -> list[Part]:
         return []
     return [
         Part(
-            f'<p class="pale">No figures are drawn of {" and ".join(others)}: they would show'
-            f" nothing before a training of {settings['figures_from']:,} {UNITS[task]}"
-            " (<code>figures_from</code> in the settings).</p>"
+            f'<p class="pale">Not drawn, since figures of networks trained on fewer than'
+            f" {settings['figures_from']:,} {UNITS[task]} show nothing (<code>figures_from</code>"
+            f" in the settings): {', '.join(others)}.</p>"
         )
     ]
 

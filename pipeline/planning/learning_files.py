@@ -36,7 +36,7 @@ def drawn(section: dict) -> list[str]:
         network
         for network in section.get("networks") or section["models"]
         if _examples(section["training"]["PT" if network == "PT" else "paper"])
-        >= section["figures_from"]
+        >= section.get("figures_from", 0)  # an older run's settings have none
     ]
 
 
