@@ -117,7 +117,9 @@ def write_recordings() -> None:
     shutil.copy(data / f"audio/bright/1.0/0/{SONATA}.flac", "take.flac")
     samples, rate = soundfile.read("take.flac")
     soundfile.write("recording.mp3", samples, rate)
-    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", "take.flac", "-t", "8", "concert.mp4"], check=True)
+    subprocess.run(
+        ["ffmpeg", "-loglevel", "error", "-i", "take.flac", "-t", "8", "concert.mp4"], check=True
+    )
     images = pd.read_parquet(data / "images/0.parquet").set_index("piece_id")
     Image.fromarray(grey(images.loc[[SONATA]].png.iloc[0])).save("scan.pdf")
     Path("sonata.musicxml").write_text(sonata())
