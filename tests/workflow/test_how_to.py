@@ -148,6 +148,7 @@ def write_own_files() -> None:
 
 @pytest.mark.parametrize("page", RUN)
 def test_the_commands_of_a_page_run(page, workspace):
+    Path("config.yaml").unlink()  # the pages' settings lie over the project's own
     write_recordings()
     write_own_files()
     before = RUN[: RUN.index(page)]
