@@ -12,7 +12,7 @@ import numpy as np
 
 SPEED_OF_SOUND = 343.0  # m/s, that of pyroomacoustics at 20 degrees
 WALL_M = 0.5  # source and microphone stay so far from walls, floor and ceiling
-DRAWS = 1_000  # of positions, before a distance counts as too long for a room
+DRAWS = 1_000  # of positions, before they are laid along the diagonal
 BAND_ORDER = 2  # of the Butterworth filter, run forwards and backwards
 SABINE = 24 * math.log(10) / SPEED_OF_SOUND  # s/m; rt60 = SABINE * volume / absorbing area
 MAX_ORDER = 150  # reflections of one sound; its cube makes the work, here 3 s and 1.2 GB
@@ -71,7 +71,10 @@ def from_settings(settings: dict | None) -> Room:
                 f" {longest:.2f} s, or a larger room"
             )
         if room.distance_m > math.dist((0, 0, 0), [side - 2 * WALL_M for side in room.size_m]):
-            raise ValueError(_too_far(room))
+            raise ValueError(
+                f"distance_m: {room.distance_m:g} m do not fit into a room of {_size(room)},"
+                f" {WALL_M:g} m from its walls"
+            )
     if room.band_hz is not None and room.band_hz[0] >= room.band_hz[1]:
         raise ValueError(f"band_hz: {list(room.band_hz)} must run from low to high")
     return room
@@ -79,13 +82,6 @@ def from_settings(settings: dict | None) -> Room:
 
 def _size(room: Room) -> str:
     return " x ".join(f"{side:g}" for side in room.size_m) + " m"
-
-
-def _too_far(room: Room) -> str:
-    return (
-        f"distance_m: {room.distance_m:g} m do not fit into a room of {_size(room)},"
-        f" {WALL_M:g} m from its walls"
-    )
 
 
 def absorption(room: Room) -> float:
@@ -109,7 +105,8 @@ def _positions(room: Room, distance_m: float, rng: np.random.Generator) -> np.nd
         microphone = source + distance_m * direction / np.linalg.norm(direction)
         if (microphone >= low).all() and (microphone <= high).all():
             return np.array([source, microphone])
-    raise ValueError(_too_far(room))
+    # Nearly as far apart as the room allows: along its diagonal.
+    return np.array([low, low + distance_m * (high - low) / np.linalg.norm(high - low)])
 
 
 def impulse_response(room: Room, rate: int, rng: np.random.Generator) -> np.ndarray:

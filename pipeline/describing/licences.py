@@ -13,9 +13,8 @@ RULE = (
 )
 NOT_STATED = "no licence stated"
 _ABSENT = r"\s*(none|not|no licen[cs]e|unknown|n/?a)\b"
-_PUBLIC_DOMAIN = (
-    r"(?<!not in the )(?<!not )\bpublic ?domain\b|creativecommons\.org/publicdomain/mark"
-)
+_DENIED = r"\b(not|never|no longer)\b[^.;,]*$"  # before a licence, in the same sentence
+_PUBLIC_DOMAIN = r"\bpublic ?domain\b|creativecommons\.org/publicdomain/mark"
 _ZERO = r"\bCC[- ]?0\b|CC Zero|creativecommons\.org/publicdomain/zero"
 _CREATIVE_COMMONS = r"\bCC[- ]BY\b|Creative Commons Attribution|creativecommons\.org/licenses/by"
 _PARTS = {
@@ -49,15 +48,17 @@ def identifier(licence: str | None) -> str | None:
     `other` stands for a known licence without a name of its own there, such as public domain.
     """
 
-    def said(pattern: str) -> bool:
-        return bool(re.search(pattern, licence or "", re.IGNORECASE))
-
     if not licence or re.match(_ABSENT, licence, re.IGNORECASE):
         return None
+
+    def said(pattern: str) -> bool:
+        places = re.finditer(pattern, licence, re.IGNORECASE)
+        return any(not re.search(_DENIED, licence[: p.start()], re.IGNORECASE) for p in places)
+
     if said(_ZERO):
         return "cc0-1.0"
     if said(_CREATIVE_COMMONS):
-        parts = [part for part, pattern in _PARTS.items() if said(pattern)]
+        parts = [part for part, words in _PARTS.items() if re.search(words, licence, re.IGNORECASE)]
         parts.sort(key=("nc", "nd", "sa").index)
         version = re.search(r"\d\.\d", licence)
         name = "-".join(["cc", "by", *parts, version[0] if version else ""])

@@ -41,6 +41,12 @@ def test_a_click_stays_at_its_sample_and_reverberates_after_it(distance_m, seed)
     assert early < 0.05 * late
 
 
+def test_a_microphone_can_stand_as_far_away_as_the_room_allows():
+    heard = recorded(click(), SMALL | {"distance_m": 3.9}, "one")
+    first = np.flatnonzero(np.abs(heard) > 0.2 * np.abs(heard).max())[0]
+    assert first == CLICK
+
+
 def test_sound_decays_by_60_db_in_about_the_reverberation_time():
     """Schroeder's backward integral, between -5 and -25 dB."""
     room = rooms.from_settings(SMALL)

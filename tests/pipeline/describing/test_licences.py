@@ -9,6 +9,7 @@ from pipeline.describing.licences import forbidden, identifier
     ("words", "name"),
     [
         ("Public Domain", "other"),
+        ("The composer has not seen it; CC BY-SA 4.0", "cc-by-sa-4.0"),
         ("public domain (printed 1883); transcription distributed with music21", "other"),
         ("CC0 1.0", "cc0-1.0"),
         ("Creative Commons Attribution-ShareAlike 4.0", "cc-by-sa-4.0"),
@@ -43,6 +44,8 @@ def test_a_known_licence_has_its_name_on_the_hub_and_may_be_handed_on(words, nam
         ("Copyright 1998 A. Composer", "not known to allow redistribution: Copyright"),
         ("not in the public domain", "no licence stated"),
         ("This is not public domain", "not known to allow redistribution"),
+        ("This edition is not released under CC BY 4.0", "not known to allow redistribution"),
+        ("No longer under the GPL", "not known to allow redistribution"),
         ("as music21 states it", "not known to allow redistribution"),
     ],
 )
