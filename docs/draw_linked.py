@@ -24,7 +24,7 @@ OUT = Path(__file__).parent / "figures/linked.png"
 MARGIN_PX = 18
 SYSTEM = 0  # that is shown
 COLOURS = 128  # of the picture, which keeps it small
-LAST_PX = 507  # of the system, from the left of the page
+LAST_PX = 492  # of the system, from the left of the page
 
 
 def rows(data: Path, name: str, piece: str) -> pd.DataFrame:

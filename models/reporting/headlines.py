@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from models.score_following.report import NETWORKS
 from pipeline.planning.learning_files import SHIPPED
 from pipeline.planning.progress import duration
 
 FOLLOWING, RETRIEVAL = "score_following", "retrieval"
 # Examples seen; a network that has seen fewer does not reproduce its paper, and the report says so.
 ENOUGH = {FOLLOWING: 300_000, RETRIEVAL: 300_000}
-NETWORKS = {"paper": "the paper's network", "PT": "PT, our network"}
 UNITS = {FOLLOWING: "notes", RETRIEVAL: "pairs"}
 
 

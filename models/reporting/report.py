@@ -12,14 +12,15 @@ from models.reporting import markup
 from models.reporting.headlines import (
     FOLLOWING,
     RETRIEVAL,
+    UNITS,
     following_table,
     headlines,
     named,
     pieces,
     retrieval_table,
-    training,
 )
-from pipeline.planning.learning_files import SHIPPED
+from pipeline.planning import learning_files
+from pipeline.planning.learning_files import SHIPPED, following_figures, retrieval_figures
 from pipeline.planning.progress import duration
 from pipeline.replacing import replacing
 
@@ -29,10 +30,6 @@ PAPERS = {
     RETRIEVAL: "Balke, Dorfer, Carvalho, Arzt and Widmer (ISMIR 2019): which snippet of sheet music"
     " does a recording play?",
 }
-# Times the best guess without listening; below, figures show that nothing is learned.
-ABOVE_CHANCE = 2
-# Pairs that a network of retrieval has to have seen before its attention and tempi tell anything.
-LEARNED_PAIRS = 50_000
 LICENCES = "| pieces by licence"  # begins what a card says after its counts
 
 
@@ -58,7 +55,7 @@ class Section:
 def report(results: Path, out: Path | None = None) -> None:
     """Write one page of HTML on a run, with its numbers, tables, figures and data sets.
 
-    The page needs no other file. Figures of networks that have hardly learned are left out, and
+    The page needs no other file. Figures of networks that have hardly learned are not drawn, and
     the page says so.
 
     Args:
@@ -72,7 +69,13 @@ def report(results: Path, out: Path | None = None) -> None:
     if not record.is_file():
         raise ValueError(f"{record}: not found; let the workflow finish first")
     run = json.loads(record.read_text())
-    made = [_following(results), _retrieval(results), _data(results), _origin(run)]
+    settings = run["settings"]
+    made = [
+        _following(results, settings.get(FOLLOWING)),
+        _retrieval(results, settings.get(RETRIEVAL)),
+        _data(results),
+        _origin(run),
+    ]
     sections = [section for section in made if section]
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -148,41 +151,39 @@ def _table(
     return parts
 
 
-def _following(results: Path) -> Section | None:
+def _following(results: Path, settings: dict | None) -> Section | None:
     table = following_table(results)
-    if table.empty:
+    if table.empty or not settings:
         return None
     parts = [Part(f"<p>{PAPERS[FOLLOWING]}</p>")]
     parts += _table(results, "score_following", "How often the place is found", "test")
     parts += _table(results, "tracking", "Whole recordings, followed staff by staff")
-    hidden = []
     top1 = table.xs("top1", level="metric").sort_values("micro", ascending=False)
-    for network, row in top1.iterrows():
-        name = named(str(network))
-        guesses = row[["chance", "frequent"]].max()
-        if row.micro < ABOVE_CHANCE * guesses:
-            seen = training(results, FOLLOWING, str(network))
-            hidden.append(f"{name}, which has learned too little to show anything ({seen})")
-            continue
-        for kind, title, said in (
+    figures = [
+        (f"score_following_{network}_{kind}", f"{title}: {named(str(network))}", caption)
+        for network in top1.index
+        for kind, title, caption in (
             ("example", "One note", "score_following_example"),
             ("errors", "How far off", "score_following_errors"),
             ("tracking", "A whole recording", "tracking_figure"),
-        ):
-            parts += _picture(results, f"score_following_{network}_{kind}", f"{title}: {name}",
-                              said)  # fmt: skip
-    parts += _picture(results, "score_following_history", "Training", "score_following_history")
-    return Section("following", TITLES[FOLLOWING], [*parts, *_hidden(hidden)])
+        )
+    ]
+    history = "score_following_history"
+    parts += _drawn(
+        results, [*figures, (history, "Training", history)], following_figures(settings)
+    )
+    return Section("following", TITLES[FOLLOWING], [*parts, *_not_drawn(FOLLOWING, settings)])
 
 
-def _retrieval(results: Path) -> Section | None:
+def _retrieval(results: Path, settings: dict | None) -> Section | None:
     table = retrieval_table(results)
-    if table.empty:
+    if table.empty or not settings:
         return None
+    drawn = retrieval_figures(settings)
     parts = [Part(f"<p>{PAPERS[RETRIEVAL]}</p>")]
     parts += _table(results, "retrieval", "How high the right snippet ranks",
                     "Audio to sheet, refined")  # fmt: skip
-    parts += _picture(results, "retrieval_example", "One query", "retrieval_example")
+    parts += _drawn(results, [("retrieval_example", "One query", "retrieval_example")], drawn)
     parts += _table(results, "identification", "Whole pieces")
     parts += _table(results, "alignment", "Recordings along their scores")
     parts += _table(results, "tempo_robustness", "Slower and faster")
@@ -190,33 +191,41 @@ def _retrieval(results: Path) -> Section | None:
         name = f"conditions_{SHIPPED if model.endswith(SHIPPED) else model}"
         title = f"Played and recorded in several ways: {named(model)}"
         parts += _table(results, name, title, caption="conditions")
-    late = [
-        ("retrieval_tempo", "Tempo as a curve"),
-        ("attention_within_piece", "Attention within a piece"),
-        ("attention_examples", "Attention from dense to sparse"),
-        ("attention_entropy", "Attention and density"),
+    figures = {
+        "retrieval_tempo": "Tempo as a curve",
+        "attention_within_piece": "Attention within a piece",
+        "attention_examples": "Attention from dense to sparse",
+        "attention_entropy": "Attention and density",
+        "retrieval_history": "Training",
+    }
+    parts += _drawn(results, [(name, title, name) for name, title in figures.items()], drawn)
+    return Section("retrieval", TITLES[RETRIEVAL], [*parts, *_not_drawn(RETRIEVAL, settings)])
+
+
+def _drawn(results: Path, figures: list[tuple[str, str, str]], drawn: list[str]) -> list[Part]:
+    """Those figures (name, title, caption) that a run with these settings draws."""
+    return [
+        part
+        for name, title, caption in figures
+        if name in drawn
+        for part in _picture(results, name, title, caption)
     ]
-    models = table.xs("mrr", level="metric").micro.dropna().index
-    seen = [training(results, RETRIEVAL, model) for model in models]
-    most = max((one.samples for one in seen if one), default=LEARNED_PAIRS)
-    hidden = []
-    if most >= LEARNED_PAIRS:
-        for name, title in late:
-            parts += _picture(results, name, title, name)
-    else:
-        hidden.append(
-            f"curves over the tempo and what networks attend to, since {most:,} pairs teach them"
-            f" too little; from {LEARNED_PAIRS:,} on they are here"
-        )
-    parts += _picture(results, "retrieval_history", "Training", "retrieval_history")
-    return Section("retrieval", TITLES[RETRIEVAL], [*parts, *_hidden(hidden)])
 
 
-def _hidden(what: list[str]) -> list[Part]:
-    if not what:
+def _not_drawn(task: str, settings: dict) -> list[Part]:
+    """A sentence on the networks without figures."""
+    drawn = learning_files.drawn(settings)
+    names = settings.get("networks") or settings["models"]
+    others = [named(network) for network in names if network not in drawn]
+    if not others:
         return []
-    text = "; ".join(what)
-    return [Part(f'<p class="pale">Not shown, but among the figures of the run: {text}.</p>')]
+    return [
+        Part(
+            f'<p class="pale">Not drawn, since figures of networks trained on fewer than'
+            f" {settings['figures_from']:,} {UNITS[task]} show nothing (<code>figures_from</code>"
+            f" in the settings): {', '.join(others)}.</p>"
+        )
+    ]
 
 
 def _data(results: Path) -> Section | None:

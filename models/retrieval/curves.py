@@ -14,7 +14,6 @@ from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT
 from models.retrieval import network, report
 from models.retrieval.token_network import PT
 from pipeline.constants import CONTEXTS
-from pipeline.planning.learning_files import SHIPPED
 
 # Colour and mark of each length of excerpt: the marks tell them apart in grey prints, too.
 CONTEXT_LOOKS = dict(zip(CONTEXTS, ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^")), strict=True))
@@ -29,15 +28,15 @@ def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -
     Writes retrieval_history and retrieval_tempo, as PNG and PDF.
 
     Args:
-        models: names of the networks.
+        models: names of the networks that are drawn, beside all of the paper's.
         histories: Parquet tables of epochs that `train` wrote of them, in the same order.
         metrics: Parquet table that `evaluate` wrote.
         out: folder of the figures.
     """
     epochs = {model: pd.read_parquet(path) for model, path in zip(models, histories, strict=True)}
     plotting.save(training(epochs), out / "retrieval_history")
-    table = report.compare_tempi(pd.read_parquet(metrics))
-    table = table[~table.model.str.endswith(SHIPPED)]  # the figure is of the trainings here
+    known = pd.read_parquet(metrics)
+    table = report.compare_tempi(known[known.model.isin(models)])
     plotting.save(tempo(table), out / "retrieval_tempo")
 
 

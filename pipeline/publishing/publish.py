@@ -171,7 +171,8 @@ def _tell(given: collection.Collection, out: Path) -> None:
     """Print what was written, and what was left out and why."""
     paths = [out] if out.is_file() else list(records.files(out))
     size = sum(path.stat().st_size for path in paths)
-    print(f"{out}: {len(given.pieces):,} pieces, {size / 1e6:,.1f} MB")
+    kept = len(given.pieces)
+    print(f"{out}: {kept:,} {'piece' if kept == 1 else 'pieces'}, {size / 1e6:,.1f} MB")
     if not (given.folder / "audio").is_dir():
         print("no recording was kept, so rows have no sound; 'performances.keep_audio' keeps them")
     if given.has_recordings():

@@ -28,13 +28,8 @@ RETRIEVAL_TABLES = [
     "alignment",
 ]
 RETRIEVAL_CURVES = ["retrieval_history", "retrieval_tempo"]
-RETRIEVAL_EXAMPLE = ["retrieval_example"]
-RETRIEVAL_ATTENTION = [
-    "attention_within_piece",
-    "attention_examples",
-    "attention_entropy",
-]
-ATTENDING = [model for model in MODELS if model.endswith("AT")]
+RETRIEVAL_DRAWN = learning_files.drawn(RETRIEVAL)
+ATTENDING = learning_files.attending(RETRIEVAL)
 
 
 def in_report(names):
@@ -66,8 +61,7 @@ RETRIEVAL_FILES += [
         learning_files.conditions(RETRIEVAL),
         learning_files.CONDITIONS,
     ),
-    *figures(RETRIEVAL_CURVES + RETRIEVAL_EXAMPLE),
-    *(figures(RETRIEVAL_ATTENTION) if ATTENDING else []),
+    *figures(learning_files.retrieval_figures(RETRIEVAL)),
 ]
 
 

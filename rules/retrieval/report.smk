@@ -36,7 +36,9 @@ rule retrieval_tables:
 rule retrieval_curves:
     input:
         metrics=f"{RESULTS}/predictions/retrieval/metrics.parquet",
-        histories=expand(f"{RETRIEVAL_MODELS}/{{model}}_history.parquet", model=MODELS),
+        histories=expand(
+            f"{RETRIEVAL_MODELS}/{{model}}_history.parquet", model=RETRIEVAL_DRAWN
+        ),
     output:
         *in_report(RETRIEVAL_CURVES),
     log:
@@ -45,7 +47,7 @@ rule retrieval_curves:
         "../../envs/learning.yaml"
     params:
         out=folder,
-        models=MODELS,
+        models=RETRIEVAL_DRAWN,
     message:
         "Draw the training of retrieval"
     shell:
@@ -59,7 +61,7 @@ rule retrieval_example:
         embeddings=f"{RESULTS}/predictions/retrieval/{BEST}.parquet",
         shards=tested_shards(AT_WRITTEN_TEMPO),
     output:
-        *in_report(RETRIEVAL_EXAMPLE),
+        *in_report(["retrieval_example"]),
     log:
         f"{RESULTS}/logs/retrieval/example.log",
     conda:
@@ -84,7 +86,7 @@ if ATTENDING:
             embeddings=f"{RESULTS}/predictions/retrieval/{ATTENDING[-1]}.parquet",
             shards=tested_shards(AT_WRITTEN_TEMPO),
         output:
-            *in_report(RETRIEVAL_ATTENTION),
+            *in_report(learning_files.ATTENTION_FIGURES),
         log:
             f"{RESULTS}/logs/retrieval/attention.log",
         conda:

@@ -6,27 +6,20 @@ METRICS = f"{RESULTS}/predictions/score_following/{{network}}_metrics.parquet"
 REACHED = f"{RESULTS}/predictions/score_following/{{network}}_reached.parquet"
 TRACKS = f"{RESULTS}/predictions/score_following/{{network}}_tracks.parquet"
 NETWORKS = FOLLOWING["networks"]
+DRAWN = learning_files.drawn(FOLLOWING)
 FOLLOWING_FILES += [
     *expand(
         [WEIGHTS, HISTORY, PREDICTIONS, METRICS, REACHED, TRACKS], network=NETWORKS
     ),
     *written(["score_following", "tracking"]),
-    *figures(
-        [
-            "staves",
-            "score_following_history",
-            *expand("score_following_{network}_errors", network=NETWORKS),
-            *expand("score_following_{network}_example", network=NETWORKS),
-            *expand("score_following_{network}_tracking", network=NETWORKS),
-        ]
-    ),
+    *figures(learning_files.following_figures(FOLLOWING)),
 ]
 
 
-def by_network(pattern):
+def by_network(pattern, networks=NETWORKS):
     """Params function: a file of each network as one argument, by the network's name."""
     return lambda wildcards: text(
-        {name: expand(pattern, network=name)[0] for name in NETWORKS}
+        {name: expand(pattern, network=name)[0] for name in networks}
     )
 
 

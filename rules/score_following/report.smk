@@ -125,7 +125,7 @@ rule example:
 
 rule history:
     input:
-        expand(HISTORY, network=NETWORKS),
+        expand(HISTORY, network=DRAWN),
     output:
         report(
             f"{RESULTS}/figures/score_following_history.png",
@@ -138,7 +138,7 @@ rule history:
     conda:
         "../../envs/learning.yaml"
     params:
-        histories=by_network(HISTORY),
+        histories=by_network(HISTORY, DRAWN),
         stem=stem,
     message:
         "Draw the training of score following"

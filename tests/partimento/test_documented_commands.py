@@ -1,53 +1,23 @@
 """Every command on a page is understood, by our command line, Snakemake's or the Makefile.
 
-None is run here. Those of docs/api.md, of docs/regenerate.md and the evaluation of docs/commands.md
-run in tests of their own.
+None is run here: tests/workflow/test_how_to.py runs them, or says why it does not.
 """
 
 import contextlib
 import re
-import shlex
 
 import pytest
 from cyclopts import MissingArgumentError
 from snakemake.cli import get_argument_parser
 
 from partimento import cli
-from tests.partimento.test_documentation import PAGES, ROOT, blocks
+from tests.support.documents import PAGES, ROOT, commands, split
 
-LANGUAGES = ("", "sh", "bash", "console", "shell")
 OTHERS = {  # programs that are not ours
     "apptainer", "cd", "docker", "find", "git", "pip", "podman", "pre-commit", "pytest", "source",
-    "zcat", "done",
+    "zcat",
 }  # fmt: skip
-ENDS = {"|", "||", "&&", ";", "&"}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-
-
-def commands(text: str) -> list[list[str]]:
-    """The commands of the shell blocks of a page, each as words."""
-    found = []
-    for language in LANGUAGES:
-        for block in blocks(text, language):
-            for line in block.replace("\\\n", " ").splitlines():
-                found += split(line)
-    return found
-
-
-def split(line: str) -> list[list[str]]:
-    """The commands of a line, without assignments, loops and what it is redirected to."""
-    parts: list[list[str]] = [[]]
-    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
-    lexer.whitespace_split = True
-    for word in lexer:
-        if word in ENDS:
-            parts.append([])
-        elif word == "do" and not parts[-1]:
-            continue
-        elif parts[-1] or not re.fullmatch(r"\w+=.*", word):
-            parts[-1].append(word)
-    commands = [part[: part.index(">")] if ">" in part else part for part in parts]
-    return [part for part in commands if part and part[0] != "for"]
 
 
 def found() -> list:
@@ -110,4 +80,4 @@ def test_a_wrong_option_would_be_found():
 
 def test_lines_are_split_as_a_shell_does():
     line = 'A=1 make run CONFIG="a b" && for x in *; do partimento query "$x" > out; done # so'
-    assert split(line) == [["make", "run", "CONFIG=a b"], ["partimento", "query", "$x"], ["done"]]
+    assert split(line) == [["make", "run", "CONFIG=a b"], ["partimento", "query", "$x"]]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from partimento import cli
 from tests.workflow.test_workflow import ENVIRONMENT, ROOT
@@ -13,10 +14,16 @@ from tests.workflow.test_workflow import ENVIRONMENT, ROOT
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory) -> dict[str, list[str]]:
-    """The words of one command of each kind that the default config runs, by the command's name."""
+    """The words of one command of each kind that the default config runs, by the command's name.
+
+    All figures are drawn, too.
+    """
+    folder = tmp_path_factory.mktemp("run")
+    drawn = {name: {"figures_from": 0} for name in ("score_following", "retrieval")}
+    (folder / "config.yaml").write_text(yaml.safe_dump(drawn))
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile", "--cores", "1", "-n", "-p"],
-        cwd=tmp_path_factory.mktemp("run"), env=ENVIRONMENT, text=True, timeout=120,
+        cwd=folder, env=ENVIRONMENT, text=True, timeout=120,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
@@ -28,7 +35,8 @@ def commands(tmp_path_factory) -> dict[str, list[str]]:
 
 
 def test_the_command_line_understands_every_command_of_the_rules(commands):
-    assert {"select", "shard", "retrieval train", "score_following train"} <= commands.keys()
+    wanted = {"select", "shard", "retrieval train", "retrieval attention", "score_following train"}
+    assert wanted <= commands.keys()
     for name, words in commands.items():
         app, words = cli.prepared(words)
         _, bound, *_ = app.parse_args(words)

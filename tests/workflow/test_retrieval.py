@@ -18,6 +18,7 @@ SETTINGS = {
     "models": MODELS,
     "refinement": {"samples": 80},
     "evaluation": {"protocols": ["fixed", "2019"]},
+    "figures_from": 100,  # pairs, of the 160 of each training
 }
 
 

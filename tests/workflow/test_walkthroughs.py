@@ -8,64 +8,25 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
+import soundfile
 import yaml
 
 from pipeline.reading.fonts import font_path
-from tests.support import piano, scores
+from tests.support.documents import ROOT, blocks
+from tests.support.little_run import SETTINGS, write_sources
 from tests.support.match_files import match
 from tests.support.musicxml import scale, score
-from tests.workflow.test_workflow import ENVIRONMENT, ROOT, command, jobs
+from tests.workflow.test_how_to import run_page
+from tests.workflow.test_workflow import ENVIRONMENT, command, jobs
 
 TEXT = (ROOT / "docs/regenerate.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
-SMALL = {
-    "collections": {
-        "tunes": {"source": "tunes", "fraction": 1.0, "chunks": 1, "split": "source"},
-        "piano": {"source": "works", "fraction": 1.0, "chunks": 1, "split": "source"},
-    },
-    "fonts": {"electric": None, "bright": None},
-    "score_following": None,
-    "retrieval": None,
-}
-
-
-def blocks(section: str) -> list[tuple[str, str]]:
-    """Language and text of the blocks of a section; commands have no language."""
-    return re.findall(r"^```(\w*)\n(.*?)^```$", SECTIONS[section], flags=re.MULTILINE | re.DOTALL)
-
-
-def write_sources(folder: Path) -> None:
-    for split in ("train", "test"):
-        tune = folder / "tunes" / split / f"{split}.mid"
-        work = folder / "works" / split / f"{split}.ly"
-        for path in (tune, work):
-            path.parent.mkdir(parents=True)
-        tune.write_bytes(scores.midi(scores.scale(16)))
-        work.write_text(piano.varied(8, seed=len(split)))
-    (folder / "config.yaml").write_text(yaml.safe_dump(SMALL))
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A folder where the data half was run."""
-    folder = tmp_path_factory.mktemp("made") / "run"
-    write_sources(folder)
-    done = subprocess.run(command("--", "data"), cwd=folder, env=ENVIRONMENT, timeout=300)
-    assert done.returncode == 0
-    return folder
-
-
-@pytest.fixture
-def folder(made, tmp_path):
-    """A copy of it."""
-    return shutil.copytree(made, tmp_path / "run", symlinks=True)
 
 
 def follow(section: str, folder: Path) -> str:
     """Write the files of a section and run its commands; what they say."""
     said = ""
-    for language, text in blocks(section):
+    for language, text in blocks(SECTIONS[section]):
         if named := re.match(r"# (\S+\.yaml|Snakefile)\n", text):
             (folder / named[1]).write_text(text)
             continue
@@ -88,13 +49,15 @@ def times(folder: Path, pattern: str) -> dict[Path, float]:
     return {path: path.stat().st_mtime for path in folder.glob(f"results/data/{pattern}")}
 
 
-def test_a_new_sound_font(folder):
+def test_a_new_sound_font(workspace):
+    folder = workspace
     (folder / "fonts").mkdir()
     shutil.copy(font_path("pretty_midi:TimGM6mb.sf2"), folder / "fonts/steinway.sf2")
     before = times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb*")
     follow("A new sound font", folder)
     assert (folder / "results/data/piano/shards/train/steinway-1.0-0.parquet").exists()
     assert times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb*") == before
+    run_page("docs/how-to/sound-font.md")
 
 
 def test_performances_by_people(folder):
@@ -127,7 +90,8 @@ def test_new_tempi(folder):
     assert times(folder, "*/images/*") | times(folder, "*/shards/*/TimGM6mb-1.0*") == before
 
 
-def test_my_scores_and_my_recordings(folder):
+def test_my_scores_and_my_recordings(workspace):
+    folder = workspace
     shutil.copytree(folder / "works/train", folder / "scores")
     (folder / "recordings").mkdir()
     recording = folder / "results/data/piano/audio/TimGM6mb/1.0/0/train__train.flac"
@@ -135,6 +99,9 @@ def test_my_scores_and_my_recordings(folder):
     said = follow("My scores, my recordings held out", folder)
     assert "A Little Piece" in said  # the title of the one piece there is
     assert (folder / "my take-matches.png").stat().st_size > 5_000
+    soundfile.write("recording.mp3", *soundfile.read(recording))
+    run_page("docs/how-to/own-recordings.md")
+    assert (folder / "recording-matches.png").stat().st_size > 5_000
 
 
 def test_the_data_alone(folder):
@@ -145,7 +112,7 @@ def test_the_data_alone(folder):
 
 def test_inside_another_workflow(tmp_path):
     write_sources(tmp_path)
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"partimento": SMALL, "mine": 1}))
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"partimento": SETTINGS, "mine": 1}))
     (tmp_path / "partimento").symlink_to(ROOT)
     follow("Inside another workflow", tmp_path)
     assert 0 < int((tmp_path / "onsets.txt").read_text()) <= 16
@@ -170,4 +137,4 @@ def test_every_section_is_followed():
     """A new walk-through wants a test of its own."""
     source = Path(__file__).read_text()
     for section in SECTIONS:
-        assert f'follow("{section}"' in source or not blocks(section), section
+        assert f'follow("{section}"' in source or not blocks(SECTIONS[section]), section

@@ -38,6 +38,7 @@ def write_config(folder: Path, **changes) -> None:
         "score_following": {
             "training": {"paper": LITTLE_TRAINING, "PT": LITTLE_TRAINING},
             "evaluation": {"train_samples": 40},
+            "figures_from": 0,
         },
         "retrieval": None,  # has a test file of its own
         "fonts": {"electric": None, "bright": None},

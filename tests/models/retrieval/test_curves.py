@@ -71,6 +71,19 @@ def test_tempo_has_what_is_kept_of_the_mrr_ours_solid_and_the_paper_dotted():
     assert len([line for line in with_attention.lines if line.get_linestyle() == ":"]) == 3
 
 
+def test_networks_that_are_not_named_are_not_drawn(tmp_path, monkeypatch):
+    other = metrics().assign(model="BL2-MC, shipped")
+    pd.concat([metrics(), other]).to_parquet(tmp_path / "metrics.parquet")
+    history(0.1, 0.2).to_parquet(tmp_path / "history.parquet")
+    figures = []
+    monkeypatch.setattr(curves.plotting, "save", lambda figure, stem: figures.append(figure))
+    curves.curves(
+        ["BL2-MC"], [tmp_path / "history.parquet"], tmp_path / "metrics.parquet", tmp_path
+    )
+    labels = [line.get_label() for axes in figures[1].axes for line in axes.lines]
+    assert [label for label in labels if "ours" in label] == ["BL2-MC, ours (0.60)"]
+
+
 def test_each_model_has_a_look_of_its_own_in_grey_too():
     for look in ("color", "marker"):
         for kind in (False, True):

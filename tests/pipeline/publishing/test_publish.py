@@ -89,7 +89,7 @@ def test_pieces_without_a_licence_stay_and_are_told(tmp_path, capsys):
     data = write(tmp_path, waltz="", fugue="(c) 1998 Somebody, all rights reserved")
     publish.publish(data, out=tmp_path / "hub")
     said = capsys.readouterr().out
-    assert "hub: 1 pieces" in said and "2 of 3 pieces were left out for their licence" in said
+    assert "hub: 1 piece, " in said and "2 of 3 pieces were left out for their licence" in said
     assert "  1 piece: no licence stated" in said and "  1 piece: all rights reserved" in said
     (listed,) = csv.DictReader((tmp_path / "hub/licences.csv").open())
     assert (listed["piece_id"], listed["licence"]) == ("march", "CC0")
