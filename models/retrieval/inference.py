@@ -14,6 +14,7 @@ from models.retrieval import weights as weights_files
 from models.retrieval.weights import AnyNetwork
 from models.training import PROGRESS_S
 from pipeline.constants import (
+    CONTEXTS,
     EMBEDDING,
     RETRIEVAL,
     SNIPPET_FACTOR,
@@ -210,15 +211,17 @@ def window_centres(count: int, context: int) -> np.ndarray:
     """Middle frames of the windows over a recording: (windows,) int64.
 
     Equally spaced inside the recording, about half a second apart, at most WINDOWS; a single one
-    if the recording is no longer than a window.
+    if the recording is no longer than the shortest window. Longer ones hang over its ends, where
+    they hear silence: short recordings have more windows so, and find their score more often.
 
     Args:
         count: frames of the recording.
         context: frames of a window.
     """
-    if count <= context:
+    inside = min(context, *CONTEXTS.values())
+    if count <= inside:
         return np.array([count // 2])
-    first, last = context // 2, count - context + context // 2
+    first, last = inside // 2, count - inside + inside // 2
     windows = min(WINDOWS, 1 + (last - first) // STEP_FRAMES)
     if windows == 1:
         return np.array([count // 2])
