@@ -2,7 +2,8 @@
 
 Performances by people whose every onset is known (`performances`) are played by a sound font and
 followed on their engraved scores by notes and by image. What is measured is what a user sees: where
-the cursor of page and video stands when a note sounds, and when the cursor reaches its notehead.
+the cursor of page and video stands when a note sounds, and when the cursor reaches its notehead;
+and how well recordings fit by image, to their own pages and to those of the other pieces.
 PIECE is a part of a performance's name; by default some short ones are taken.
 """
 
@@ -117,9 +118,9 @@ def main(*wanted: str) -> None:
     print("|" + "---|" * 10, flush=True)
     gathered: dict[str, list[pd.DataFrame]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as folder, rendering.Instrument(archives / FONT) as font:
-        path = Path(folder, "performance.wav")
-        for name, text, match in chosen:
-            sheet = engraved(text)
+        paths = [Path(folder, f"{number}.wav") for number in range(len(chosen))]
+        sheets = [engraved(text) for _, text, _ in chosen]
+        for path, sheet, (name, _, match) in zip(paths, sheets, chosen, strict=True):
             true = goals(sheet, truth(match, sheet.noteheads))
             samples = recorded(match, font)
             soundfile.write(path, samples, AUDIO_RATE_HZ)
@@ -133,6 +134,9 @@ def main(*wanted: str) -> None:
                       f"{summary(gathered[way][-1])} |", flush=True)  # fmt: skip
                 print(f"  {aligned.about.route}; fit {aligned.about.fit:.2f}; "
                       f"sureness {aligned.about.sureness:.2f}", file=sys.stderr)  # fmt: skip
+        fits = [[image.align(path, sheet).about.fit for sheet in sheets] for path in paths]
+    right = np.diag(fits)
+    wrong = np.array(fits)[~np.eye(len(fits), dtype=bool)]
     print("\n| by | sureness | notes | within 100 ms | within 50 px |\n|---|---|---|---|---|")
     for way, parts in gathered.items():
         rows = pd.concat(parts)
@@ -142,6 +146,8 @@ def main(*wanted: str) -> None:
                   f" | {(inside.px <= NEAR_PX).mean():.3f} |")  # fmt: skip
     for way, parts in gathered.items():
         print(f"all, by {way}: {summary(pd.concat(parts))}")
+    print(f"fit by image: right {' '.join(f'{fit:.2f}' for fit in sorted(right))}; "
+          f"wrong {' '.join(f'{fit:.2f}' for fit in sorted(wrong))}")  # fmt: skip
 
 
 if __name__ == "__main__":
