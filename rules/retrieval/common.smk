@@ -72,8 +72,8 @@ def training_of(model):
 
 def initial_weights(wildcards):
     """Input function: the weights that a training begins with, if they are a file of the user's."""
-    initial = training_of(wildcards.model).get("initial", SHIPPED)
-    return [] if initial == SHIPPED else [initial]
+    initial = training_of(wildcards.model).get("initial")
+    return [] if initial in (None, SHIPPED) else [initial]
 
 
 def retrieval_shards(split):

@@ -19,7 +19,6 @@ from models.retrieval.inference import run_batches
 from models.retrieval.network import MODELS, Network
 from models.retrieval.pairs import EVERY_CONTEXT, PAIRS
 from models.retrieval.reading import read_examples
-from models.weights import read_metadata
 from pipeline import tables
 from pipeline.constants import CONTEXTS, EMBEDDING
 from pipeline.planning.learning_files import SHIPPED_CONTEXT
@@ -102,8 +101,8 @@ def test_shipped_weights_are_named_so(weights, files, tmp_path, monkeypatch):
 
 
 def test_the_shipped_network_hears_what_the_rules_choose_pairs_for():
-    model = read_metadata(inference.DEFAULT_WEIGHTS)["model"]
-    assert MODELS[model].context == CONTEXTS[SHIPPED_CONTEXT]
+    _, network = inference.load_network()
+    assert network.context == CONTEXTS[SHIPPED_CONTEXT]
 
 
 @pytest.mark.parametrize("model", ["BL1-SC", "BL2-MC", "BL2-LC+AT"])
