@@ -23,12 +23,12 @@ from models.retrieval import answers, audio
 from models.retrieval.index import Index, index, read_index
 from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
-    crop_excerpts,
     embed_windows,
     load_network,
-    window_centres,
 )
+from models.retrieval.windows import crop_excerpts, window_centres
 from models.weights import digest
+from pipeline.constants import RETRIEVAL
 from pipeline.replacing import replacing
 
 FEWEST_SCORES = 3  # without its own, a recording has a best one and a runner-up
@@ -42,12 +42,21 @@ STATISTICS = {
 
 
 def recordings(
-    shards: list[Path], embed, context: int
+    shards: list[Path], embed, context: int, seconds: float | None
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Piece, frames and vectors of each performance, heard as `query` hears a recording."""
+    """Piece, frames and vectors of each performance, heard as `query` hears a recording.
+
+    With `seconds` that much from its middle is heard; shorter performances are left out.
+    """
     for path in shards:
         for row in shard_rows(whole(path)):
             spectrogram = row["spectrogram"].reshape(-1, row["bins"])
+            if seconds is not None:
+                length = round(seconds * RETRIEVAL.fps)
+                first = (len(spectrogram) - length) // 2
+                if first < 0:
+                    continue
+                spectrogram = spectrogram[first : first + length]
             frames = window_centres(len(spectrogram), context)
             excerpts = crop_excerpts(spectrogram, frames, context)[:, 0].transpose(0, 2, 1)
             heard = audio.audible(excerpts)
@@ -90,7 +99,10 @@ def main() -> None:
     parser.add_argument("shards", nargs="*", type=Path, default=sorted(Path().glob(SHARDS)))
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--write", action="store_true", help="the threshold, beside the weights")
+    parser.add_argument("--seconds", type=float, help="hear so many from the middle of each")
     arguments = parser.parse_args()
+    if arguments.seconds and arguments.write:
+        parser.error("--write: the threshold is for whole recordings; leave --seconds away")
     if not arguments.shards:
         print(f"{SHARDS}: no shards of pages; run `make` first, or name others")
         return
@@ -100,13 +112,13 @@ def main() -> None:
         index(arguments.shards, made, weights=arguments.weights, precision="32-true")
         collection = read_index(made, arguments.weights)
     embed = partial(embed_windows, fabric, network)
-    performances = recordings(arguments.shards, embed, network.context)
+    performances = recordings(arguments.shards, embed, network.context, arguments.seconds)
     total = len(collection.pieces)
     if total < FEWEST_SCORES:
         print(f"{total} scores in the shards; name {FEWEST_SCORES} or more")
         return
     right, wrong, ranks = statistics(
-        collection, tqdm(performances, total=total, desc="recordings", disable=None)
+        collection, tqdm(performances, desc="fits", unit="recording", disable=None)
     )
     print(
         f"{len(right)} recordings among {total} scores; first: {np.mean(np.array(ranks) == 1):.1%}"

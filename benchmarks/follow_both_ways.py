@@ -66,9 +66,8 @@ def errors(aligned: Alignment, true: pd.DataFrame) -> pd.DataFrame:
     to the cursor at its onset, both inf if too far; whether the bar is right, and the sureness."""
     grid = np.arange(0, aligned.about.duration, STEP_S)
     shown = cursor(aligned, grid)
-    begun = (
-        grid >= aligned.table["time"].to_numpy().min() - STEP_S / 2
-    )  # it waits at the first note
+    # Before the first onset the cursor waits there.
+    begun = grid >= aligned.table["time"].to_numpy().min() - STEP_S / 2
     system, x = np.where(begun, shown["system"], -1), shown["x"].to_numpy()
     back = np.diff(x) < 0  # to a repeat, or on to the next system
     reach = round(LONGEST_S / STEP_S)

@@ -42,12 +42,12 @@ ARCHIVES = {
 ROOM = rooms.Room(rt60_s=0.6, distance_m=3.0, noise_db=-40.0, band_hz=(80.0, 12_000.0))
 
 
-def mirror() -> Path | None:
-    """The folder with the archives; None, which is told, if it lacks one of them."""
+def mirror(archives: Iterable[str] = ARCHIVES) -> Path | None:
+    """The folder with some archives; None, which is told, if it lacks one of them."""
     folder = os.environ.get(MIRROR)
-    if folder and all(Path(folder, name).is_file() for name in ARCHIVES):
+    if folder and all(Path(folder, name).is_file() for name in archives):
         return Path(folder)
-    print(f"left out: set {MIRROR} to a folder with {' and '.join(ARCHIVES)}")
+    print(f"left out: set {MIRROR} to a folder with {' and '.join(archives)}")
     return None
 
 

@@ -23,10 +23,9 @@ from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
     embed_windows,
     load_network,
-    recording_windows,
-    window_centres,
 )
 from models.retrieval.sequence import piece_scores
+from models.retrieval.windows import recording_windows, window_centres
 
 DATA, FONT = "results/data/piano", "bright"
 GAINS_DB = (-24, -12, 0, 12, 24)

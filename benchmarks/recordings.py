@@ -5,7 +5,6 @@ of the performance; both played with the piano of FluidR3 in a room, and aligned
 collection are. The archive comes from the mirror.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from benchmarks import follow, performances
 from models.following import recordings
 from pipeline import performing, rooms
 from pipeline.constants import AUDIO_RATE_HZ
-from pipeline.reading.fetching import MIRROR
 from pipeline.rendering import Instrument, render
 
 ARCHIVE = "vienna4x22-decce45.tar.xz"
@@ -67,19 +65,18 @@ def offsets(found: list[dict], true: list[dict]) -> tuple[np.ndarray, np.ndarray
 
 
 def main() -> None:
-    mirror = os.environ.get(MIRROR)
-    if not mirror or not Path(mirror, ARCHIVE).is_file():
-        print(f"left out: set {MIRROR} to a folder with {ARCHIVE}")
+    mirror = performances.mirror([ARCHIVE])
+    if mirror is None:
         return
     gathered: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     begin = time.process_time()
     print("| performance | kind | s | notes | all: ms | < 50 | < 100 | kept | kept: ms | < 50 "
           "| < 100 |\n" + "|---" * 11 + "|", flush=True)  # fmt: skip
     with (
-        Instrument(Path(mirror, performances.FONT)) as font,
+        Instrument(mirror / performances.FONT) as font,
         tempfile.TemporaryDirectory() as folder,
     ):
-        for name, text, match in performances.sources(Path(mirror), [ARCHIVE]):
+        for name, text, match in performances.sources(mirror, [ARCHIVE]):
             heads, notes = (table.to_pylist() for table in performances.tables_of(text))
             for kind, dry, true in played_twice(font, text, match):
                 path = Path(folder, "recording.flac")

@@ -22,9 +22,9 @@ from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
     embed_windows,
     load_network,
-    recording_windows,
 )
 from models.retrieval.weights import AnyNetwork
+from models.retrieval.windows import recording_windows
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.replacing import replacing
 from pipeline.strips import snippet

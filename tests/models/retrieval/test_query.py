@@ -9,11 +9,11 @@ import torch
 from cyclopts import CycloptsError
 from PIL import Image
 
-from models.retrieval import audio, inference, network, query
+from models.retrieval import audio, network, query, windows
 from models.retrieval import weights as weights_files
 from models.retrieval.index import index as make_index
-from models.retrieval.inference import window_centres
 from models.retrieval.query import distinct_matches
+from models.retrieval.windows import WINDOWS, window_centres
 from partimento import cli
 from tests.support.performances import performance
 from tests.support.staves import write_shard
@@ -23,7 +23,7 @@ from tests.support.tones import GAP_PX, NARROW, PIECES, played, printed
 def test_windows_spread_over_the_recording():
     assert window_centres(600, 42).tolist() == np.rint(np.linspace(21, 579, 56)).tolist()
     long = window_centres(100_000, 84)
-    assert len(long) == inference.WINDOWS and long[0] == 21 and long[-1] == 100_000 - 21
+    assert len(long) == WINDOWS and long[0] == 21 and long[-1] == 100_000 - 21
     assert np.ptp(np.diff(long)) <= 1
     for count in (1, 41, 42, 43, 50):
         assert window_centres(count, 42).tolist() == [count // 2]
@@ -105,11 +105,11 @@ def test_the_order_tells_pieces_apart(tmp_path, weights, capsys):
 
 @pytest.mark.parametrize("volume", [0.001, 0.03, 0.9])
 def test_any_volume_sounds_the_same(tmp_path, volume):
-    _, reference = inference.recording_windows(
+    _, reference = windows.recording_windows(
         played(tmp_path / "tune.wav", [3, 7], volume=0.3), 42, 1.0
     )
     recording = played(tmp_path / "other.flac", [3, 7], volume=volume)
-    _, excerpts = inference.recording_windows(recording, 42, 1.0)
+    _, excerpts = windows.recording_windows(recording, 42, 1.0)
     assert np.abs(excerpts - reference).max() < 0.05
     assert np.sqrt(np.mean((10.0**excerpts - 1) ** 2)) == pytest.approx(audio.LEVEL, rel=1e-3)
 
@@ -121,7 +121,7 @@ def test_a_soft_passage_counts_as_a_loud_one(tmp_path):
         for volume in (0.5, 0.05, 0.002)
     )
     soundfile.write(tmp_path / "all.wav", np.concatenate([loud, soft, noise]), 22_050)
-    frames, excerpts = inference.recording_windows(tmp_path / "all.wav", 42, None)
+    frames, excerpts = windows.recording_windows(tmp_path / "all.wav", 42, None)
     assert 200 < frames.max() <= 200 + 21
     levels = np.sqrt(np.mean((10.0**excerpts - 1) ** 2, axis=(1, 2, 3)))
     np.testing.assert_allclose(levels, audio.LEVEL, rtol=1e-3)
@@ -134,12 +134,12 @@ def test_silent_windows_have_no_vote(tmp_path, index, weights, capsys):
     query.query(recording, index=index, weights=weights)
     said = capsys.readouterr().out
     assert f"listened to {7} windows" in said  # 1.05 s from either end of 4 s, and half a window
-    frames, excerpts = inference.recording_windows(recording, 42, None)
+    frames, excerpts = windows.recording_windows(recording, 42, None)
     assert (frames >= 60 * 20 - 21).all() and excerpts.shape == (len(frames), 1, 92, 42)
 
 
 def test_a_short_recording_is_one_window(tmp_path, weights):
-    frames, excerpts = inference.recording_windows(played(tmp_path / "tone.wav", [5]), 168, None)
+    frames, excerpts = windows.recording_windows(played(tmp_path / "tone.wav", [5]), 168, None)
     assert frames.tolist() == [10] and excerpts.shape == (1, 1, 92, 168)
     sounding = np.flatnonzero(excerpts[0, 0].max(axis=0) > 0.01)
     assert sounding[0] == 84 - 10 and sounding[-1] == 84 + 9
