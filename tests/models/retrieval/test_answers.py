@@ -13,6 +13,12 @@ from models.weights import digest
 CALIBRATED = {"threshold": 1.1}
 
 
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    """Ten windows are enough of pieces as small as these."""
+    monkeypatch.setattr(answers, "LEAST_WINDOWS", 10)
+
+
 @pytest.fixture
 def index():
     """A minuet of twelve positions over two pages, and another piece, nothing like it."""
