@@ -18,15 +18,6 @@ from tests.support import scores
 WALLS = confined.hindrance() is None
 
 
-@pytest.fixture
-def without_walls(monkeypatch):
-    """A machine on which bubblewrap is not to be found."""
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    confined.hindrance.cache_clear()
-    yield
-    confined.hindrance.cache_clear()
-
-
 def scheme_read(path) -> str:
     """Scheme that writes what it can read of a file to `seen` in its own folder."""
     return (

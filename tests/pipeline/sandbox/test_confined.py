@@ -28,15 +28,6 @@ def run(code: str, folder: Path, seconds: float = 20) -> confined.Outcome:
     return confined.run([str(PROGRAM), "-S", "-c", code], folder, seconds, {PYTHON: PYTHON})
 
 
-@pytest.fixture
-def without_walls(monkeypatch):
-    """A machine on which bubblewrap is not to be found."""
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    confined.hindrance.cache_clear()
-    yield
-    confined.hindrance.cache_clear()
-
-
 # What root may do outside, tried by system calls (x86_64); `done` lists what succeeded.
 ESCAPE = r"""
 import ctypes, sys
