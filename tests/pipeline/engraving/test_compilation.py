@@ -9,17 +9,7 @@ from pipeline.engraving import compilation
 from pipeline.reading import melody, midi
 from pipeline.sandbox import confined, lilypond
 from tests.support import scores
-
-PIECE = "\\score { { c'4 d' e' f' } \\layout { } \\midi { } }\n"
-VERSION = '\\version "2.24.0"\n'
-
-
-def compiled(text: str, folder) -> str | None:
-    return compilation.compile_score([{"name": "x.ly", "text": VERSION + text}], folder)[0]
-
-
-def names(folder) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+from tests.support.compiled import PIECE, VERSION, compiled, names
 
 
 def test_a_score_of_several_files_gives_pages_sound_and_log(tmp_path):

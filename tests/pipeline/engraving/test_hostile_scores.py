@@ -12,8 +12,8 @@ import pytest
 from pipeline.engraving import compilation
 from pipeline.reading import melody, midi
 from pipeline.sandbox import confined, lilypond, output
-from tests.pipeline.engraving.test_compilation import PIECE, compiled, names
 from tests.support import scores
+from tests.support.compiled import PIECE, compiled, names
 
 WALLS = confined.hindrance() is None
 
