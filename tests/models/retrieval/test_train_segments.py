@@ -69,6 +69,17 @@ def test_a_run_can_begin_with_trained_weights(run, tmp_path):
         assert not torch.allclose(other[name], trained[name], atol=1e-3)
 
 
+def test_the_projection_of_trained_weights_is_left_behind(tmp_path):
+    trained, network = narrow_tokens(), narrow_tokens()
+    fresh = {name: value.clone() for name, value in network.cca.state_dict().items()}
+    for value in trained.cca.state_dict().values():
+        value.fill_(7)
+    save(trained, tmp_path / "refined.safetensors")
+    train_segments.begin_with(network, tmp_path / "refined.safetensors")
+    assert all(value.equal(fresh[name]) for name, value in network.cca.state_dict().items())
+    assert network.audio_side.out.weight.equal(trained.audio_side.out.weight)
+
+
 def test_a_run_begins_with_weights_of_the_same_network_alone(run, tmp_path):
     save(Network("BL1-SC"), tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="holds a BL1-SC of other layers; name weights"):
