@@ -66,18 +66,17 @@ def recording_windows(
             frames = np.array([round(at * RETRIEVAL.fps)])
         else:
             raise ValueError(f"{recording}: {at:g} s is outside; it lasts {seconds:.1f} s")
-        excerpts = [
-            audio.read_frames(sound, frame - context // 2, context) for frame in frames.tolist()
-        ]
-    excerpts = np.stack(excerpts)
+        excerpts = np.stack(
+            [audio.read_frames(sound, frame - context // 2, context) for frame in frames.tolist()]
+        )
     audible = audio.audible(excerpts)
     if not audible.any():
         where = "" if at is None else f" around {at:g} s"
         raise ValueError(
             f"{recording}: the recording is silent{where}; there is nothing to search for"
         )
-    excerpts = audio.normalise_level(excerpts[audible]).transpose(0, 2, 1)[:, None]
-    return frames[audible], np.ascontiguousarray(excerpts)
+    levelled = audio.normalise_level(excerpts[audible]).transpose(0, 2, 1)[:, None]
+    return frames[audible], np.ascontiguousarray(levelled)
 
 
 def crop_snippets(strip: np.ndarray, x: np.ndarray) -> np.ndarray:
