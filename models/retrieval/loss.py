@@ -40,16 +40,38 @@ def _one_way(similarity: Tensor, margin: float) -> Tensor:
     return (costs * others).sum() / (count * (count - 1))
 
 
-def contrastive_loss(sheet: Tensor, audio: Tensor, scale: Tensor) -> Tensor:
+def contrastive_loss(
+    sheet: Tensor,
+    audio: Tensor,
+    scale: Tensor,
+    same: Tensor | None = None,
+    others: tuple[Tensor, Tensor, Tensor] | None = None,
+) -> Tensor:
     """Cross-entropy of finding each pair's other side among all, mean of both directions (InfoNCE).
 
     Args:
         sheet, audio: (n, 32) unit vectors of pairs.
         scale: of a cosine in the softmax, the inverse of its temperature.
+        same: (n,) a number for each pair; those with the same one are no wrong answers to each
+            other. All are different if absent.
+        others: further wrong answers: vectors (k, 32) of sheet and audio, and their numbers (k,).
     """
-    scores = scale * (sheet @ audio.T)
     own = torch.arange(len(sheet), device=sheet.device)
-    return (functional.cross_entropy(scores, own) + functional.cross_entropy(scores.T, own)) / 2
+    same = own if same is None else same
+    sheets, audios, known = sheet, audio, same
+    if others is not None:
+        sheets, audios, known = (
+            torch.cat(two) for two in zip((sheet, audio, same), others, strict=True)
+        )
+    alike = same[:, None] == known
+    alike[own, own] = False
+    return (
+        sum(
+            functional.cross_entropy((scale * (one @ all_.T)).masked_fill(alike, -torch.inf), own)
+            for one, all_ in ((sheet, audios), (audio, sheets))
+        )
+        / 2
+    )
 
 
 def local_loss(

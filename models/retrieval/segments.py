@@ -5,6 +5,8 @@ The embedding network passes over a segment once and reads off the vectors of al
 gives every onset the hardest candidates beside it: other onsets of the same passage.
 """
 
+import math
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -26,6 +28,7 @@ from pipeline.constants import (
 CONTEXT = CONTEXTS["LC"]  # frames that an onset needs about it
 SEGMENT_WIDTH_PX = 1200  # six snippets
 SEGMENT_FRAMES = 408  # 12 s, in which onsets may lie, and half a context on either side
+PASSAGE_ONSETS = 4  # isolated pairs of a passage, at most: other passages cost nothing there
 _ORDER, _AUGMENT = 0, 1  # streams of random numbers
 
 
@@ -47,11 +50,13 @@ class SegmentBatches(batches.Batches[Examples]):
     """Batches of segments, then, from batch number `isolated_from`, of isolated pairs.
 
     A batch holds images, sounds, the onsets' positions in both (halved px and frames from the
-    first), and which of the onsets are real:
+    first), which of the onsets are real, and a number for each that only the same onset of the
+    same piece has:
 
     - of segments: (segments, 1, 80, 600), (segments, 1, 92, 408), and (segments, onsets) each;
-    - isolated: (n, 1, 80, 100), (n, 1, 92, 168), and (n, 1) each, with n = segments * onsets; the
-      same onsets, each with its snippet and excerpt alone, as an evaluation cuts them.
+    - isolated: (n, 1, 80, 100), (n, 1, 92, 168), and (n, 1) each, with n = segments * onsets: as
+      many onsets, of more passages, each with its snippet and excerpt alone, as an evaluation
+      cuts them.
     """
 
     def __init__(
@@ -79,9 +84,9 @@ class SegmentBatches(batches.Batches[Examples]):
         Raises:
             ValueError: if no example has a complete snippet and excerpt.
         """
-        self.onsets, self.isolated_from = onsets, isolated_from
+        self.segments, self.onsets, self.isolated_from = segments, onsets, isolated_from
         self.augmentation, self.tempo = augmentation, tempo
-        super().__init__(source, segments, seed, share)
+        super().__init__(source, passages(segments, onsets), seed, share)
 
     def shuffled(self, examples: Examples, key: tuple[int, ...]) -> np.ndarray:
         """All examples with a complete snippet and excerpt, in random order."""
@@ -96,7 +101,10 @@ class SegmentBatches(batches.Batches[Examples]):
     def tensors(self, examples: Examples, chosen: np.ndarray, number: int) -> tuple[Tensor, ...]:
         """This device's share of a batch."""
         random = np.random.default_rng([self.seed, _AUGMENT, number])
-        whole = draw(examples, chosen, self.onsets, self.augmentation, self.tempo, random)
+        onsets = self.segments * self.onsets // len(chosen)
+        if number < self.isolated_from:
+            chosen, onsets = chosen[: self.segments], self.onsets
+        whole = draw(examples, chosen, onsets, self.augmentation, self.tempo, random)
         names = [field.name for field in fields(whole)]
         segments = Segments(**{name: self.split(getattr(whole, name)) for name in names})
         if number < self.isolated_from:
@@ -106,7 +114,20 @@ class SegmentBatches(batches.Batches[Examples]):
             later = random.integers(-most, most, whole.real.shape, endpoint=True)
             arrays = isolate(examples, segments, self.split(later))
         images, sounds, x, frames, real = map(torch.from_numpy, arrays)
-        return images, sounds, x.float(), frames.float(), real
+        same = torch.from_numpy(identities(examples, segments.onsets)).view(real.shape)
+        return images, sounds, x.float(), frames.float(), real, same
+
+
+def passages(segments: int, onsets: int) -> int:
+    """How many passages the isolated pairs of a batch are of: with up to four onsets each."""
+    return segments * onsets // math.gcd(onsets, PASSAGE_ONSETS)
+
+
+def identities(examples: Examples, onsets: np.ndarray) -> np.ndarray:
+    """A number of each example that only the same place of the same piece has: int64, as shape."""
+    pieces, index = np.unique(examples.piece[onsets], return_inverse=True)
+    names = np.array([zlib.crc32(examples.pieces[piece].encode()) for piece in pieces], np.int64)
+    return names[index.reshape(onsets.shape)] << 32 | examples.x[onsets].astype(np.int64)
 
 
 def draw(
@@ -256,7 +277,12 @@ def segment_batches(
         return int(examples.inside(CONTEXT).sum())
 
     source = streaming.in_memory_or_streamed(
-        paths, read_parts, count_usable, batch_size=segments, seed=seed, memory_mb=memory_mb
+        paths,
+        read_parts,
+        count_usable,
+        batch_size=passages(segments, onsets),
+        seed=seed,
+        memory_mb=memory_mb,
     )
     return SegmentBatches(source, segments, onsets, isolated_from, seed, augmentation, tempo, share)
 

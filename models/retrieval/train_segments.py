@@ -24,6 +24,7 @@ from pipeline.constants import EMBEDDING
 
 WARM_UP = 0.03  # of the steps of a stage: on segments, then on isolated pairs
 ISOLATED_RATE = 0.25  # of the learning rate, on isolated pairs
+REMEMBERED = 4096  # isolated pairs of the last steps, further wrong answers to those of this one
 LARGEST_SCALE = 100.0  # of a cosine in the softmax
 
 
@@ -192,7 +193,7 @@ class SegmentTraining(training.Training):
                 "epochs": settings.epochs,  # learning rate and isolated pairs depend on them
                 "first weights": settings.initial and digest(weights_path(settings.initial)),
             },
-            state={"best_mrr": -1.0, "average": network.state_dict()},
+            state={"best_mrr": -1.0, "average": network.state_dict(), "remembered": None},
             weights=weights,
             history=history,
         )
@@ -221,7 +222,7 @@ class SegmentTraining(training.Training):
 
     def loss(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
         """Contrastive loss of the whole batch, and the local loss of this device's segments."""
-        images, sounds, x, frames, real = batch
+        images, sounds, x, frames, real, same = batch
         settings, onsets = self.settings, x.shape[1]
         sounds = vary_sound(sounds, settings.level_db, settings.equaliser_db)
         sheet, audio, scale = self.model(images, sounds, x, frames)
@@ -239,8 +240,20 @@ class SegmentTraining(training.Training):
         if self.fabric.world_size > 1:
             pairs = self.fabric.all_gather(pairs, sync_grads=True).flatten(0, 1)
             real = self.fabric.all_gather(real).flatten(0, 1)
+            same = self.fabric.all_gather(same).flatten(0, 1)
         sheet, audio = pairs[real].split(EMBEDDING, dim=1)
-        return contrastive_loss(sheet, audio, scale) + settings.local_weight * local / 2, {}
+        same = same[real]
+        loss = contrastive_loss(sheet, audio, scale, same, self.state["remembered"])
+        if onsets == 1:
+            self.remember(sheet.detach(), audio.detach(), same)
+        return loss + settings.local_weight * local / 2, {}
+
+    def remember(self, *latest: Tensor) -> None:
+        """Keep the vectors of the last isolated pairs, and which pairs they are."""
+        before = self.state["remembered"]
+        if before is not None:
+            latest = tuple(torch.cat(two)[-REMEMBERED:] for two in zip(before, latest, strict=True))
+        self.state["remembered"] = latest
 
     def validate(self) -> dict[str, float]:
         """Loss and metrics of the validation pairs, by the averaged weights."""

@@ -80,6 +80,34 @@ def test_contrastive_loss_is_minus_the_log_probability_of_the_own_counterpart():
     assert contrastive_loss(sheet, audio, scale).item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_other_pairs_are_wrong_answers_to_those_of_the_batch_and_ask_nothing():
+    sheet, audio, scale = unit(9, 32), unit(9, 32, seed=1), torch.tensor(7.0)
+    number = torch.arange(9)
+    scores = np.exp(7 * sheet.numpy() @ audio.numpy().T)
+    own = np.diag(scores)[:5]
+    expected = -(np.log(own / scores[:, :5].sum(0)) + np.log(own / scores[:5].sum(1))).mean() / 2
+    loss = contrastive_loss(
+        sheet[:5], audio[:5], scale, number[:5], (sheet[5:], audio[5:], number[5:])
+    )
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_onset_is_no_wrong_answer_to_itself_in_another_recording():
+    sheet, audio, scale = unit(6, 32), unit(6, 32, seed=1), torch.tensor(7.0)
+    number = torch.tensor([0, 1, 2, 1, 3, 2])  # 1 and 2 are heard twice
+    scores = np.exp(7 * sheet.numpy() @ audio.numpy().T)
+    own = np.diag(scores).copy()
+    scores[[1, 3, 2, 5], [3, 1, 5, 2]] = 0
+    expected = -(np.log(own / scores.sum(0)) + np.log(own / scores.sum(1))).mean() / 2
+    whole = contrastive_loss(sheet, audio, scale, number).item()
+    assert whole == pytest.approx(expected, rel=1e-6)
+    asked = scores[:4]  # and in another step
+    expected = -(np.log(own[:4] / scores[:, :4].sum(0)) + np.log(own[:4] / asked.sum(1))).mean() / 2
+    others = sheet[4:], audio[4:], number[4:]
+    parted = contrastive_loss(sheet[:4], audio[:4], scale, number[:4], others).item()
+    assert parted == pytest.approx(expected, rel=1e-6)
+
+
 def test_local_loss_shares_an_onset_between_the_tokens_beside_it():
     queries, tokens = unit(2, 2, 32), unit(2, 4, 32, seed=1)
     positions = torch.tensor([[0.25, 3.0], [1.5, 0.0]], dtype=torch.float64)

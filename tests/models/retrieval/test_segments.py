@@ -12,7 +12,9 @@ from models.retrieval.segments import (
     SegmentBatches,
     cut,
     draw,
+    identities,
     isolate,
+    passages,
     play,
     segment_batches,
 )
@@ -151,9 +153,25 @@ def test_a_batch_follows_from_its_number_alone(paths):
 def test_the_last_batches_are_isolated(paths):
     numbers = batches(paths)
     assert numbers[4][0].shape == (4, 1, 80, 600)
-    images, sounds, x, frames, real = numbers[5]
+    images, sounds, x, frames, real, same = numbers[5]
     assert (images.shape, sounds.shape) == ((24, 1, 80, 100), (24, 1, 92, CONTEXT))
-    assert x.shape == frames.shape == real.shape == (24, 1) and real.dtype == torch.bool
+    assert x.shape == frames.shape == real.shape == same.shape == (24, 1)
+    assert (real.dtype, same.dtype) == (torch.bool, torch.int64)
+
+
+@pytest.mark.parametrize(("onsets", "count"), [(24, 96), (6, 48), (4, 16), (1, 16)])
+def test_isolated_pairs_are_of_more_passages(onsets, count):
+    """Four of a passage, or as many as let batches be of one size."""
+    assert passages(16, onsets) == count
+
+
+def test_an_onset_has_a_number_of_its_own_that_is_the_same_in_every_recording(tmp_path):
+    rows = [performance(name, notes=20, seed=n) for n, name in enumerate(("one", "two"))]
+    rows.append({**rows[0], "font": "another"})
+    examples = read_examples([write_shard(tmp_path / "train.parquet", rows)])
+    first, second, again = identities(examples, np.arange(60).reshape(3, 20))
+    assert (first == again).all()
+    assert len({*first, *second}) == 40
 
 
 def test_devices_share_the_segments_of_a_batch(paths):

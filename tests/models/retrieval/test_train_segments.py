@@ -152,3 +152,19 @@ def test_without_a_local_loss_the_loss_is_lower(run):
         run(f"{weight}", epochs=1, local_weight=weight)[1] for weight in (1.0, 0.0)
     )
     assert with_local["train_loss"][0].as_py() > without["train_loss"][0].as_py() + 1
+
+
+def test_isolated_pairs_are_compared_with_those_of_the_last_steps(run, monkeypatch):
+    """Twelve a step, at most 20 of them remembered; those of segments are not."""
+    remembered, usual = [], train_segments.contrastive_loss
+
+    def record(sheet, audio, scale, same=None, others=None):
+        if same is not None:  # not in validation
+            remembered.append(0 if others is None else len(others[0]))
+            assert others is None or not any(part.requires_grad for part in others)
+        return usual(sheet, audio, scale, same, others)
+
+    monkeypatch.setattr(train_segments, "contrastive_loss", record)
+    monkeypatch.setattr(train_segments, "REMEMBERED", 20)
+    run(epochs=2, isolated=0.67)
+    assert remembered == [0, 0, 0, 12, 20, 20]
