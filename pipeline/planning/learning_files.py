@@ -84,6 +84,11 @@ def evaluated(retrieval: dict) -> list[str]:
     return [*retrieval["models"], *([SHIPPED] if retrieval["shipped"] else [])]
 
 
+def refined(retrieval: dict) -> list[str]:
+    """The networks whose projection is refitted: the paper's; vectors of ours are compared as is."""
+    return [name for name in retrieval["models"] if name != "PT"]
+
+
 def conditions(retrieval: dict) -> list[str]:
     """The tables by conditions of recording, one a network; none if the settings name none."""
     wanted = retrieval.get("conditions")
@@ -92,11 +97,12 @@ def conditions(retrieval: dict) -> list[str]:
 
 def _retrieval(retrieval: dict) -> list[str]:
     models = retrieval["models"]
-    weights = (".safetensors", ".safetensors.state", "-refined.safetensors", "_history.parquet")
+    weights = (".safetensors", ".safetensors.state", "_history.parquet")
     predictions = [*evaluated(retrieval), "pairs", "metrics", "identified", "aligned"]
     tables = ["retrieval", "tempo_robustness", "identification", "alignment"]
     return [
         *suffixed("models/retrieval", models, weights),
+        *suffixed("models/retrieval", refined(retrieval), ("-refined.safetensors",)),
         *suffixed("predictions/retrieval", predictions, (".parquet",)),
         *suffixed("tables", tables, TABLES),
         *suffixed("tables", conditions(retrieval), CONDITIONS),

@@ -10,6 +10,7 @@ from pipeline.planning.learning_files import SHIPPED
 
 MODELS = RETRIEVAL["models"]
 EVALUATED = learning_files.evaluated(RETRIEVAL)
+REFINED = learning_files.refined(RETRIEVAL)
 RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
 # Frames of the networks' excerpts, from the paper's names: those of BL2-LC+AT are LC; ours are, too.
 RETRIEVAL_CONTEXTS = sorted(
@@ -49,8 +50,9 @@ RETRIEVAL_FILES += [
     *expand(
         f"{RETRIEVAL_MODELS}/{{model}}{{kind}}",
         model=MODELS,
-        kind=[".safetensors", "-refined.safetensors", "_history.parquet"],
+        kind=[".safetensors", "_history.parquet"],
     ),
+    *expand(f"{RETRIEVAL_MODELS}/{{model}}-refined.safetensors", model=REFINED),
     *expand(
         f"{RESULTS}/predictions/retrieval/{{name}}.parquet",
         name=[*EVALUATED, "pairs", "metrics", "identified", "aligned"],
@@ -158,8 +160,14 @@ SHIPPED_STATE = records.digest(
 
 
 def weights_of(model, kind=""):
-    """A network's file of weights as an input of a job; the shipped one comes with the package."""
-    return [] if model == SHIPPED else [f"{RETRIEVAL_MODELS}/{model}{kind}.safetensors"]
+    """A network's file of weights as an input of a job; the shipped one comes with the package.
+
+    Of `-refined` weights there are none where no projection is refitted; the others stand for them.
+    """
+    if model == SHIPPED:
+        return []
+    kind = kind if model in REFINED else ""
+    return [f"{RETRIEVAL_MODELS}/{model}{kind}.safetensors"]
 
 
 def named_weights(models, kind=""):

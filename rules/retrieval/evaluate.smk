@@ -60,7 +60,7 @@ rule retrieval_evaluate:
         ),
         weights=expand(f"{RETRIEVAL_MODELS}/{{model}}.safetensors", model=MODELS),
         refined=expand(
-            f"{RETRIEVAL_MODELS}/{{model}}-refined.safetensors", model=MODELS
+            f"{RETRIEVAL_MODELS}/{{model}}-refined.safetensors", model=REFINED
         ),
     output:
         f"{RESULTS}/predictions/retrieval/metrics.parquet",
