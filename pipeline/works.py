@@ -145,6 +145,10 @@ def works(pieces: list[Path], notes: list[Path], out: Path) -> None:
         pieces: Parquet tables of PIECES of a collection, of all its chunks.
         notes: Parquet tables of its NOTES.
         out: Parquet table of SHARED_WORKS to write.
+
+    Raises:
+        ValueError: if nothing is known of the held-out pieces, or the tables are not of one run;
+            works in common would go unseen.
     """
     grams: dict[str, frozenset] = {}
     for path in notes:
@@ -152,10 +156,15 @@ def works(pieces: list[Path], notes: list[Path], out: Path) -> None:
         for name, group in rows.groupby("piece_id"):
             grams[name] = melody_grams(group["onset"].to_numpy(), group["pitch"].to_numpy())
     known: dict[str, dict[str, Work]] = {EXTRA: {}, **{split: {} for split in HELD_OUT}}
-    columns = ["piece_id", "split", "composer", "title", "source"]
+    columns = ["piece_id", "split", "composer", "title", "source", "reason"]
     for path in pieces:
         for row in tables.read(path, tables.PIECES, columns).to_pylist():
             name = row["piece_id"]
+            if row["reason"] and name in grams:
+                raise ValueError(
+                    f"{path}: leaves {name} out ({row['reason']}), but there are notes of it; give"
+                    " the tables of one run"
+                )
             text = f"{name.replace('__', ' ')} {row['source']} {row['title']}"
             if row["split"] in known:
                 known[row["split"]][name] = Work(
@@ -164,6 +173,13 @@ def works(pieces: list[Path], notes: list[Path], out: Path) -> None:
                     title_words(row["title"]),
                     grams.get(name, frozenset()),
                 )
+    for split in HELD_OUT:
+        held = known[split].values()
+        if held and not any(work.composer or work.title or work.grams for work in held):
+            raise ValueError(
+                f"nothing is known of the {split} pieces, which were not read; add {split} to the"
+                " collection's splits, or works in common with extra pieces go unseen"
+            )
     found = [
         {"piece_id": name, "shared_with": other, "split": split, "reason": reason}
         for split in HELD_OUT

@@ -29,6 +29,9 @@ def _faults(plan: Plan) -> Iterator[str]:
     for name, entry in collections.items():
         if entry["layout"] == "staves" and not (entry.get("durations") and entry.get("tempo")):
             yield f"collections.{name}: 'layout: staves' needs 'durations' and 'tempo'"
+        if entry.get("train_on_extra") and (lacking := _lacking(plan, name)):
+            yield (f"collections.{name}.train_on_extra: needs the split {lacking}, which 'splits'"
+                   " leaves out, to tell which extra pieces share a work with it")  # fmt: skip
     for section in ("score_following", "retrieval"):
         if (learned := plan.settings[section]) and learned["collection"] not in collections:
             yield messages.not_one_of(f"{section}.collection", learned["collection"], collections)

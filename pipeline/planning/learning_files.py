@@ -85,7 +85,7 @@ def evaluated(retrieval: dict) -> list[str]:
 
 
 def refined(retrieval: dict) -> list[str]:
-    """The networks whose projection is refitted: the paper's; vectors of ours are compared as is."""
+    """The networks whose projection is refitted, the paper's; ours are compared without one."""
     return [name for name in retrieval["models"] if name != "PT"]
 
 

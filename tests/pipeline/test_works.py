@@ -126,6 +126,19 @@ def test_training_pieces_are_not_looked_at(tmp_path):
     assert found(tmp_path, pieces, quarters("copy", TUNE) + quarters("tune", TUNE)) == {}
 
 
+def test_held_out_pieces_that_were_not_read_are_not_taken_for_strangers(tmp_path):
+    unread = piece("tune", "test", composer=None) | {"reason": "in a split that is not taken"}
+    with pytest.raises(ValueError, match="nothing is known of the test pieces"):
+        found(tmp_path, [piece("copy", "extra"), unread], quarters("copy", TUNE))
+
+
+def test_tables_of_two_runs_are_refused(tmp_path):
+    """One has left the extra piece out and does not know its composer; the other has its notes."""
+    unread = piece("copy", "extra", composer=None) | {"reason": "in a split that is not taken"}
+    with pytest.raises(ValueError, match="but there are notes of it"):
+        found(tmp_path, [unread, piece("tune", "test")], quarters("copy", TUNE))
+
+
 @pytest.mark.parametrize(
     ("text", "numbers"),
     [

@@ -26,6 +26,9 @@ from tests.support.plans import font
          "collections.tunes: 'layout: staves' needs 'durations' and 'tempo'"),
         ({"score_following": {"collection": "tune"}},
          "score_following.collection: 'tune' is not one of tunes; did you mean 'tunes'?"),
+        ({"collections": {"tunes": {"train_on_extra": True, "splits": ["train", "extra"]}},
+          "score_following": None},
+         "collections.tunes.train_on_extra: needs the split valid, which 'splits' leaves out"),
         ({"score_following": {"collection": "tunes"},
           "collections": {"tunes": {"splits": ["test"]}}},
          "score_following: needs the split train, which collections.tunes.splits leaves out;"
