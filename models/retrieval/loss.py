@@ -57,7 +57,8 @@ def contrastive_loss(
         others: further wrong answers: vectors (k, 32) of sheet and audio, and their numbers (k,).
     """
     own = torch.arange(len(sheet), device=sheet.device)
-    same = own if same is None else same
+    if same is None:
+        same = own
     sheets, audios, known = sheet, audio, same
     if others is not None:
         sheets, audios, known = (

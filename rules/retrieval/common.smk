@@ -162,7 +162,7 @@ SHIPPED_STATE = records.digest(
 def weights_of(model, kind=""):
     """A network's file of weights as an input of a job; the shipped one comes with the package.
 
-    Of `-refined` weights there are none where no projection is refitted; the others stand for them.
+    A network whose projection is not refitted has no `-refined` weights; its others are used.
     """
     if model == SHIPPED:
         return []
