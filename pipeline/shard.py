@@ -198,15 +198,16 @@ def shard(
         layout: What the images show: single staves, or pages, which are cut into one strip.
         out: Parquet files to write, by split (--out.train FILE --out.valid FILE ...).
         shared_works: Parquet table of SHARED_WORKS; extra pieces that it does not list are then
-            training pieces. Without it they stay in the split `extra`.
+            training pieces, and training pieces that it lists are extra ones. Without it all stay
+            in their splits.
     """
     known = tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pylist()
     split_of = {row["piece_id"]: row["split"] for row in known}
     if shared_works:
         kept_apart = set(tables.read(shared_works, tables.SHARED_WORKS)["piece_id"].to_pylist())
         for piece_id, split in split_of.items():
-            if split == "extra" and piece_id not in kept_apart:
-                split_of[piece_id] = "train"
+            if split in ("train", "extra"):
+                split_of[piece_id] = "extra" if piece_id in kept_apart else "train"
     shown = _by_piece(images, tables.IMAGES)
     lines = _by_piece(systems, tables.SYSTEMS)
     heads = _by_piece(noteheads, tables.NOTEHEADS)

@@ -1,8 +1,9 @@
-"""Find the pieces of the `extra` split that share a work with a validation or test piece.
+"""Find the pieces that share a work with a validation or test piece.
 
-Pieces that no published split has may be trained on, but not if training would then hear what the
-test asks for: another edition, another movement, or a piece that quotes it. Three checks, each
-enough by itself: catalogue or opus number, title, and the music.
+Pieces that no published split has, those of the split `extra` or of another collection, may be
+trained on, but not if training would then hear what the test asks for: another edition, another
+movement, or a piece that quotes it. Three checks, each enough by itself: catalogue or opus number,
+title, and the music.
 """
 
 import re
@@ -18,7 +19,7 @@ import numpy as np
 from pipeline import tables
 
 HELD_OUT = ("valid", "test")
-EXTRA = "extra"
+TRAIN, EXTRA = "train", "extra"
 
 GRAM = 10  # intervals of a melody that are compared at once
 DISTINCT_INTERVALS = 5  # fewer make a trill, a scale or a figure that everybody writes
@@ -28,7 +29,7 @@ LEAST_FRACTION = 0.05  # of the shorter melody's grams; unrelated pieces stay be
 # Catalogues of works: a letter by itself counts only before a number, as in K491 or D935.
 _CATALOGUES = re.compile(
     r"""(?<![A-Za-z0-9])
-    (?P<name>BWV|RV|HWV|WoO|KV|Op(?:us)?|[OKDSLBH]|Hob)
+    (?P<name>(?i:BWV|RV|HWV|WoO|KV|Op(?:us)?|Hob)|[OKDSLBH])
     (?:[\s._:-]*(?P<appendix>Anh))?
     (?:[\s._:-]*(?P<group>[IVX]+)(?=[:\s._-]))?
     [\s._:-]*(?P<number>\d+)""",
@@ -46,12 +47,14 @@ class Work:
         numbers: catalogue and opus numbers, for instance {"bwv 817"}.
         title: its words in plain lower case, without accents.
         grams: runs of intervals between the highest notes of successive onsets, semitones.
+        names: words of all that names the piece, in lower case; a composer's may be among them.
     """
 
     composer: str | None
     numbers: frozenset[str]
     title: tuple[str, ...]
     grams: frozenset[tuple[int, ...]]
+    names: frozenset[str] = frozenset()
 
 
 def catalogue_numbers(text: str) -> frozenset[str]:
@@ -87,6 +90,19 @@ def melody_grams(onset: np.ndarray, pitch: np.ndarray) -> frozenset[tuple[int, .
     return frozenset(run for run in runs if len(set(run)) >= DISTINCT_INTERVALS)
 
 
+def family_name(composer: str) -> str:
+    """A composer's, in lower case: of `BachJS`, `Bach, J. S.` and `Johann Sebastian Bach` alike."""
+    last = (composer.split(",")[0].split() or [""])[-1]
+    return "".join(title_words(re.sub(r"(?<=[a-z])[A-Z].*", "", last)))
+
+
+def same_composer(a: Work, b: Work) -> bool:
+    """Whether two pieces may be of one composer; a score that names none may be named after him."""
+    if not b.composer:
+        return False
+    return a.composer == b.composer or family_name(b.composer) in a.names
+
+
 def shared_title(a: Work, b: Work) -> bool:
     """Whether one title is the other, or begins with its two or more words."""
     short, long = sorted((a.title, b.title), key=len)
@@ -99,7 +115,7 @@ def shared_numbers(a: Work, b: Work) -> str | None:
 
     Works of a composer that have catalogue numbers are told apart by them, whatever their titles.
     """
-    if not a.composer or a.composer != b.composer:
+    if not same_composer(a, b):
         return None
     if common := a.numbers & b.numbers:
         return f"catalogue number: {', '.join(sorted(common))}"
@@ -138,24 +154,71 @@ def shared(extra: dict[str, Work], held_out: dict[str, Work]) -> Iterator[tuple[
                 break
 
 
-def works(pieces: list[Path], notes: list[Path], out: Path) -> None:
-    """Write a table of the extra pieces that share a work with a validation or test piece.
+def works(
+    pieces: list[Path],
+    notes: list[Path],
+    out: Path,
+    *,
+    held_out_pieces: list[Path] | None = None,
+    held_out_notes: list[Path] | None = None,
+) -> None:
+    """Write a table of the pieces that share a work with a validation or test piece.
+
+    Those of the split `extra` are looked at; if the held-out pieces are of another collection,
+    those of `train`, too.
 
     Args:
         pieces: Parquet tables of PIECES of a collection, of all its chunks.
         notes: Parquet tables of its NOTES.
         out: Parquet table of SHARED_WORKS to write.
+        held_out_pieces: tables of the collection whose validation and test pieces are meant, if
+            it is another one.
+        held_out_notes: its NOTES.
 
     Raises:
         ValueError: if nothing is known of the held-out pieces, or the tables are not of one run;
             works in common would go unseen.
+    """
+    if held_out_pieces and held_out_notes:
+        looked_at = _known(pieces, notes, (TRAIN, EXTRA))
+        held_out = _known(held_out_pieces, held_out_notes, HELD_OUT)
+    else:
+        looked_at = held_out = _known(pieces, notes, (EXTRA, *HELD_OUT))
+    asked = {name: work for split in (EXTRA, TRAIN) for name, work in looked_at[split].items()}
+    for split in HELD_OUT:
+        held = held_out[split].values()
+        if held and not any(work.composer or work.title or work.grams for work in held):
+            raise ValueError(
+                f"nothing is known of the {split} pieces, which were not read; add {split} to the"
+                " collection's splits, or works in common with others go unseen"
+            )
+    found = [
+        {"piece_id": name, "shared_with": other, "split": split, "reason": reason}
+        for split in HELD_OUT
+        for name, other, reason in shared(asked, held_out[split])
+    ]
+    found.sort(key=lambda row: (row["piece_id"], row["split"], row["reason"]))
+    for row in found:
+        print("{piece_id} shares a work with {shared_with} ({split}): {reason}".format(**row),
+              file=sys.stderr)  # fmt: skip
+    distinct = len({row["piece_id"] for row in found})
+    print(f"{distinct} of {len(asked)} pieces are left out", file=sys.stderr)
+    tables.write(found, tables.SHARED_WORKS, out)
+
+
+def _known(
+    pieces: list[Path], notes: list[Path], splits: tuple[str, ...]
+) -> dict[str, dict[str, Work]]:
+    """What tells the works of a collection's pieces, by split; other splits are empty.
+
+    Raises ValueError if the tables are not of one run.
     """
     grams: dict[str, frozenset] = {}
     for path in notes:
         rows = tables.read(path, tables.NOTES, ["piece_id", "onset", "pitch"]).to_pandas()
         for name, group in rows.groupby("piece_id"):
             grams[name] = melody_grams(group["onset"].to_numpy(), group["pitch"].to_numpy())
-    known: dict[str, dict[str, Work]] = {EXTRA: {}, **{split: {} for split in HELD_OUT}}
+    known: dict[str, dict[str, Work]] = defaultdict(dict)
     columns = ["piece_id", "split", "composer", "title", "source", "reason"]
     for path in pieces:
         for row in tables.read(path, tables.PIECES, columns).to_pylist():
@@ -165,30 +228,13 @@ def works(pieces: list[Path], notes: list[Path], out: Path) -> None:
                     f"{path}: leaves {name} out ({row['reason']}), but there are notes of it; give"
                     " the tables of one run"
                 )
-            text = f"{name.replace('__', ' ')} {row['source']} {row['title']}"
-            if row["split"] in known:
+            if row["split"] in splits:
+                text = f"{name.replace('__', ' ')} {row['source']} {row['title']}"
                 known[row["split"]][name] = Work(
                     row["composer"],
                     catalogue_numbers(text),
                     title_words(row["title"]),
                     grams.get(name, frozenset()),
+                    frozenset(re.findall(r"[^\W\d_]+", f"{row['composer']} {text}".casefold())),
                 )
-    for split in HELD_OUT:
-        held = known[split].values()
-        if held and not any(work.composer or work.title or work.grams for work in held):
-            raise ValueError(
-                f"nothing is known of the {split} pieces, which were not read; add {split} to the"
-                " collection's splits, or works in common with extra pieces go unseen"
-            )
-    found = [
-        {"piece_id": name, "shared_with": other, "split": split, "reason": reason}
-        for split in HELD_OUT
-        for name, other, reason in shared(known[EXTRA], known[split])
-    ]
-    found.sort(key=lambda row: (row["piece_id"], row["split"], row["reason"]))
-    for row in found:
-        print("{piece_id} shares a work with {shared_with} ({split}): {reason}".format(**row),
-              file=sys.stderr)  # fmt: skip
-    distinct = len({row["piece_id"] for row in found})
-    print(f"{distinct} of {len(known[EXTRA])} extra pieces are left out", file=sys.stderr)
-    tables.write(found, tables.SHARED_WORKS, out)
+    return known

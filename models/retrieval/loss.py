@@ -4,8 +4,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.retrieval.token_network import shares_of_tokens
-
 MARGIN = 0.7  # of cosine similarity (authors' code)
 LARGEST = 1000.0  # of one term of the sum (authors' code); unit vectors stay far below
 
@@ -75,20 +73,16 @@ def contrastive_loss(
     )
 
 
-def local_loss(
-    queries: Tensor, tokens: Tensor, positions: Tensor, real: Tensor, scale: Tensor
-) -> Tensor:
-    """Cross-entropy of finding each onset's place among the tokens of its own segment.
-
-    An onset between two tokens is to be found in both, in shares.
+def local_loss(sheet: Tensor, audio: Tensor, scale: Tensor, real: Tensor) -> Tensor:
+    """Cross-entropy of finding each onset's other side in its own segment, mean of both directions.
 
     Args:
-        queries: (segments, onsets, 32), vectors of one side.
-        tokens: (segments, tokens, 32), of the other side.
-        positions: (segments, onsets) of the queries, in tokens from the first.
-        real: (segments, onsets) which of the onsets count.
+        sheet, audio: (segments, onsets, 32) unit vectors.
         scale: of a cosine in the softmax.
+        real: (segments, onsets) which of the onsets count.
     """
-    scores = scale * (queries @ tokens.transpose(1, 2))
-    shares = shares_of_tokens(positions, tokens.shape[1])
-    return functional.cross_entropy(scores[real], shares[real])
+    scores = (scale * (sheet @ audio.transpose(1, 2))).masked_fill(~real[:, None], -torch.inf)
+    own = torch.arange(real.shape[1], device=real.device).expand(real.shape)[real]
+    other = (scale * (audio @ sheet.transpose(1, 2))).masked_fill(~real[:, None], -torch.inf)
+    ways = scores[real], other[real]
+    return sum(functional.cross_entropy(way, own) for way in ways) / 2

@@ -2,10 +2,10 @@
 
 The embedding network passes over a segment once and reads off the vectors of all its onsets
 (`token_network`), which costs a fraction of passing over a snippet and an excerpt for each, and
-gives every onset the hardest candidates beside it: other onsets of the same passage.
+gives every onset the hardest candidates beside it: other onsets of the same passage. The vectors
+are those of the onsets' own snippets and excerpts.
 """
 
-import math
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -28,7 +28,6 @@ from pipeline.constants import (
 CONTEXT = CONTEXTS["LC"]  # frames that an onset needs about it
 SEGMENT_WIDTH_PX = 1200  # six snippets
 SEGMENT_FRAMES = 408  # 12 s, in which onsets may lie, and half a context on either side
-PASSAGE_ONSETS = 4  # isolated pairs of a passage, at most: other passages cost nothing there
 _ORDER, _AUGMENT = 0, 1  # streams of random numbers
 
 
@@ -47,16 +46,12 @@ class Segments:
 
 
 class SegmentBatches(batches.Batches[Examples]):
-    """Batches of segments, then, from batch number `isolated_from`, of isolated pairs.
+    """Batches of segments.
 
-    A batch holds images, sounds, the onsets' positions in both (halved px and frames from the
-    first), which of the onsets are real, and a number for each that only the same onset of the
-    same piece has:
-
-    - of segments: (segments, 1, 80, 600), (segments, 1, 92, 408), and (segments, onsets) each;
-    - isolated: (n, 1, 80, 100), (n, 1, 92, 168), and (n, 1) each, with n = segments * onsets: as
-      many onsets, of more passages, each with its snippet and excerpt alone, as an evaluation
-      cuts them.
+    A batch holds images (segments, 1, 80, 600), sounds (segments, 1, 92, 408), and of shape
+    (segments, onsets) each the onsets' positions in both (halved px and frames from the first),
+    which of the onsets are real, and a number for each that only the same onset of the same piece
+    has.
     """
 
     def __init__(
@@ -64,7 +59,6 @@ class SegmentBatches(batches.Batches[Examples]):
         source: Examples | streaming.Stream[Examples],
         segments: int,
         onsets: int,
-        isolated_from: int,
         seed: int,
         augmentation: Augmentation,
         tempo: tuple[float, float],
@@ -76,17 +70,15 @@ class SegmentBatches(batches.Batches[Examples]):
             source, seed, share: as for `models.batches.Batches`.
             segments: of a batch, on all devices together.
             onsets: of a segment, at most.
-            isolated_from: number of the first batch of isolated pairs.
-            augmentation: of the images; the shift of excerpts is for isolated pairs alone.
+            augmentation: ranges of the random changes of a pair.
             tempo: lowest and highest factor of the speed of the sound, drawn evenly on a
                 logarithmic scale.
 
         Raises:
             ValueError: if no example has a complete snippet and excerpt.
         """
-        self.segments, self.onsets, self.isolated_from = segments, onsets, isolated_from
-        self.augmentation, self.tempo = augmentation, tempo
-        super().__init__(source, passages(segments, onsets), seed, share)
+        self.onsets, self.augmentation, self.tempo = onsets, augmentation, tempo
+        super().__init__(source, segments, seed, share)
 
     def shuffled(self, examples: Examples, key: tuple[int, ...]) -> np.ndarray:
         """All examples with a complete snippet and excerpt, in random order."""
@@ -101,26 +93,14 @@ class SegmentBatches(batches.Batches[Examples]):
     def tensors(self, examples: Examples, chosen: np.ndarray, number: int) -> tuple[Tensor, ...]:
         """This device's share of a batch."""
         random = np.random.default_rng([self.seed, _AUGMENT, number])
-        onsets = self.segments * self.onsets // len(chosen)
-        if number < self.isolated_from:
-            chosen, onsets = chosen[: self.segments], self.onsets
-        whole = draw(examples, chosen, onsets, self.augmentation, self.tempo, random)
+        whole = draw(examples, chosen, self.onsets, self.augmentation, self.tempo, random)
         names = [field.name for field in fields(whole)]
         segments = Segments(**{name: self.split(getattr(whole, name)) for name in names})
-        if number < self.isolated_from:
-            arrays = cut(examples, segments)
-        else:
-            most = self.augmentation.shift_frames
-            later = random.integers(-most, most, whole.real.shape, endpoint=True)
-            arrays = isolate(examples, segments, self.split(later))
-        images, sounds, x, frames, real = map(torch.from_numpy, arrays)
-        same = torch.from_numpy(identities(examples, segments.onsets)).view(real.shape)
+        most = self.augmentation.shift_frames
+        later = self.split(random.integers(-most, most, whole.real.shape, endpoint=True))
+        images, sounds, x, frames, real = map(torch.from_numpy, cut(examples, segments, later))
+        same = torch.from_numpy(identities(examples, segments.onsets))
         return images, sounds, x.float(), frames.float(), real, same
-
-
-def passages(segments: int, onsets: int) -> int:
-    """How many passages the isolated pairs of a batch are of: with up to four onsets each."""
-    return segments * onsets // math.gcd(onsets, PASSAGE_ONSETS)
 
 
 def identities(examples: Examples, onsets: np.ndarray) -> np.ndarray:
@@ -176,8 +156,11 @@ def draw(
     return Segments(anchors, chosen, real, left, before, scale, up, speed)
 
 
-def cut(examples: Examples, segments: Segments) -> tuple[np.ndarray, ...]:
-    """Images, sounds, positions of the onsets in both, and which are real; see `SegmentBatches`."""
+def cut(examples: Examples, segments: Segments, later: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Images, sounds, positions of the onsets in both, and which are real; see `SegmentBatches`.
+
+    An onset's excerpt begins `later` frames (segments, onsets) later, if the segment has them.
+    """
     anchors = segments.anchor
     # The image's middle is a whole column; what rounding moves the anchor by is kept in `x`.
     column = np.floor(examples.x[anchors]).astype(np.int64)
@@ -187,7 +170,8 @@ def cut(examples: Examples, segments: Segments) -> tuple[np.ndarray, ...]:
     )
     x = (np.floor(examples.x[segments.onsets]) - middle[:, None]) * segments.scale[:, None]
     frames = examples.frame[segments.onsets] - examples.frame[anchors][:, None]
-    frames = segments.before[:, None] + frames / segments.tempo[:, None]
+    frames = segments.before[:, None] + frames / segments.tempo[:, None] + later
+    frames = frames.clip(CONTEXT // 2, SEGMENT_FRAMES - CONTEXT // 2)
     sounds = play(
         examples,
         examples.performance[anchors],
@@ -197,24 +181,6 @@ def cut(examples: Examples, segments: Segments) -> tuple[np.ndarray, ...]:
         segments.tempo,
     )
     return images, sounds, (x + SEGMENT_WIDTH_PX / 2) / SNIPPET_FACTOR, frames, segments.real
-
-
-def isolate(examples: Examples, segments: Segments, later: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The same of every onset alone: its snippet, its excerpt, `later` frames later (as shape)."""
-    onsets, later = segments.onsets.ravel(), later.ravel()
-    each = np.repeat(np.arange(len(segments.anchor)), segments.onsets.shape[1])
-    images = examples.snippet_batch(onsets, scale=segments.scale[each], shift=segments.up[each])
-    sounds = play(
-        examples,
-        examples.performance[onsets],
-        examples.frame[onsets],
-        np.full(len(onsets), CONTEXT // 2) - later,
-        CONTEXT,
-        segments.tempo[each],
-    )
-    x = np.full((len(onsets), 1), SNIPPET_WIDTH_PX / SNIPPET_FACTOR / 2)
-    frames = np.full((len(onsets), 1), CONTEXT / 2)
-    return images, sounds, x, frames, segments.real.reshape(-1, 1)
 
 
 def play(
@@ -255,7 +221,6 @@ def segment_batches(
     paths: Iterable[Path | str],
     segments: int,
     onsets: int,
-    isolated_from: int,
     seed: int,
     augmentation: Augmentation,
     tempo: tuple[float, float],
@@ -267,7 +232,7 @@ def segment_batches(
     Args:
         paths: Parquet shards of one split.
         memory_mb: MB that recordings and images may take; None for no limit.
-        segments, onsets, isolated_from, seed, augmentation, tempo, share: see `SegmentBatches`.
+        segments, onsets, seed, augmentation, tempo, share: see `SegmentBatches`.
 
     Raises:
         ValueError: if the shards are not valid or no example has a complete snippet and excerpt.
@@ -280,11 +245,11 @@ def segment_batches(
         paths,
         read_parts,
         count_usable,
-        batch_size=passages(segments, onsets),
+        batch_size=segments,
         seed=seed,
         memory_mb=memory_mb,
     )
-    return SegmentBatches(source, segments, onsets, isolated_from, seed, augmentation, tempo, share)
+    return SegmentBatches(source, segments, onsets, seed, augmentation, tempo, share)
 
 
 def _places(

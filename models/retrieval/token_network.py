@@ -31,8 +31,6 @@ HEAD = 24  # values of each
 HIDDEN = 256  # values of the layer before the embedding
 SHEET_STEP = 8  # pixels of a halved strip, or frames, from one token to the next
 AUDIO_STEP = 4
-SHEET_REACH = 6  # tokens that an onset attends to on either side: 13 in 200 px
-AUDIO_REACH = 20  # 41 in 8.4 s
 SHEET_DILATIONS = (1, 2)  # tokens between the taps of the context's convolutions
 AUDIO_DILATIONS = (1, 2, 4)
 FIRST_SCALE = 15.0  # of a cosine in the training's softmax
@@ -40,10 +38,11 @@ SMALLEST_LENGTH = 1e-6
 
 
 class Block(nn.Sequential):
-    """Convolution, batch normalisation and ReLU."""
+    """Convolution, batch normalisation and ReLU; rows are padded, columns are not."""
 
-    def __init__(self, inputs, outputs, *, size=3, stride=1, padding=1):
+    def __init__(self, inputs, outputs, *, size=3, stride=1):
         super().__init__()
+        padding = (size // 2, 0) if isinstance(size, int) else 0
         self.convolution = nn.Conv2d(inputs, outputs, size, stride, padding, bias=False)
         self.normalisation = BatchNorm(outputs)
         self.activation = nn.ReLU(inplace=True)
@@ -67,25 +66,28 @@ class Context(nn.Module):
         return tokens + self.layers(tokens)
 
 
-def trunk(
-    rows: int, step: int, channels: tuple[int, ...], width: int, dilations: tuple[int, ...]
-) -> nn.Sequential:
-    """Layers that turn maps (n, 1, rows, columns) into tokens (n, width, 1, columns / step).
+def trunk(rows: int, step: int, channels: tuple[int, ...], width: int) -> nn.Sequential:
+    """Layers that turn maps (n, 1, rows, columns) into tokens (n, width, 1, tokens).
 
     Heights and pitches are kept apart, a token for each of an eighth of the rows, until one
-    convolution over all of them mixes them. Token i is centred on column i * step.
+    convolution over all of them mixes them. Token i sees the columns up to `half_width(step)` from
+    column half_width(step) + i * step, and none beyond the map.
     """
     a, b, c, d, e = channels
     across = 2 if step == SHEET_STEP else 1
     return nn.Sequential(
-        Block(1, a, size=5, stride=2, padding=2),
+        Block(1, a, size=5, stride=2),
         Block(a, b, stride=2),
         Block(b, c),
         Block(c, d, stride=(2, across)),
         Block(d, e),
-        Block(e, width, size=(math.ceil(rows / 8), 1), padding=0),
-        *(Context(width, dilation) for dilation in dilations),
+        Block(e, width, size=(math.ceil(rows / 8), 1)),
     )
+
+
+def half_width(step: int) -> int:
+    """Columns that a token sees on either side of its own."""
+    return 2 + 2 + 4 + 4 + step
 
 
 class Side(nn.Module):
@@ -94,15 +96,19 @@ class Side(nn.Module):
     def __init__(
         self,
         rows: int,
+        columns: int,
         step: int,
-        reach: int,
         dilations: tuple[int, ...],
         channels: tuple[int, ...],
         width: int,
     ):
         super().__init__()
-        self.step, self.reach = step, reach
-        self.trunk = trunk(rows, step, channels, width, dilations)
+        self.step, self.first = step, half_width(step)
+        self.count = (columns - 2 * self.first - 1) // step + 1  # tokens of a snippet or an excerpt
+        self.before = (columns // 2 - self.first) // step  # of them left of its middle
+        reach = self.count / 2
+        self.trunk = trunk(rows, step, channels, width)
+        self.context = nn.Sequential(*(Context(width, dilation) for dilation in dilations))
         self.query = nn.Linear(width, HEADS * HEAD)
         self.keys = nn.Linear(width, HEADS * HEAD, bias=False)
         self.values = nn.Linear(width, HEADS * HEAD, bias=False)
@@ -116,24 +122,26 @@ class Side(nn.Module):
         )
         self.out = nn.Linear(HIDDEN, EMBEDDING)
 
-    def forward(self, maps: Tensor, positions: Tensor, *, grid: bool = False) -> Tensor:
+    def forward(self, maps: Tensor, positions: Tensor) -> Tensor:
         """Vectors of positions of maps.
 
         Args:
             maps: (n, 1, rows, columns).
-            positions: (n, positions), in columns from the first.
-            grid: whether the vectors of every token's own position follow.
+            positions: (n, positions), in columns from the first; a whole snippet, or excerpt, lies
+                about each.
 
         Returns:
-            (n, positions, 32), with `grid` (n, positions + tokens, 32); unit vectors.
+            (n, positions, 32) unit vectors.
         """
+        n, count = positions.shape
         tokens = self.trunk(maps).squeeze(2).transpose(1, 2)
-        positions = positions / self.step
-        if grid:
-            n, count, _ = tokens.shape
-            every = torch.arange(count, device=positions.device, dtype=positions.dtype)
-            positions = torch.cat([positions, every.expand(n, -1)], dim=1)
-        return self.read(tokens, positions)
+        positions = (positions - self.first) / self.step
+        begin = (positions.floor() - self.before).clamp(0, tokens.shape[1] - self.count)
+        near = begin.long()[..., None] + torch.arange(self.count, device=maps.device)
+        each = torch.arange(n, device=maps.device)[:, None, None]
+        tokens = tokens[each, near].flatten(0, 1)  # (n * positions, count, width)
+        tokens = self.context(tokens.transpose(1, 2)[:, :, None]).squeeze(2).transpose(1, 2)
+        return self.read(tokens, (positions - begin).flatten()[:, None]).view(n, count, EMBEDDING)
 
     def read(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Vectors of positions, from the tokens about them.
@@ -161,8 +169,7 @@ class Side(nn.Module):
         query = heads(self.query(centre) / math.sqrt(HEAD))
         scores = query @ heads(self.keys(tokens)).transpose(2, 3)
         scores = torch.addcmul(scores.to(away.dtype), away, away, value=-0.5)
-        outside = (distance.abs() > self.reach + 0.5)[:, None]
-        attention = scores.masked_fill(outside, -torch.inf).softmax(dim=3)
+        attention = scores.softmax(dim=3)
         found = attention.to(tokens.dtype) @ heads(self.values(tokens))
         found = found.transpose(1, 2).flatten(2)
         hidden = self.head(torch.cat([centre, found], dim=2).flatten(0, 1))
@@ -195,14 +202,14 @@ class PT(nn.Module):
         self.widths = {"channels": list(channels), "width": width}
         self.sheet_side = Side(
             SNIPPET_HEIGHT_PX // SNIPPET_FACTOR,
+            SNIPPET_WIDTH_PX // SNIPPET_FACTOR,
             SHEET_STEP,
-            SHEET_REACH,
             SHEET_DILATIONS,
             channels,
             width,
         )
         self.audio_side = Side(
-            RETRIEVAL.bins, AUDIO_STEP, AUDIO_REACH, AUDIO_DILATIONS, channels, width
+            RETRIEVAL.bins, self.context, AUDIO_STEP, AUDIO_DILATIONS, channels, width
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
         self.cca = CCA()  # turns nothing until the projection is refitted

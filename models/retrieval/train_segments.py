@@ -22,9 +22,8 @@ from models.retrieval.weights import load, save
 from models.weights import digest
 from pipeline.constants import EMBEDDING
 
-WARM_UP = 0.03  # of the steps of a stage: on segments, then on isolated pairs
-ISOLATED_RATE = 0.25  # of the learning rate, on isolated pairs
-REMEMBERED = 4096  # isolated pairs of the last steps, further wrong answers to those of this one
+WARM_UP = 0.03  # of the steps
+REMEMBERED = 4096  # pairs of the last steps, further wrong answers to those of this one
 LARGEST_SCALE = 100.0  # of a cosine in the softmax
 
 
@@ -37,12 +36,11 @@ class SegmentSettings:
         epoch_samples: pairs in an epoch; the next epoch continues where the last one stopped.
         batch_size: pairs of a batch, a multiple of `onsets`.
         onsets: pairs of a batch that share one segment.
-        isolated: fraction of the steps, the last, on isolated snippets and excerpts.
         learning_rate: at its highest; it rises in the first steps and then falls to zero along
-            half a cosine. On isolated pairs it does so once more, a quarter as high.
+            half a cosine.
         weight_decay: AdamW's.
         average: share that the averaged weights keep of themselves in a step.
-        local_weight: of the loss that has each onset find its place in its own segment.
+        local_weight: of the loss that has each onset find itself among those of its own segment.
         tempo: lowest and highest factor of the speed of the sound.
         level_db: each segment's level is changed by up to so many dB.
         equaliser_db: standard deviation of each segment's equaliser curve, dB.
@@ -57,7 +55,6 @@ class SegmentSettings:
     epoch_samples: int = 50_000
     batch_size: int = 256
     onsets: int = 16
-    isolated: float = 0.1
     learning_rate: float = 0.002
     weight_decay: float = 0.02
     average: float = 0.998
@@ -112,12 +109,10 @@ def train_segments(
     if settings.initial is not None:
         begin_with(network, settings.initial)
     fabric = training_devices(settings.precision, segments)
-    steps = settings.epochs * training.steps(settings.epoch_samples, settings.batch_size)
     batches = segment_batches(
         shards_train,
         segments,
         settings.onsets,
-        round((1 - settings.isolated) * steps),
         seed,
         settings.augmentation,
         settings.tempo,
@@ -153,10 +148,9 @@ class _Vectors(nn.Module):
         self.network = network
 
     def forward(self, images, sounds, x, frames) -> tuple[Tensor, Tensor, Tensor]:
-        """Vectors of sheet and audio, of a segment those of its tokens too, and the scale."""
-        grid = x.shape[1] > 1
-        sheet = self.network.sheet_side(images, x, grid=grid)
-        audio = self.network.audio_side(sounds, frames, grid=grid)
+        """Vectors of sheet and audio, (segments, onsets, 32) each, and the scale."""
+        sheet = self.network.sheet_side(images, x)
+        audio = self.network.audio_side(sounds, frames)
         return sheet, audio, self.network.log_scale.exp().clamp(max=LARGEST_SCALE)
 
 
@@ -190,53 +184,36 @@ class SegmentTraining(training.Training):
             seed=seed,
             identity={
                 "model": network.name,
-                "epochs": settings.epochs,  # learning rate and isolated pairs depend on them
+                "epochs": settings.epochs,  # the learning rate depends on them
                 "first weights": settings.initial and digest(weights_path(settings.initial)),
             },
             state={"best_mrr": -1.0, "average": network.state_dict(), "remembered": None},
             weights=weights,
             history=history,
         )
-        self.isolated_from = batches.isolated_from
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.average.load_state_dict(self.state["average"])
         self.state["average"] = self.average.state_dict()  # its tensors, so always the latest
 
     def learning_rate(self, epoch: int, step: int) -> float:
-        """Linear rise, then half a cosine down to zero, on segments and then on isolated pairs."""
-        number, highest = epoch * self.steps + step, self.settings.learning_rate
-        first, total = self.isolated_from, self.settings.epochs * self.steps
-        if number < first:
-            return training.warm_up_and_cosine(highest, number, first, WARM_UP)
-        highest *= ISOLATED_RATE
-        return training.warm_up_and_cosine(highest, number - first, total - first, WARM_UP)
+        """Linear rise, then half a cosine down to zero."""
+        number, total = epoch * self.steps + step, self.settings.epochs * self.steps
+        return training.warm_up_and_cosine(self.settings.learning_rate, number, total, WARM_UP)
 
     def step(self) -> None:
         """Learn from one batch, then let the averaged weights follow."""
         super().step()
         done = self.state["epoch"] * self.steps + self.state["step"]
-        if done > self.isolated_from:
-            done -= self.isolated_from
-        kept = min(self.settings.average, done / (done + 10))  # quickly at first, in either stage
+        kept = min(self.settings.average, done / (done + 10))  # quickly at first
         follow(self.average, self.network, kept)
 
     def loss(self, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
         """Contrastive loss of the whole batch, and the local loss of this device's segments."""
         images, sounds, x, frames, real, same = batch
-        settings, onsets = self.settings, x.shape[1]
-        sounds = vary_sound(sounds, settings.level_db, settings.equaliser_db)
+        sounds = vary_sound(sounds, self.settings.level_db, self.settings.equaliser_db)
         sheet, audio, scale = self.model(images, sounds, x, frames)
-        local = sheet.new_zeros(())
-        if onsets > 1 and settings.local_weight:
-            sides = self.network.sheet_side, self.network.audio_side
-            local = sum(
-                local_loss(queries[:, :onsets], tokens[:, onsets:], at / side.step, real, scale)
-                for queries, tokens, at, side in (
-                    (audio, sheet, x, sides[0]),
-                    (sheet, audio, frames, sides[1]),
-                )
-            )
-        pairs = torch.cat([sheet[:, :onsets], audio[:, :onsets]], dim=2)
+        local = local_loss(sheet, audio, scale, real)
+        pairs = torch.cat([sheet, audio], dim=2)
         if self.fabric.world_size > 1:
             pairs = self.fabric.all_gather(pairs, sync_grads=True).flatten(0, 1)
             real = self.fabric.all_gather(real).flatten(0, 1)
@@ -244,12 +221,11 @@ class SegmentTraining(training.Training):
         sheet, audio = pairs[real].split(EMBEDDING, dim=1)
         same = same[real]
         loss = contrastive_loss(sheet, audio, scale, same, self.state["remembered"])
-        if onsets == 1:
-            self.remember(sheet.detach(), audio.detach(), same)
-        return loss + settings.local_weight * local / 2, {}
+        self.remember(sheet.detach(), audio.detach(), same)
+        return loss + self.settings.local_weight * local, {}
 
     def remember(self, *latest: Tensor) -> None:
-        """Keep the vectors of the last isolated pairs, and which pairs they are."""
+        """Keep the vectors of the last pairs, and which pairs they are."""
         before = self.state["remembered"]
         if before is not None:
             latest = tuple(torch.cat(two)[-REMEMBERED:] for two in zip(before, latest, strict=True))

@@ -32,6 +32,7 @@ def _faults(plan: Plan) -> Iterator[str]:
         if entry.get("train_on_extra") and (lacking := _lacking(plan, name)):
             yield (f"collections.{name}.train_on_extra: needs the split {lacking}, which 'splits'"
                    " leaves out, to tell which extra pieces share a work with it")  # fmt: skip
+        yield from _apart_faults(plan, name)
     for section in ("score_following", "retrieval"):
         if (learned := plan.settings[section]) and learned["collection"] not in collections:
             yield messages.not_one_of(f"{section}.collection", learned["collection"], collections)
@@ -39,6 +40,7 @@ def _faults(plan: Plan) -> Iterator[str]:
             place = f"collections.{learned['collection']}.splits"
             yield (f"{section}: needs the split {lacking}, which {place} leaves out;"
                    f" set '{section}: null'")  # fmt: skip
+    yield from _further_faults(plan)
     for font in fonts:
         if font.casefold() == RECORDINGS:
             yield f"fonts: '{font}' is the name of the recordings of collections; rename it"
@@ -57,6 +59,36 @@ def _lacking(plan: Plan, collection: str) -> str | None:
     """A split that a network needs and that a collection leaves out."""
     splits = plan.splits(collection)
     return next((split for split in catalogue.DRAWN if split not in splits), None)
+
+
+def _apart_faults(plan: Plan, name: str) -> Iterator[str]:
+    """What keeps the works of two collections from being compared."""
+    collections = plan.settings["collections"]
+    if not (other := collections[name].get("apart_from")):
+        return
+    place = f"collections.{name}.apart_from"
+    if other not in collections:
+        yield messages.not_one_of(place, other, collections)
+    elif other == name or collections[name].get("train_on_extra"):
+        yield (f"{place}: names another collection, and 'train_on_extra' is for pieces of one;"
+               " set one of both")  # fmt: skip
+    elif lacking := _lacking(plan, other):
+        yield (f"{place}: needs the split {lacking}, which collections.{other}.splits leaves out")
+
+
+def _further_faults(plan: Plan) -> Iterator[str]:
+    """What keeps retrieval from training on a further collection."""
+    retrieval, collections = plan.settings["retrieval"], plan.settings["collections"]
+    for name in (retrieval or {}).get("further") or []:
+        if name not in collections:
+            yield messages.not_one_of("retrieval.further", name, collections)
+            continue
+        entry, main = collections[name], retrieval["collection"]
+        if entry.get("apart_from") != main:
+            yield (f"retrieval.further: '{name}' may share works with the test pieces of {main};"
+                   f" set 'collections.{name}.apart_from: {main}'")  # fmt: skip
+        elif any(entry[key] != collections[main][key] for key in ("layout", "spectrogram")):
+            yield f"retrieval.further: '{name}' has another layout or spectrogram than {main}"
 
 
 def _tempo_faults(plan: Plan, font: str) -> Iterator[str]:

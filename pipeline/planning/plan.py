@@ -132,10 +132,16 @@ class Plan:
         return self.chunk_files(pattern, collection, split)
 
     def shared_works(self, collection: str) -> list[str]:
-        """The table of extra pieces that no training may hear; none if it hears no extra ones."""
-        if not self.settings["collections"][collection].get("train_on_extra"):
+        """The table of pieces that no training may hear; none if all are training pieces of old."""
+        entry = self.settings["collections"][collection]
+        if not entry.get("train_on_extra") and not entry.get("apart_from"):
             return []
         return [f"{self.data}/shared_works.parquet".format(collection=collection)]
+
+    def held_out(self, collection: str, table: str) -> list[str]:
+        """A table of the collection that this one is kept apart from; none if there is none."""
+        other = self.settings["collections"][collection].get("apart_from")
+        return self.chunk_files(f"{self.data}/{table}/{{chunk}}.parquet", other) if other else []
 
     def data_files(self, collection: str) -> list[str]:
         """All that the data half makes of a collection and keeps."""

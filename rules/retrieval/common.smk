@@ -80,13 +80,14 @@ def initial_weights(wildcards):
 
 def retrieval_shards(split):
     """Input function: the shards of a split that retrieval learns from."""
+    further = RETRIEVAL.get("further", []) if split == "train" else []
 
     def files(wildcards):
-        return chunk_files(
-            f"{DATA}/shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet",
-            RETRIEVAL["collection"],
-            split,
-        )
+        return [
+            path
+            for collection in [RETRIEVAL["collection"], *further]
+            for path in PLAN.shards(collection, split)
+        ]
 
     return files
 

@@ -147,14 +147,15 @@ def test_a_shard_joins_the_tables_and_only_its_split_has_rows(chunk):
 
 @pytest.mark.parametrize(
     ("listed", "split"),
-    [(None, "extra"), ([], "train"), (["a"], "extra"), (["b"], "train")],
+    [(None, None), ([], "train"), (["a"], "extra"), (["b"], "train")],
 )
-def test_an_extra_piece_is_trained_on_if_it_shares_no_work_with_a_held_out_one(
-    chunk, tmp_path, listed, split
+@pytest.mark.parametrize("before", ["extra", "train"])
+def test_a_piece_is_trained_on_if_it_shares_no_work_with_a_held_out_one(
+    chunk, tmp_path, before, listed, split
 ):
     """`listed` are the pieces that share one; None stands for no such table."""
     paths, _ = chunk
-    pieces = [{"piece_id": i, "split": "extra"} for i in "ab"]
+    pieces = [{"piece_id": i, "split": before} for i in "ab"]
     tables.write(pieces, tables.PIECES, paths["pieces"])
     if listed is not None:
         paths["shared_works"] = tmp_path / "shared_works.parquet"
@@ -165,6 +166,7 @@ def test_an_extra_piece_is_trained_on_if_it_shares_no_work_with_a_held_out_one(
     found = {
         name: tables.read(path, tables.SHARDS)["split"].to_pylist() for name, path in out.items()
     }
+    split = split or before
     assert found == {"train": [], "test": [], "extra": []} | {split: [split]}
 
 

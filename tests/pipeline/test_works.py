@@ -139,6 +139,39 @@ def test_tables_of_two_runs_are_refused(tmp_path):
         found(tmp_path, [unread, piece("tune", "test")], quarters("copy", TUNE))
 
 
+def test_pieces_of_another_collection_are_looked_at_if_they_train(tmp_path):
+    """Its scores name composers in another way, or in their folders alone."""
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("ours", "notes", "theirs", "out")}
+    ours = [
+        piece("fugue", "train", "Johann Sebastian Bach", source="Bach/Fugue/bwv_856"),
+        piece("prelude", "train", None, source="asap/Bach/Prelude/bwv_856/xml_score.musicxml"),
+        piece("another", "train", "C. Czerny", "Etude, op. 856"),
+        piece("later", "test", None, source="Bach/Fugue/bwv_856"),
+    ]
+    tables.write(ours, tables.PIECES, paths["ours"])
+    tables.write([], tables.NOTES, paths["notes"])
+    held_out = [piece("BachJS__BWV856__11", "test", "BachJS"), piece("CzernyC__1", "train", "A")]
+    tables.write(held_out, tables.PIECES, paths["theirs"])
+    works.works(
+        [paths["ours"]],
+        [paths["notes"]],
+        paths["out"],
+        held_out_pieces=[paths["theirs"]],
+        held_out_notes=[paths["notes"]],
+    )
+    rows = tables.read(paths["out"], tables.SHARED_WORKS).to_pylist()
+    assert {row["piece_id"] for row in rows} == {"fugue", "prelude"}
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("BachJS", "bach"), ("Bach, Johann Sebastian", "bach"), ("Ludwig van Beethoven", "beethoven"),
+     ("BeethovenLv", "beethoven"), ("Dvořák", "dvorak"), ("", "")],
+)  # fmt: skip
+def test_family_names(name, family):
+    assert works.family_name(name) == family
+
+
 @pytest.mark.parametrize(
     ("text", "numbers"),
     [
@@ -147,7 +180,8 @@ def test_tables_of_two_runs_are_refused(tmp_path):
         ("Piano Sonate Opus 31 No 2 (1st Movement)", {"op 31"}),
         ("ChopinFF O28 chp-op-28-4", {"op 28"}),
         ("K. 331 and KV 545", {"kv 331", "kv 545"}),
-        ("HOB-XVI-27 and Hob. XVI:28", {"hob xvi 28"}),
+        ("HOB-XVI-27 and Hob. XVI:28", {"hob xvi 27", "hob xvi 28"}),
+        ("Etudes_op_10 and bwv_846", {"op 10", "bwv 846"}),
         ("Chop-28-13, gymnopedie_2, Lesson 3", set()),
     ],
 )

@@ -15,11 +15,16 @@ def font(*ratios, **others) -> dict:
     return {"file": FONT_FILE, "tempo_ratios": list(ratios) or [1.0], **others}
 
 
+TUNES = {"source": "tunes", "fraction": 1.0, "chunks": 1, "split": "source"}
+SONGS = TUNES | {
+    "layout": "staves", "spectrogram": "score_following", "tempo": 80, "durations": [1],
+}  # fmt: skip
+
+
 def complete(**changes) -> dict:
     """The default's settings with one tune collection of one chunk and no networks."""
-    tunes = {"source": "tunes", "fraction": 1.0, "chunks": 1, "split": "source"}
     given = {
-        "collections": {"tunes": tunes, "piano": None},
+        "collections": {"tunes": TUNES, "piano": None},
         "fonts": {"electric": None, "bright": None},
         "score_following": None,
         "retrieval": None,

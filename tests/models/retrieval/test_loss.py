@@ -108,28 +108,28 @@ def test_an_onset_is_no_wrong_answer_to_itself_in_another_recording():
     assert parted == pytest.approx(expected, rel=1e-6)
 
 
-def test_local_loss_shares_an_onset_between_the_tokens_beside_it():
-    queries, tokens = unit(2, 2, 32), unit(2, 4, 32, seed=1)
-    positions = torch.tensor([[0.25, 3.0], [1.5, 0.0]], dtype=torch.float64)
-    real = torch.tensor([[True, True], [True, False]])
-    scores = 3 * np.einsum("sqd,std->sqt", queries.numpy(), tokens.numpy())
-    logs = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
+def test_local_loss_finds_an_onset_among_those_of_its_own_segment():
+    sheet, audio = unit(2, 3, 32), unit(2, 3, 32, seed=1)
+    real = torch.tensor([[True, True, True], [True, True, False]])
+    scores = 3 * np.einsum("sid,sjd->sij", sheet.numpy(), audio.numpy())
+    scores[1, :, 2] = scores[1, 2, :] = -np.inf  # the one that is not real
     expected = [
-        -(0.75 * logs[0, 0, 0] + 0.25 * logs[0, 0, 1]),
-        -logs[0, 1, 3],
-        -(logs[1, 0, 1] + logs[1, 0, 2]) / 2,
+        np.log(np.exp(scores[s, i, :]).sum()) / 2
+        + np.log(np.exp(scores[s, :, i]).sum()) / 2
+        - scores[s, i, i]
+        for s, i in np.argwhere(real.numpy())
     ]
-    loss = local_loss(queries, tokens, positions, real, torch.tensor(3.0))
+    loss = local_loss(sheet, audio, torch.tensor(3.0), real)
     assert loss.item() == pytest.approx(np.mean(expected), rel=1e-6)
 
 
 def test_gradient_of_the_losses_is_that_of_finite_differences():
-    sheet, audio = unit(4, 3, 32).requires_grad_(), unit(4, 6, 32, seed=1).requires_grad_()
-    positions, real = torch.rand(4, 3, dtype=torch.float64) * 5, torch.rand(4, 3) > 0.3
+    sheet, audio = unit(4, 3, 32).requires_grad_(), unit(4, 3, 32, seed=1).requires_grad_()
+    real = torch.rand(4, 3) > 0.3
     scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
 
     def losses(sheet, audio, scale):
-        local = local_loss(sheet, audio, positions, real, scale)
-        return local + contrastive_loss(sheet[real], audio[:, :3][real], scale)
+        local = local_loss(sheet, audio, scale, real)
+        return local + contrastive_loss(sheet[real], audio[real], scale)
 
     assert torch.autograd.gradcheck(losses, (sheet, audio, scale))

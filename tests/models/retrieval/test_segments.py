@@ -13,8 +13,6 @@ from models.retrieval.segments import (
     cut,
     draw,
     identities,
-    isolate,
-    passages,
     play,
     segment_batches,
 )
@@ -23,6 +21,7 @@ from tests.support.staves import write_shard
 
 ANCHORS = np.array([30, 70, 110, 190])
 WRITTEN = (1.0, 1.0)
+EXACTLY = np.zeros((4, 1), int)  # frames that excerpts begin later
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def test_a_segment_has_its_anchor_and_other_onsets_of_the_same_performance(examp
 @pytest.mark.parametrize("seed", range(5))
 def test_onsets_of_a_segment_have_a_snippet_and_an_excerpt_about_them(examples, seed):
     segments = drawn(examples, Augmentation(), (0.5, 2.0), onsets=30, seed=seed)
-    images, sounds, x, frames, real = cut(examples, segments)
+    images, sounds, x, frames, real = cut(examples, segments, EXACTLY)
     assert images.shape == (4, 1, 80, 600) and sounds.shape == (4, 1, 92, SEGMENT_FRAMES)
     assert (x[real] >= 49).all() and (x[real] <= 551).all()
     assert (frames[real] >= CONTEXT // 2).all()
@@ -61,7 +60,7 @@ def test_onsets_of_a_segment_have_a_snippet_and_an_excerpt_about_them(examples, 
 
 def test_an_onset_looks_and_sounds_in_its_segment_as_it_does_alone(examples):
     segments = drawn(examples)
-    images, sounds, x, frames, real = cut(examples, segments)
+    images, sounds, x, frames, real = cut(examples, segments, EXACTLY)
     snippets = examples.snippet_batch(segments.onsets.ravel()).reshape(4, 8, 80, 100)
     excerpts = examples.excerpt_batch(segments.onsets.ravel(), CONTEXT).reshape(4, 8, 92, CONTEXT)
     compared = 0
@@ -79,7 +78,7 @@ def test_an_onset_looks_and_sounds_in_its_segment_as_it_does_alone(examples):
 
 def test_positions_follow_the_size_of_the_image_and_the_speed_of_the_sound(examples):
     segments = drawn(examples, Augmentation(scale=(0.8, 1.25), shift_px=0), (0.5, 2.0))
-    images, sounds, x, frames, real = cut(examples, segments)
+    images, sounds, x, frames, real = cut(examples, segments, EXACTLY)
     for segment, onset in zip(*np.nonzero(real), strict=True):
         example = segments.onsets[segment, onset]
         alone = examples.snippet_batch(
@@ -94,18 +93,12 @@ def test_positions_follow_the_size_of_the_image_and_the_speed_of_the_sound(examp
         assert (near == heard[:, None]).all(axis=0).any()
 
 
-def test_isolated_onsets_are_cut_as_in_an_evaluation(examples):
+def test_an_excerpt_may_begin_a_frame_later_but_not_beyond_the_segment(examples):
     segments = drawn(examples)
-    nothing = np.zeros(segments.real.shape, int)
-    images, sounds, x, frames, real = isolate(examples, segments, nothing)
-    onsets = segments.onsets.ravel()
-    assert (images == examples.snippet_batch(onsets)).all()
-    assert (sounds == examples.excerpt_batch(onsets, CONTEXT)).all()
-    assert (
-        (x == 50).all() and (frames == 84).all() and (real.ravel() == segments.real.ravel()).all()
-    )
-    _, later, *_ = isolate(examples, segments, nothing + 1)
-    assert (later == examples.excerpt_batch(onsets, CONTEXT, nothing.ravel() + 1)).all()
+    *_, frames, real = cut(examples, segments, EXACTLY)
+    *_, later, _ = cut(examples, segments, EXACTLY + 1)
+    most = SEGMENT_FRAMES - CONTEXT // 2
+    assert (later[real] == np.minimum(frames[real] + 1, most)).all()
 
 
 def test_a_part_played_twice_as_fast_has_every_second_frame(examples):
@@ -134,7 +127,6 @@ def batches(paths, **changes) -> SegmentBatches:
     arguments = {
         "segments": 4,
         "onsets": 6,
-        "isolated_from": 5,
         "seed": 0,
         "augmentation": Augmentation(),
         "tempo": (0.5, 2.0),
@@ -150,19 +142,11 @@ def test_a_batch_follows_from_its_number_alone(paths):
     assert not first[4][0].equal(first[3][0])
 
 
-def test_the_last_batches_are_isolated(paths):
-    numbers = batches(paths)
-    assert numbers[4][0].shape == (4, 1, 80, 600)
-    images, sounds, x, frames, real, same = numbers[5]
-    assert (images.shape, sounds.shape) == ((24, 1, 80, 100), (24, 1, 92, CONTEXT))
-    assert x.shape == frames.shape == real.shape == same.shape == (24, 1)
+def test_a_batch_holds_segments_and_the_places_of_their_onsets(paths):
+    images, sounds, x, frames, real, same = batches(paths)[4]
+    assert (images.shape, sounds.shape) == ((4, 1, 80, 600), (4, 1, 92, SEGMENT_FRAMES))
+    assert x.shape == frames.shape == real.shape == same.shape == (4, 6)
     assert (real.dtype, same.dtype) == (torch.bool, torch.int64)
-
-
-@pytest.mark.parametrize(("onsets", "count"), [(24, 96), (6, 48), (4, 16), (1, 16)])
-def test_isolated_pairs_are_of_more_passages(onsets, count):
-    """Four of a passage, or as many as let batches be of one size."""
-    assert passages(16, onsets) == count
 
 
 def test_an_onset_has_a_number_of_its_own_that_is_the_same_in_every_recording(tmp_path):
@@ -176,10 +160,9 @@ def test_an_onset_has_a_number_of_its_own_that_is_the_same_in_every_recording(tm
 
 def test_devices_share_the_segments_of_a_batch(paths):
     whole, first, second = (batches(paths, share=share) for share in ((0, 1), (0, 2), (1, 2)))
-    for number in (4, 5):  # segments, isolated pairs
-        halves = zip(first[number], second[number], strict=True)
-        for joined, expected in zip(map(torch.cat, halves), whole[number], strict=True):
-            assert len(joined) == len(expected) and joined.equal(expected)
+    halves = zip(first[4], second[4], strict=True)
+    for joined, expected in zip(map(torch.cat, halves), whole[4], strict=True):
+        assert len(joined) == len(expected) and joined.equal(expected)
 
 
 def test_pieces_too_short_for_an_excerpt_are_refused(tmp_path):

@@ -7,8 +7,7 @@ from models.retrieval.token_network import PT, shares_of_tokens
 from tests.support.performances import narrow_tokens
 
 ROWS = {"sheet": 80, "audio": 92}
-REACH = {"sheet": (6 + 0.5) * 8, "audio": (20 + 0.5) * 4}  # columns of tokens attended to
-TRUNK = 64  # columns that a token, with its context, may see beyond its own
+COLUMNS = {"sheet": 100, "audio": 168}  # of a snippet and an excerpt
 
 
 @pytest.fixture
@@ -58,25 +57,31 @@ def test_a_vector_moves_with_the_music(network, name):
 
 
 @pytest.mark.parametrize("name", ["sheet", "audio"])
-def test_a_vector_depends_on_what_lies_about_its_onset_alone(network, name):
-    part, middle = side(network, name), 400.0
-    maps = torch.rand(1, 1, ROWS[name], 800)
-    usual = part(maps, torch.tensor([[middle]]))
-    far = int(middle + REACH[name] + TRUNK)
-    other = maps.clone()
-    other[..., far:] = 0
-    assert torch.allclose(usual, part(other, torch.tensor([[middle]])), atol=1e-5)
-    other[..., int(middle + 10) :] = 0
-    assert not torch.allclose(usual, part(other, torch.tensor([[middle]])), atol=1e-3)
+def test_a_vector_is_that_of_its_own_snippet_or_excerpt(network, name):
+    """Exactly, for a token in the middle of the snippet: nothing beyond its edges is seen."""
+    part, half = side(network, name), COLUMNS[name] // 2
+    maps = torch.rand(2, 1, ROWS[name], 400)
+    positions = torch.tensor([[half, half + part.step, 400 - half], [half + 5 * part.step] * 3])
+    positions -= (positions - half) % part.step
+    alone = [
+        part(maps[None, row, :, :, at - half : at + half], torch.tensor([[half]]))[0, 0]
+        for row, places in enumerate(positions.tolist())
+        for at in places
+    ]
+    assert torch.allclose(
+        part(maps, positions).flatten(0, 1), torch.stack(alone), rtol=0, atol=1e-6
+    )
 
 
-def test_the_grid_follows_with_the_vectors_of_all_tokens(network):
-    images, x = torch.rand(2, 1, 80, 160), torch.tensor([[40.0, 90.0], [60.0, 80.0]])
-    both = network.sheet_side(images, x, grid=True)
-    assert both.shape == (2, 2 + 20, 32)
-    assert torch.allclose(both[:, :2], network.sheet_side(images, x), atol=1e-6)
-    assert torch.allclose(both[0, 0], both[0, 2 + 5], atol=1e-6)  # 40 px is token 5
-    assert torch.allclose(both[1, 1], both[1, 2 + 10], atol=1e-6)
+@pytest.mark.parametrize("name", ["sheet", "audio"])
+def test_a_vector_sees_its_snippet_or_excerpt_up_to_the_edges(network, name):
+    part, half = side(network, name), COLUMNS[name] // 2
+    maps = torch.rand(1, 1, ROWS[name], 2 * half)
+    usual = part(maps, torch.tensor([[half]]))
+    for edge in (0, -part.step):
+        other = maps.clone()
+        other[..., edge] = 1 - other[..., edge]
+        assert not torch.allclose(usual, part(other, torch.tensor([[half]])), atol=1e-6)
 
 
 def test_a_position_between_two_tokens_shares_itself_between_both():
@@ -93,9 +98,9 @@ def test_a_position_between_two_tokens_shares_itself_between_both():
 def test_every_parameter_has_a_gradient():
     torch.manual_seed(0)
     network = narrow_tokens()
-    sheet = network.sheet_side(torch.rand(3, 1, 80, 160), torch.full((3, 2), 77.0), grid=True)
-    audio = network.audio_side(torch.rand(3, 1, 92, 200), torch.full((3, 2), 99.0), grid=True)
-    ((sheet[:, :5] * audio[:, :5]).sum() * network.log_scale).backward()
+    sheet = network.sheet_side(torch.rand(3, 1, 80, 160), torch.full((3, 2), 77.0))
+    audio = network.audio_side(torch.rand(3, 1, 92, 200), torch.full((3, 2), 99.0))
+    ((sheet * audio).sum() * network.log_scale).backward()
     missing = [name for name, value in network.named_parameters() if value.grad is None]
     assert not missing
     assert all(value.grad.abs().sum() > 0 for value in network.parameters())

@@ -45,6 +45,16 @@ def test_extra_pieces_are_compared_with_held_out_ones_only_if_they_are_trained_o
     assert plan.shared_works("tunes") == [path] and path in plan.data_files("tunes")
 
 
+def test_a_collection_that_is_kept_apart_is_compared_with_the_tables_of_the_other():
+    collections = {"tunes": {"chunks": 2}, "songs": plans.SONGS | {"apart_from": "tunes"}}
+    plan = Plan(plans.complete(collections=collections))
+    assert plan.shared_works("songs") == ["results/data/songs/shared_works.parquet"]
+    assert plan.held_out("songs", "notes") == [
+        f"results/data/tunes/notes/{n}.parquet" for n in "01"
+    ]
+    assert plan.held_out("tunes", "notes") == []
+
+
 def test_recordings_that_are_not_kept_are_no_data_files():
     plan = Plan(plans.complete(performances={"keep_audio": False}))
     assert not any("/audio/" in path for path in plan.data_files("tunes"))
