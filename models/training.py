@@ -103,7 +103,7 @@ class Training(ABC):
         self.model, self.optimiser = fabric.setup(model, optimiser)
         if saved:
             self.optimiser.load_state_dict(saved["optimiser"])
-        first = self.state["epoch"] * self.steps + self.state["step"]
+        first = self.number()
         self.batches = iter(
             DataLoader(
                 batches,
@@ -143,12 +143,16 @@ class Training(ABC):
         """Write the network, with the weights of the best epoch, to `weights`."""
 
     # --- one step, one epoch -----------------------------------------------------------------
+    def number(self) -> int:
+        """How many steps are done."""
+        return self.state["epoch"] * self.steps + self.state["step"]
+
     def step(self) -> None:
         """Learn from one batch; the batch and its random draws follow from its number alone."""
         state, begin = self.state, time.monotonic()
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(state["epoch"], state["step"])
-        number = state["epoch"] * self.steps + state["step"]
+        number = self.number()
         batch = next(self.batches)
         sequence = np.random.SeedSequence([self.seed, number, self.fabric.global_rank])
         torch.manual_seed(int(sequence.generate_state(1)[0]))

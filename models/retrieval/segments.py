@@ -245,7 +245,7 @@ def segment_batches(
         paths,
         read_parts,
         count_usable,
-        batch_size=segments,
+        batch_size=segments * onsets,  # how many a step learns from decides how long a window lasts
         seed=seed,
         memory_mb=memory_mb,
     )

@@ -24,6 +24,7 @@ from pipeline.constants import EMBEDDING
 
 WARM_UP = 0.03  # of the steps
 REMEMBERED = 4096  # pairs of the last steps, further wrong answers to those of this one
+REMEMBERED_FROM = 0.5  # of the steps: vectors that still change fast are no use, and halt learning
 LARGEST_SCALE = 100.0  # of a cosine in the softmax
 
 
@@ -203,7 +204,7 @@ class SegmentTraining(training.Training):
     def step(self) -> None:
         """Learn from one batch, then let the averaged weights follow."""
         super().step()
-        done = self.state["epoch"] * self.steps + self.state["step"]
+        done = self.number()
         kept = min(self.settings.average, done / (done + 10))  # quickly at first
         follow(self.average, self.network, kept)
 
@@ -221,7 +222,8 @@ class SegmentTraining(training.Training):
         sheet, audio = pairs[real].split(EMBEDDING, dim=1)
         same = same[real]
         loss = contrastive_loss(sheet, audio, scale, same, self.state["remembered"])
-        self.remember(sheet.detach(), audio.detach(), same)
+        if self.number() >= REMEMBERED_FROM * self.settings.epochs * self.steps:
+            self.remember(sheet.detach(), audio.detach(), same)
         return loss + self.settings.local_weight * local, {}
 
     def remember(self, *latest: Tensor) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from models import streaming
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import NO_AUGMENTATION, Augmentation
 from models.retrieval.segments import (
@@ -163,6 +164,14 @@ def test_devices_share_the_segments_of_a_batch(paths):
     halves = zip(first[4], second[4], strict=True)
     for joined, expected in zip(map(torch.cat, halves), whole[4], strict=True):
         assert len(joined) == len(expected) and joined.equal(expected)
+
+
+def test_a_window_of_a_stream_lasts_as_long_as_its_onsets(paths, monkeypatch):
+    """Anchors are a few of its examples: 12 onsets a step, not 4."""
+    monkeypatch.setattr(streaming, "too_large", lambda *_: True)
+    stream = batches(paths, onsets=3, memory_mb=100).source
+    (window,) = stream.windows(0)
+    assert stream.batches(window) == round(len(stream) / 12)
 
 
 def test_pieces_too_short_for_an_excerpt_are_refused(tmp_path):
