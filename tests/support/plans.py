@@ -29,8 +29,8 @@ def complete(**changes) -> dict:
         "score_following": None,
         "retrieval": None,
     }
-    if "score_following" in changes:  # of the default's settings
-        del given["score_following"]
+    for section in {"score_following", "retrieval"} & changes.keys():  # of the default's settings
+        del given[section]
     return settings.complete(settings.merge(given, changes))[0]
 
 

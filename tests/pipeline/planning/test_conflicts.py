@@ -38,6 +38,16 @@ from tests.support.plans import font
         ({"collections": {"songs": plans.SONGS | {"apart_from": "tunes"},
                           "tunes": {"splits": ["train", "test"]}}, "score_following": None},
          "collections.songs.apart_from: needs the split valid, which collections.tunes.splits"),
+        ({"retrieval": {"collection": "tunes", "further": ["song"]},
+          "collections": {"songs": plans.SONGS | {"apart_from": "tunes"}}},
+         "retrieval.further: 'song' is not one of tunes, songs; did you mean 'songs'?"),
+        ({"retrieval": {"collection": "tunes", "further": ["songs"]},
+          "collections": {"songs": plans.SONGS}},
+         "retrieval.further: 'songs' may share works with the test pieces of tunes;"
+         " set 'collections.songs.apart_from: tunes'"),
+        ({"retrieval": {"collection": "tunes", "further": ["songs"]},
+          "collections": {"songs": plans.SONGS | {"apart_from": "tunes", "layout": "pages"}}},
+         "retrieval.further: 'songs' has another layout or spectrogram than tunes"),
         ({"score_following": {"collection": "tunes"},
           "collections": {"tunes": {"splits": ["test"]}}},
          "score_following: needs the split train, which collections.tunes.splits leaves out;"
