@@ -176,9 +176,13 @@ def works(
         held_out_notes: its NOTES.
 
     Raises:
-        ValueError: if nothing is known of the held-out pieces, or the tables are not of one run;
-            works in common would go unseen.
+        ValueError: if nothing is known of the held-out pieces, the tables are not of one run, or
+            one of the two kinds of another collection is missing; works in common would go unseen.
     """
+    if bool(held_out_pieces) != bool(held_out_notes):
+        raise ValueError(
+            "name both the pieces and the notes of the held-out collection, or neither"
+        )
     if held_out_pieces and held_out_notes:
         looked_at = _known(pieces, notes, (TRAIN, EXTRA))
         held_out = _known(held_out_pieces, held_out_notes, HELD_OUT)

@@ -81,8 +81,12 @@ def local_loss(sheet: Tensor, audio: Tensor, scale: Tensor, real: Tensor) -> Ten
         scale: of a cosine in the softmax.
         real: (segments, onsets) which of the onsets count.
     """
-    scores = (scale * (sheet @ audio.transpose(1, 2))).masked_fill(~real[:, None], -torch.inf)
     own = torch.arange(real.shape[1], device=real.device).expand(real.shape)[real]
-    other = (scale * (audio @ sheet.transpose(1, 2))).masked_fill(~real[:, None], -torch.inf)
-    ways = scores[real], other[real]
-    return sum(functional.cross_entropy(way, own) for way in ways) / 2
+    scores = scale * (sheet @ audio.transpose(1, 2))
+    return (
+        sum(
+            functional.cross_entropy(way.masked_fill(~real[:, None], -torch.inf)[real], own)
+            for way in (scores, scores.transpose(1, 2))
+        )
+        / 2
+    )

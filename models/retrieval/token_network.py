@@ -86,7 +86,10 @@ def trunk(rows: int, step: int, channels: tuple[int, ...], width: int) -> nn.Seq
 
 
 def half_width(step: int) -> int:
-    """Columns that a token sees on either side of its own."""
+    """Columns that a token sees on either side of its own.
+
+    Half the kernel of each of the five convolutions, in columns of the map.
+    """
     return 2 + 2 + 4 + 4 + step
 
 

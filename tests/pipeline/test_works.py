@@ -163,6 +163,11 @@ def test_pieces_of_another_collection_are_looked_at_if_they_train(tmp_path):
     assert {row["piece_id"] for row in rows} == {"fugue", "prelude"}
 
 
+def test_a_collection_is_not_compared_by_half_of_its_tables(tmp_path):
+    with pytest.raises(ValueError, match="both the pieces and the notes"):
+        works.works([], [], tmp_path / "out", held_out_pieces=[tmp_path / "theirs.parquet"])
+
+
 @pytest.mark.parametrize(
     ("name", "family"),
     [("BachJS", "bach"), ("Bach, Johann Sebastian", "bach"), ("Ludwig van Beethoven", "beethoven"),
