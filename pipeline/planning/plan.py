@@ -132,14 +132,14 @@ class Plan:
         return self.chunk_files(pattern, collection, split)
 
     def shared_works(self, collection: str) -> list[str]:
-        """The table of pieces that may not be trained on; none if no key asks for the comparison."""
+        """The table of pieces that may not be trained on; none if no key asks for it."""
         entry = self.settings["collections"][collection]
         if not entry.get("train_on_extra") and not entry.get("apart_from"):
             return []
         return [f"{self.data}/shared_works.parquet".format(collection=collection)]
 
     def held_out(self, collection: str, table: str) -> list[str]:
-        """Files of a table of the collection that this one is `apart_from`; none without that key."""
+        """Files of a table of the collection that this is `apart_from`; none without the key."""
         other = self.settings["collections"][collection].get("apart_from")
         return self.chunk_files(f"{self.data}/{table}/{{chunk}}.parquet", other) if other else []
 
