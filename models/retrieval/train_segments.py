@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models import training
 from models.augmentation import vary_sound
 from models.device import peak_mb, training_devices
+from models.muon import Muon
 from models.retrieval import train
 from models.retrieval.inference import weights_path
 from models.retrieval.loss import contrastive_loss, local_loss
@@ -39,7 +40,7 @@ class SegmentSettings:
         onsets: pairs of a batch that share one segment.
         learning_rate: at its highest; it rises in the first steps and then falls to zero along
             half a cosine.
-        weight_decay: AdamW's.
+        weight_decay: of matrices.
         average: share that the averaged weights keep of themselves in a step.
         local_weight: of the loss that has each onset find itself among those of its own segment.
         tempo: lowest and highest factor of the speed of the sound.
@@ -156,7 +157,7 @@ class _Vectors(nn.Module):
 
 
 class SegmentTraining(training.Training):
-    """AdamW on the contrastive loss of all onsets of a batch; the averaged weights are kept."""
+    """Muon on the contrastive loss of all onsets of a batch; the averaged weights are kept."""
 
     history = train.HISTORY
     unit = "pairs"
@@ -166,10 +167,10 @@ class SegmentTraining(training.Training):
             valid, network.context, settings.valid_samples
         )
         network = network.to(memory_format=torch.channels_last)
-        decayed = [weight for weight in network.parameters() if weight.ndim > 1]
+        matrices = [weight for weight in network.parameters() if weight.ndim > 1]
         others = [weight for weight in network.parameters() if weight.ndim <= 1]
-        optimiser = torch.optim.AdamW(
-            [{"params": decayed}, {"params": others, "weight_decay": 0.0}],
+        optimiser = Muon(
+            [{"params": matrices, "orthogonal": True}, {"params": others, "weight_decay": 0.0}],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             fused=True,
