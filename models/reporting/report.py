@@ -215,8 +215,7 @@ def _drawn(results: Path, figures: list[tuple[str, str, str]], drawn: list[str])
 def _not_drawn(task: str, settings: dict) -> list[Part]:
     """A sentence on the networks without figures."""
     drawn = learning_files.drawn(settings)
-    names = settings.get("networks") or settings["models"]
-    others = [named(network) for network in names if network not in drawn]
+    others = [named(network) for network in settings["networks"] if network not in drawn]
     if not others:
         return []
     return [

@@ -35,7 +35,7 @@ def drawn(section: dict) -> list[str]:
     """
     return [
         network
-        for network in section.get("networks") or section["models"]
+        for network in section["networks"]
         if _examples(section["training"]["PT" if network == "PT" else "paper"])
         >= section.get("figures_from", 0)  # an older run's settings have none
     ]
@@ -81,12 +81,12 @@ def _score_following(following: dict) -> list[str]:
 
 def evaluated(retrieval: dict) -> list[str]:
     """The networks of retrieval in the tables: those trained, and the shipped one if set."""
-    return [*retrieval["models"], *([SHIPPED] if retrieval["shipped"] else [])]
+    return [*retrieval["networks"], *([SHIPPED] if retrieval["shipped"] else [])]
 
 
 def refined(retrieval: dict) -> list[str]:
     """The networks whose projection is refitted, the paper's; ours are compared without one."""
-    return [name for name in retrieval["models"] if name != "PT"]
+    return [name for name in retrieval["networks"] if name != "PT"]
 
 
 def conditions(retrieval: dict) -> list[str]:
@@ -96,12 +96,12 @@ def conditions(retrieval: dict) -> list[str]:
 
 
 def _retrieval(retrieval: dict) -> list[str]:
-    models = retrieval["models"]
+    networks = retrieval["networks"]
     weights = (".safetensors", ".safetensors.state", "_history.parquet")
     predictions = [*evaluated(retrieval), "pairs", "metrics", "identified", "aligned"]
     tables = ["retrieval", "tempo_robustness", "identification", "alignment"]
     return [
-        *suffixed("models/retrieval", models, weights),
+        *suffixed("models/retrieval", networks, weights),
         *suffixed("models/retrieval", refined(retrieval), ("-refined.safetensors",)),
         *suffixed("predictions/retrieval", predictions, (".parquet",)),
         *suffixed("tables", tables, TABLES),

@@ -8,7 +8,7 @@ from pipeline import constants
 from pipeline.describing import records
 from pipeline.planning.learning_files import SHIPPED
 
-MODELS = RETRIEVAL["models"]
+TRAINED = RETRIEVAL["networks"]
 EVALUATED = learning_files.evaluated(RETRIEVAL)
 REFINED = learning_files.refined(RETRIEVAL)
 RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
@@ -49,7 +49,7 @@ def in_report(names):
 RETRIEVAL_FILES += [
     *expand(
         f"{RETRIEVAL_MODELS}/{{model}}{{kind}}",
-        model=MODELS,
+        model=TRAINED,
         kind=[".safetensors", "_history.parquet"],
     ),
     *expand(f"{RETRIEVAL_MODELS}/{{model}}-refined.safetensors", model=REFINED),

@@ -58,7 +58,7 @@ rule retrieval_evaluate:
         embeddings=expand(
             f"{RESULTS}/predictions/retrieval/{{model}}.parquet", model=EVALUATED
         ),
-        weights=expand(f"{RETRIEVAL_MODELS}/{{model}}.safetensors", model=MODELS),
+        weights=expand(f"{RETRIEVAL_MODELS}/{{model}}.safetensors", model=TRAINED),
         refined=expand(
             f"{RETRIEVAL_MODELS}/{{model}}-refined.safetensors", model=REFINED
         ),

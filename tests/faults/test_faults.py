@@ -49,7 +49,7 @@ def prepare(folder: Path, **changes) -> Path:
         "collections__piano__split": "source",
         "retrieval": TRAINING
         | SETTINGS
-        | {"models": ["BL2-SC+AT"], "evaluation": {"protocols": ["fixed"]}},
+        | {"networks": ["BL2-SC+AT"], "evaluation": {"protocols": ["fixed"]}},
         "fonts": {
             "TimGM6mb": {"file": "grand.sf2"},
             "electric": None,

@@ -15,7 +15,7 @@ FEW = {"epochs": 2, "epoch_samples": 80, "batch_size": 40, "valid_samples": 40}
 TRAINING = {"training": {"paper": FEW, "PT": FEW | {"onsets": 8}}}
 MODELS = ["PT", "BL2-SC", "BL2-SC+AT"]
 SETTINGS = {
-    "models": MODELS,
+    "networks": MODELS,
     "refinement": {"samples": 80},
     "evaluation": {"protocols": ["fixed", "2019"]},
     "figures_from": 100,  # pairs, of the 160 of each training
@@ -74,7 +74,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 
 
 def test_another_model_trains_that_one_alone(finished):
-    config = {"retrieval": {"models": [*MODELS, "BL1-SC"]}}
+    config = {"retrieval": {"networks": [*MODELS, "BL1-SC"]}}
     (finished / "other.yaml").write_text(yaml.safe_dump(config))
     planned = jobs(snakemake(finished, "-n", "--configfile", "other.yaml"))
     stages = ("retrieval_train", "retrieval_refine", "retrieval_embed", "retrieval_evaluate")
@@ -119,7 +119,7 @@ def test_a_recording_finds_snippets_in_an_index_of_the_shards(finished):
         ({"test_font": "gone"}, "retrieval.test_font: 'gone' is not one of"),
         ({"test_font": "electric"}, "'electric' does not play the test split of piano"),
         ({"collection": "songs"}, "retrieval.collection: 'songs' is not one of piano"),
-        ({"models": ["BL3"]}, "retrieval.models.0: must be one of BL1-SC"),
+        ({"networks": ["BL3"]}, "retrieval.networks.0: must be one of BL1-SC"),
         ({"training": {"paper": {"batch_size": 32}}}, "batch_size: must be at least 34, not 32"),
     ],
 )

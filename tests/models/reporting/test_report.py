@@ -39,7 +39,7 @@ def settings(pairs: int) -> dict:
         "seed": 1,
         "score_following": {"networks": ["paper", "PT"], "training": trainings,
                             "figures_from": 10_000},
-        "retrieval": {"models": ["BL2-SC"], "shipped": False, "training": trainings,
+        "retrieval": {"networks": ["BL2-SC"], "shipped": False, "training": trainings,
                       "figures_from": 50_000},
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ FOLLOWING = {
     },
 }
 RETRIEVAL = {
-    "models": ["BL2-SC", "PT", "BL2-SC+AT"],
+    "networks": ["BL2-SC", "PT", "BL2-SC+AT"],
     "shipped": True,
     "training": {
         "paper": {"epochs": 2, "epoch_samples": 100},
@@ -59,4 +59,4 @@ def test_the_default_draws_only_what_has_learned():
 def test_full_runs_draw_every_network(name):
     whole = settings.load([settings.PROJECT / f"config/{name}.yaml"])
     for section in filter(None, (whole["score_following"], whole["retrieval"])):
-        assert learning_files.drawn(section) == section.get("networks", section.get("models"))
+        assert learning_files.drawn(section) == section["networks"]
