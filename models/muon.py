@@ -9,13 +9,26 @@ weights of one shape together.
 from collections import defaultdict
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 MOMENTUM = 0.95
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the polynomial, the authors'
 ITERATIONS = 5
 UPDATE_RMS = 0.4  # of an update at a learning rate of one
 SMALLEST_NORM = 1e-7
+
+
+def of_network(network: nn.Module, learning_rate: float, weight_decay: float) -> "Muon":
+    """Muon for a network's matrices, AdamW without decay for its biases, normalisations and rows."""
+    matrices = [weight for weight in network.parameters() if weight.ndim > 1 and len(weight) > 1]
+    kept = {id(weight) for weight in matrices}
+    others = [weight for weight in network.parameters() if id(weight) not in kept]
+    return Muon(
+        [{"params": matrices, "orthogonal": True}, {"params": others, "weight_decay": 0.0}],
+        lr=learning_rate,
+        weight_decay=weight_decay,
+        fused=True,
+    )
 
 
 class Muon(torch.optim.AdamW):

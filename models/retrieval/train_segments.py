@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models import training
+from models import muon, training
 from models.augmentation import vary_sound
 from models.device import peak_mb, training_devices
-from models.muon import Muon
 from models.retrieval import train
 from models.retrieval.inference import weights_path
 from models.retrieval.loss import contrastive_loss, local_loss
@@ -167,14 +166,7 @@ class SegmentTraining(training.Training):
             valid, network.context, settings.valid_samples
         )
         network = network.to(memory_format=torch.channels_last)
-        matrices = [weight for weight in network.parameters() if weight.ndim > 1]
-        others = [weight for weight in network.parameters() if weight.ndim <= 1]
-        optimiser = Muon(
-            [{"params": matrices, "orthogonal": True}, {"params": others, "weight_decay": 0.0}],
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        optimiser = muon.of_network(network, settings.learning_rate, settings.weight_decay)
         super().__init__(
             fabric,
             network=network,
