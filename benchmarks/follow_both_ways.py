@@ -3,7 +3,8 @@
 Performances by people whose every onset is known (`performances`) are played by a sound font and
 followed on their engraved scores by notes and by image. What is measured is what a user sees: where
 the cursor of page and video stands when a note sounds, and when the cursor reaches its notehead;
-and how well recordings fit by image, to their own pages and to those of the other pieces.
+and how well recordings fit by image, dry and in a room, to their own pages and to those of the
+other pieces.
 PIECE is a part of a performance's name; by default some short ones are taken.
 """
 
@@ -17,11 +18,12 @@ import numpy as np
 import pandas as pd
 import soundfile
 
+from benchmarks.follow import ROOM
 from benchmarks.performances import FONT, mirror, recorded, sources, truth
 from models.following import by_notes, image, timeline
 from models.following.alignment import Alignment, Sheet
 from partimento import scores
-from pipeline import rendering
+from pipeline import rendering, rooms
 from pipeline.constants import AUDIO_RATE_HZ
 
 PIECES = ("bwv_860", "D783", "bwv_884", "op10_no3")
@@ -29,7 +31,7 @@ NEAR_S, NEAR_PX = (0.05, 0.1), 50
 AT_BARLINE_S = 0.2  # of a bar line, within which either bar counts as right
 LONGEST_S, STEP_S = 3.0, 0.005  # about an onset, in which the cursor is looked for; how finely
 ROUNDING_PX = 0.5
-SURENESS = (0, 0.5, 0.8, 0.9, 0.95, 1)  # edges of the classes that are told
+SURENESS = (0, 0.5, 0.8, 0.9, 0.95, 1.001)  # edges of the classes that are told
 WAYS = {"notes": by_notes.align, "image": image.align}
 
 
@@ -104,6 +106,11 @@ def summary(rows: pd.DataFrame) -> str:
     return " | ".join([*cells, f"{rows['bar'].mean():.3f}"])
 
 
+def fits_of(paths: list[Path], sheets: list[Sheet]) -> np.ndarray:
+    """How well each recording (rows) fits each piece's pages (columns), by image."""
+    return np.array([[image.align(path, sheet).about.fit for sheet in sheets] for path in paths])
+
+
 def main(*wanted: str) -> None:
     archives = mirror()
     if archives is None:
@@ -113,6 +120,8 @@ def main(*wanted: str) -> None:
         for name, text, match in sources(archives)
         if any(part in name for part in wanted or PIECES)
     ]
+    if not chosen:
+        raise SystemExit(f"no performance is named {' or '.join(wanted)}")
     print("| performance | s | by | CPU s a minute | ms | < 50 ms | < 100 | px | < 50 px | bar |")
     print("|" + "---|" * 10, flush=True)
     gathered: dict[str, list[pd.DataFrame]] = {way: [] for way in WAYS}
@@ -133,20 +142,24 @@ def main(*wanted: str) -> None:
                       f"{summary(gathered[way][-1])} |", flush=True)  # fmt: skip
                 print(f"  {aligned.about.route}; fit {aligned.about.fit:.2f}; "
                       f"sureness {aligned.about.sureness:.2f}", file=sys.stderr)  # fmt: skip
-        fits = [[image.align(path, sheet).about.fit for sheet in sheets] for path in paths]
-    right = np.diag(fits)
-    wrong = np.array(fits)[~np.eye(len(fits), dtype=bool)]
+        fits = {"dry": fits_of(paths, sheets)}
+        for path, (name, _, match) in zip(paths, chosen, strict=True):
+            heard = rooms.record(recorded(match, font), AUDIO_RATE_HZ, ROOM, name)
+            soundfile.write(path, heard, AUDIO_RATE_HZ)
+        fits["room"] = fits_of(paths, sheets)
     print("\n| by | sureness | notes | within 100 ms | within 50 px |\n|---|---|---|---|---|")
     for way, parts in gathered.items():
         rows = pd.concat(parts)
         for low, high in pairwise(SURENESS):
-            inside = rows[(rows.sureness > low) & (rows.sureness <= high)]
-            print(f"| {way} | {low:g} to {high:g} | {len(inside)} | {(inside.ms <= 100).mean():.3f}"
-                  f" | {(inside.px <= NEAR_PX).mean():.3f} |")  # fmt: skip
+            inside = rows[(rows.sureness >= low) & (rows.sureness < high)]
+            print(f"| {way} | {low:g} to {high:.2g} | {len(inside)}"
+                  f" | {(inside.ms <= 100).mean():.3f} | {(inside.px <= NEAR_PX).mean():.3f} |")  # fmt: skip
     for way, parts in gathered.items():
         print(f"all, by {way}: {summary(pd.concat(parts))}")
-    print(f"fit by image: right {' '.join(f'{fit:.2f}' for fit in sorted(right))}; "
-          f"wrong {' '.join(f'{fit:.2f}' for fit in sorted(wrong))}")  # fmt: skip
+    for condition, matrix in fits.items():
+        own = np.eye(len(matrix), dtype=bool)
+        right, wrong = (" ".join(f"{fit:.3f}" for fit in sorted(matrix[of])) for of in (own, ~own))
+        print(f"fit by image, {condition}: right {right}; wrong {wrong}")
 
 
 if __name__ == "__main__":

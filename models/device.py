@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -60,6 +61,13 @@ def _fabric(precision: str, devices: int | str) -> "Fabric":
             print("This processor has no bfloat16; it computes in float32.", file=sys.stderr)
             precision = FLOAT32
         return device(precision=precision)
+
+
+def normalised_together(fabric: "Fabric", network: nn.Module) -> nn.Module:
+    """Have several GPUs normalise a batch as one would, by the statistics of all its parts."""
+    if fabric.world_size > 1 and fabric.device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    return network
 
 
 def computes_bf16() -> bool:

@@ -1,9 +1,9 @@
 """Muon: momentum whose steps are made orthogonal, for the matrices of a network.
 
-What a gradient says of a matrix is mostly a few directions; an orthogonal step goes equally far
-along all of them. Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
-torch has one for two-dimensional weights alone; this one takes convolutions too, and orthogonalises
-weights of one shape together.
+A few singular directions dominate a gradient; an orthogonal step is equally large in all of them.
+Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". torch has one for
+two-dimensional weights alone; this one takes convolutions too, and orthogonalises weights of one
+shape together.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ SMALLEST_NORM = 1e-7
 
 
 def of_network(network: nn.Module, learning_rate: float, weight_decay: float) -> "Muon":
-    """Muon for a network's matrices, AdamW without decay for its biases, normalisations and rows."""
+    """Muon for the matrices of a network; AdamW, without decay, for biases and single rows."""
     matrices = [weight for weight in network.parameters() if weight.ndim > 1 and len(weight) > 1]
     kept = {id(weight) for weight in matrices}
     others = [weight for weight in network.parameters() if id(weight) not in kept]
@@ -35,16 +35,21 @@ class Muon(torch.optim.AdamW):
     """Muon for the groups with `orthogonal`, AdamW for the others, at one learning rate.
 
     A convolution (outputs, inputs, height, width) is seen as a matrix with a row an output. Updates
-    have the same root mean square whatever the shape, so that a learning rate suits all.
+    have about the same root mean square whatever the shape, so that a learning rate suits all.
     """
 
     @torch.no_grad()
     def step(self, closure=None):
         """Update all weights that have a gradient; those of Muon's groups lose it."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             if group.get("orthogonal"):
                 self._step_matrices(group)
-        return super().step(closure)  # of weights without a gradient it takes no notice
+        super().step()  # takes no notice of weights without a gradient
+        return loss
 
     def _step_matrices(self, group: dict) -> None:
         weights = [weight for weight in group["params"] if weight.grad is not None]
@@ -67,20 +72,21 @@ class Muon(torch.optim.AdamW):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Bring all singular values near one, by Newton and Schulz's iteration, in bfloat16.
+    """Bring singular values near one, by Newton and Schulz's iteration.
 
     Args:
         matrices: (n, rows, columns).
 
     Returns:
-        The same shape and precision; singular values are 0.7 to 1.2, singular vectors as before.
+        The same shape; singular vectors are as before, singular values 0.7 to 1.2 but for those
+        that were nearly zero.
     """
     tall = matrices.shape[1] > matrices.shape[2]
-    values = (matrices.mT if tall else matrices).bfloat16()
+    values = matrices.mT if tall else matrices
     values = values / (values.flatten(1).norm(dim=1)[:, None, None] + SMALLEST_NORM)
     a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         square = values @ values.mT
         polynomial = torch.baddbmm(square, square, square, beta=b, alpha=c)
         values = torch.baddbmm(values, polynomial, values, beta=a)
-    return (values.mT if tall else values).to(matrices.dtype)
+    return values.mT if tall else values

@@ -73,20 +73,22 @@ def contrastive_loss(
     )
 
 
-def local_loss(sheet: Tensor, audio: Tensor, scale: Tensor, real: Tensor) -> Tensor:
+def local_loss(sheet: Tensor, audio: Tensor, scale: Tensor, real: Tensor, same: Tensor) -> Tensor:
     """Cross-entropy of finding each onset's other side in its own segment, mean of both directions.
 
     Args:
         sheet, audio: (segments, onsets, 32) unit vectors.
         scale: of a cosine in the softmax.
         real: (segments, onsets) which of the onsets count.
+        same: (segments, onsets) a number for each; onsets with the same one, which a repeat plays
+            twice, are no wrong answers to each other.
     """
-    own = torch.arange(real.shape[1], device=real.device).expand(real.shape)[real]
-    scores = scale * (sheet @ audio.transpose(1, 2))
+    onsets = torch.arange(real.shape[1], device=real.device)
+    own = onsets.expand(real.shape)[real]
+    others = ~(real[:, :, None] & real[:, None]) | (same[:, :, None] == same[:, None])
+    others[:, onsets, onsets] = ~real
+    scores = (scale * (sheet @ audio.transpose(1, 2))).masked_fill(others, -torch.inf)
     return (
-        sum(
-            functional.cross_entropy(way.masked_fill(~real[:, None], -torch.inf)[real], own)
-            for way in (scores, scores.transpose(1, 2))
-        )
+        sum(functional.cross_entropy(way[real], own) for way in (scores, scores.transpose(1, 2)))
         / 2
     )

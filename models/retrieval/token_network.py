@@ -33,7 +33,7 @@ SHEET_STEP = 8  # pixels of a halved strip, or frames, from one token to the nex
 AUDIO_STEP = 4
 SHEET_DILATIONS = (1, 2)  # tokens between the taps of the context's convolutions
 AUDIO_DILATIONS = (1, 2, 4)
-FIRST_SCALE = 15.0  # of a cosine in the training's softmax
+FIRST_SCALE, LARGEST_SCALE = 15.0, 100.0  # of a cosine in the training's softmax
 SMALLEST_LENGTH = 1e-6
 
 
@@ -229,6 +229,10 @@ class PT(nn.Module):
         """Embed excerpts (n, 1, 92, 168), bins x frames: (n, 32) before the projection."""
         middle = self.context // 2
         return self.audio_side(excerpts, excerpts.new_full((len(excerpts), 1), middle))[:, 0]
+
+    def scale(self) -> Tensor:
+        """What a cosine is multiplied by in the training's softmax."""
+        return self.log_scale.exp().clamp(max=LARGEST_SCALE)
 
     def project_sheet(self, embeddings: Tensor) -> Tensor:
         """Project embeddings (n, 32) of `sheet` to unit vectors, with the stored projection."""

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from models import training
 from models.dataset import evenly_spaced
-from models.device import peak_mb, training_devices
+from models.device import normalised_together, peak_mb, training_devices
 from models.retrieval import metrics, search
 from models.retrieval.batches import training_batches
 from models.retrieval.inference import run_batches
@@ -137,9 +137,7 @@ class Training(training.Training):
         identity = {"model": network.name}
         if settings.cosine_annealing:
             identity["epochs"] = settings.epochs  # the learning rate depends on them
-        if fabric.world_size > 1 and fabric.device.type == "cuda":
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        network = network.to(memory_format=torch.channels_last)
+        network = normalised_together(fabric, network).to(memory_format=torch.channels_last)
         # The gradient of l2 * p^2 is 2 * l2 * p, which Adam's weight decay adds to the others
         # before it scales them (AdamW, which adds it afterwards, would be another thing).
         optimiser = torch.optim.Adam(

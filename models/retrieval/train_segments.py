@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models import muon, training
 from models.augmentation import vary_sound
-from models.device import peak_mb, training_devices
+from models.device import normalised_together, peak_mb, training_devices
 from models.retrieval import train
 from models.retrieval.inference import weights_path
 from models.retrieval.loss import contrastive_loss, local_loss
@@ -25,7 +25,6 @@ from pipeline.constants import EMBEDDING
 WARM_UP = 0.03  # of the steps
 REMEMBERED = 4096  # pairs of the last steps, further wrong answers to those of this one
 REMEMBERED_FROM = 0.5  # of the steps: vectors that still change fast are no use, and halt learning
-LARGEST_SCALE = 100.0  # of a cosine in the softmax
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ class _Vectors(nn.Module):
         """Vectors of sheet and audio, (segments, onsets, 32) each, and the scale."""
         sheet = self.network.sheet_side(images, x)
         audio = self.network.audio_side(sounds, frames)
-        return sheet, audio, self.network.log_scale.exp().clamp(max=LARGEST_SCALE)
+        return sheet, audio, self.network.scale()
 
 
 class SegmentTraining(training.Training):
@@ -165,7 +164,7 @@ class SegmentTraining(training.Training):
         self.valid_examples = train.validation_examples(
             valid, network.context, settings.valid_samples
         )
-        network = network.to(memory_format=torch.channels_last)
+        network = normalised_together(fabric, network).to(memory_format=torch.channels_last)
         optimiser = muon.of_network(network, settings.learning_rate, settings.weight_decay)
         super().__init__(
             fabric,
@@ -178,6 +177,7 @@ class SegmentTraining(training.Training):
             seed=seed,
             identity={
                 "model": network.name,
+                "optimiser": "Muon",
                 "epochs": settings.epochs,  # the learning rate depends on them
                 "first weights": settings.initial and digest(weights_path(settings.initial)),
             },
@@ -185,6 +185,8 @@ class SegmentTraining(training.Training):
             weights=weights,
             history=history,
         )
+        if self.state["remembered"] is not None:  # a checkpoint is read onto the processor
+            self.state["remembered"] = fabric.to_device(self.state["remembered"])
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.average.load_state_dict(self.state["average"])
         self.state["average"] = self.average.state_dict()  # its tensors, so always the latest
@@ -206,7 +208,7 @@ class SegmentTraining(training.Training):
         images, sounds, x, frames, real, same = batch
         sounds = vary_sound(sounds, self.settings.level_db, self.settings.equaliser_db)
         sheet, audio, scale = self.model(images, sounds, x, frames)
-        local = local_loss(sheet, audio, scale, real)
+        local = local_loss(sheet, audio, scale, real, same)
         pairs = torch.cat([sheet, audio], dim=2)
         if self.fabric.world_size > 1:
             pairs = self.fabric.all_gather(pairs, sync_grads=True).flatten(0, 1)
@@ -231,7 +233,7 @@ class SegmentTraining(training.Training):
         sheet, audio = train.embed_examples(
             self.average, self.valid, self.valid_examples, self.fabric
         )
-        loss = contrastive_loss(sheet, audio, self.average.log_scale.exp())
+        loss = contrastive_loss(sheet, audio, self.average.scale())
         return {"valid_loss": loss.item(), **train.rank_metrics(sheet, audio)}
 
     def after_validation(self, metrics: dict[str, float]) -> tuple[str, dict]:

@@ -119,17 +119,33 @@ def test_local_loss_finds_an_onset_among_those_of_its_own_segment():
         - scores[s, i, i]
         for s, i in np.argwhere(real.numpy())
     ]
-    loss = local_loss(sheet, audio, torch.tensor(3.0), real)
+    loss = local_loss(sheet, audio, torch.tensor(3.0), real, torch.arange(6).view(2, 3))
+    assert loss.item() == pytest.approx(np.mean(expected), rel=1e-6)
+
+
+def test_an_onset_that_is_played_twice_is_no_wrong_answer_to_itself():
+    sheet, audio = unit(1, 3, 32), unit(1, 3, 32, seed=1)
+    same = torch.tensor([[7, 8, 7]])
+    scores = 3 * (sheet @ audio.mT)[0].numpy()
+    allowed = [np.r_[0, 1], np.r_[0, 1, 2], np.r_[1, 2]]
+    expected = [
+        np.log(np.exp(scores[i, others]).sum()) / 2
+        + np.log(np.exp(scores[others, i]).sum()) / 2
+        - scores[i, i]
+        for i, others in enumerate(allowed)
+    ]
+    loss = local_loss(sheet, audio, torch.tensor(3.0), torch.ones(1, 3, dtype=bool), same)
     assert loss.item() == pytest.approx(np.mean(expected), rel=1e-6)
 
 
 def test_gradient_of_the_losses_is_that_of_finite_differences():
     sheet, audio = unit(4, 3, 32).requires_grad_(), unit(4, 3, 32, seed=1).requires_grad_()
     real = torch.rand(4, 3) > 0.3
+    same = torch.tensor([[0, 1, 0], [2, 3, 4], [5, 6, 7], [8, 8, 9]])
     scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
 
     def losses(sheet, audio, scale):
-        local = local_loss(sheet, audio, scale, real)
+        local = local_loss(sheet, audio, scale, real, same)
         return local + contrastive_loss(sheet[real], audio[real], scale)
 
     assert torch.autograd.gradcheck(losses, (sheet, audio, scale))
