@@ -153,7 +153,8 @@ def main(*wanted: str) -> None:
         for low, high in pairwise(SURENESS):
             inside = rows[(rows.sureness >= low) & (rows.sureness < high)]
             print(f"| {way} | {low:g} to {high:.2g} | {len(inside)}"
-                  f" | {(inside.ms <= 100).mean():.3f} | {(inside.px <= NEAR_PX).mean():.3f} |")  # fmt: skip
+                  f" | {(inside.ms <= 100).mean():.3f}"
+                  f" | {(inside.px <= NEAR_PX).mean():.3f} |")  # fmt: skip
     for way, parts in gathered.items():
         print(f"all, by {way}: {summary(pd.concat(parts))}")
     for condition, matrix in fits.items():

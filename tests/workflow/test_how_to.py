@@ -139,7 +139,7 @@ def write_own_files() -> None:
     network = ROOT / "models/weights/retrieval.safetensors"
     for source, target in (
         (network, "models/weights/retrieval.safetensors"),
-        (network, "results/mine/models/retrieval/BL2-SC-refined.safetensors"),
+        (network, "results/mine/models/retrieval/PT.safetensors"),
         (shard, "results/mine/data/piano/shards/test/bright-1.0-0.parquet"),
     ):
         Path(target).parent.mkdir(parents=True)
