@@ -31,7 +31,7 @@ NEAR_S, NEAR_PX = (0.05, 0.1), 50
 AT_BARLINE_S = 0.2  # of a bar line, within which either bar counts as right
 LONGEST_S, STEP_S = 3.0, 0.005  # about an onset, in which the cursor is looked for; how finely
 ROUNDING_PX = 0.5
-SURENESS = (0, 0.5, 0.8, 0.9, 0.95, 1.001)  # edges of the classes that are told
+SURENESS = (0, 0.5, 0.8, 0.9, 0.95, 1)  # edges of the classes that are told
 WAYS = {"notes": by_notes.align, "image": image.align}
 
 
@@ -151,8 +151,9 @@ def main(*wanted: str) -> None:
     for way, parts in gathered.items():
         rows = pd.concat(parts)
         for low, high in pairwise(SURENESS):
-            inside = rows[(rows.sureness >= low) & (rows.sureness < high)]
-            print(f"| {way} | {low:g} to {high:.2g} | {len(inside)}"
+            ends = "both" if high == SURENESS[-1] else "left"
+            inside = rows[rows.sureness.between(low, high, inclusive=ends)]
+            print(f"| {way} | {low:g} to {high:g} | {len(inside)}"
                   f" | {(inside.ms <= 100).mean():.3f}"
                   f" | {(inside.px <= NEAR_PX).mean():.3f} |")  # fmt: skip
     for way, parts in gathered.items():

@@ -146,6 +146,17 @@ def test_a_batch_has_whole_segments(run):
         run(onsets=5)
 
 
+def test_a_training_by_another_optimiser_does_not_continue(run, tmp_path, monkeypatch):
+    with killed_at(monkeypatch, SegmentTraining, 3):
+        run("killed", checkpoint_minutes=0)
+    checkpoint = tmp_path / "killed/weights.safetensors.state"
+    saved = torch.load(checkpoint, weights_only=True)
+    del saved["identity"]["optimiser"]  # as it was when all were trained by AdamW
+    torch.save(saved, checkpoint)
+    with pytest.raises(ValueError, match="with different optimiser; delete it"):
+        run("killed")
+
+
 def test_without_a_local_loss_the_loss_is_lower(run):
     with_local, without = (
         run(f"{weight}", epochs=1, local_weight=weight)[1] for weight in (1.0, 0.0)
