@@ -112,3 +112,10 @@ def test_gradient_of_the_attention_is_that_of_finite_differences():
     tokens = torch.rand(2, 9, 8, dtype=torch.float64, requires_grad=True)
     positions = torch.tensor([[2.0, 4.6], [3.3, 8.0]], dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda values: part.read(values, positions), tokens)
+
+
+def test_the_scale_of_cosines_has_a_limit():
+    network = narrow_tokens()
+    assert network.scale().item() == pytest.approx(15)
+    network.log_scale.data.fill_(20)
+    assert network.scale().item() == 100

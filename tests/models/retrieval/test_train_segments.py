@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from models.retrieval import train_segments
+from models.retrieval.loss import local_loss
 from models.retrieval.network import Network
 from models.retrieval.train_segments import (
     SegmentSettings,
@@ -155,6 +156,22 @@ def test_a_training_by_another_optimiser_does_not_continue(run, tmp_path, monkey
     torch.save(saved, checkpoint)
     with pytest.raises(ValueError, match="with different optimiser; delete it"):
         run("killed")
+
+
+def test_the_local_loss_knows_which_onsets_are_the_same(run, monkeypatch):
+    """The places of a segment that lacks onsets repeat its anchor, and its number."""
+    seen = []
+
+    def spy(sheet, audio, scale, real, same):
+        seen.append((real, same))
+        return local_loss(sheet, audio, scale, real, same)
+
+    monkeypatch.setattr(train_segments, "local_loss", spy)
+    run(batch_size=90, onsets=45)
+    real, same = (torch.cat(parts) for parts in zip(*seen, strict=True))
+    assert not real.all()
+    assert (same == same[:, :1])[~real].all()
+    assert not (same == same[:, :1])[real].all()
 
 
 def test_without_a_local_loss_the_loss_is_lower(run):
