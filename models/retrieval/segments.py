@@ -6,6 +6,7 @@ gives every onset the hardest candidates beside it: other onsets of the same pas
 are those of the onsets' own snippets and excerpts.
 """
 
+import math
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from models import batches, streaming
 from models.retrieval.reading import read_parts
-from models.retrieval.sampling import Augmentation, Examples
+from models.retrieval.sampling import Augmentation, Examples, inside
 from pipeline.constants import (
     CONTEXTS,
     RETRIEVAL,
@@ -46,7 +47,9 @@ class Segments:
 
 
 class SegmentBatches(batches.Batches[Examples]):
-    """Batches of segments.
+    """Batches of segments, each of another piece, or later some of each piece.
+
+    Many pieces teach more at first. What is wrong later lies mostly in the right piece.
 
     A batch holds images (segments, 1, 80, 600), sounds (segments, 1, 92, 408), and of shape
     (segments, onsets) each the onsets' positions in both (halved px and frames from the first),
@@ -63,6 +66,8 @@ class SegmentBatches(batches.Batches[Examples]):
         augmentation: Augmentation,
         tempo: tuple[float, float],
         share: tuple[int, int] = (0, 1),
+        of_piece: int = 1,
+        of_piece_from: int = 0,
     ):
         """Set up the batches.
 
@@ -73,26 +78,30 @@ class SegmentBatches(batches.Batches[Examples]):
             augmentation: ranges of the random changes of a pair.
             tempo: lowest and highest factor of the speed of the sound, drawn evenly on a
                 logarithmic scale.
+            of_piece: segments of each piece, from batch `of_piece_from` on.
 
         Raises:
             ValueError: if no example has a complete snippet and excerpt.
         """
         self.onsets, self.augmentation, self.tempo = onsets, augmentation, tempo
+        self.of_piece, self.of_piece_from = of_piece, of_piece_from
         super().__init__(source, segments, seed, share)
 
     def shuffled(self, examples: Examples, key: tuple[int, ...]) -> np.ndarray:
         """All examples with a complete snippet and excerpt, in random order."""
-        inside = np.flatnonzero(examples.inside(CONTEXT))
-        if not len(inside):
+        usable = np.flatnonzero(examples.inside(CONTEXT))
+        if not len(usable):
             raise ValueError(
                 f"none of the {len(examples)} onsets of split {examples.split} lies inside for a "
                 f"context of {CONTEXT} frames; use longer pieces"
             )
-        return np.random.default_rng([self.seed, _ORDER, *key]).permutation(inside)
+        return np.random.default_rng([self.seed, _ORDER, *key]).permutation(usable)
 
     def tensors(self, examples: Examples, chosen: np.ndarray, number: int) -> tuple[Tensor, ...]:
         """This device's share of a batch."""
         random = np.random.default_rng([self.seed, _AUGMENT, number])
+        if self.of_piece > 1 and number >= self.of_piece_from:
+            chosen = of_pieces(examples, chosen, self.of_piece, random)
         whole = draw(examples, chosen, self.onsets, self.augmentation, self.tempo, random)
         names = [field.name for field in fields(whole)]
         segments = Segments(**{name: self.split(getattr(whole, name)) for name in names})
@@ -101,6 +110,28 @@ class SegmentBatches(batches.Batches[Examples]):
         images, sounds, x, frames, real = map(torch.from_numpy, cut(examples, segments, later))
         same = torch.from_numpy(identities(examples, segments.onsets))
         return images, sounds, x.float(), frames.float(), real, same
+
+
+def of_pieces(
+    examples: Examples, chosen: np.ndarray, count: int, random: np.random.Generator
+) -> np.ndarray:
+    """Keep the first of chosen examples (n,), with `count` - 1 others of its piece each: (n,).
+
+    The others are drawn from all performances of the piece.
+    """
+    kept = chosen[: -(-len(chosen) // count)]
+    groups = [[first, *random.choice(_of_piece(examples, first), count - 1)] for first in kept]
+    return np.concatenate(groups)[: len(chosen)]
+
+
+def _of_piece(examples: Examples, example: int) -> np.ndarray:
+    """All examples of an example's piece that have a complete snippet and excerpt."""
+    piece = examples.piece[example]
+    found = np.flatnonzero(examples.piece == piece)
+    frames = examples.frames[examples.performance[found]]
+    return found[
+        inside(examples.frame[found], frames, examples.x[found], examples.width[piece], CONTEXT)
+    ]
 
 
 def identities(examples: Examples, onsets: np.ndarray) -> np.ndarray:
@@ -147,10 +178,10 @@ def draw(
         near = np.arange(first[index], stop[index])
         x, frame = _places(examples, near, anchors[index], scale[index], speed[index])
         x, frame = x + left[index], frame + before[index]
-        inside = np.abs(x) <= (SEGMENT_WIDTH_PX - SNIPPET_WIDTH_PX) / 2
-        inside &= (frame >= CONTEXT // 2) & (frame <= SEGMENT_FRAMES - CONTEXT // 2)
-        inside &= near != anchors[index]
-        others = random.permutation(near[inside])[: onsets - 1]
+        fit = np.abs(x) <= (SEGMENT_WIDTH_PX - SNIPPET_WIDTH_PX) / 2
+        fit &= (frame >= CONTEXT // 2) & (frame <= SEGMENT_FRAMES - CONTEXT // 2)
+        fit &= near != anchors[index]
+        others = random.permutation(near[fit])[: onsets - 1]
         chosen[index, 1 : 1 + len(others)] = others
         real[index, : 1 + len(others)] = True
     return Segments(anchors, chosen, real, left, before, scale, up, speed)
@@ -193,7 +224,9 @@ def play(
 ) -> np.ndarray:
     """Parts of recordings at other speeds: each frame is the recording's nearest one.
 
-    Nearest frames, unlike means of two, keep the attack of a note within one frame.
+    Nearest frames, unlike means of two, keep the attack of a note within one frame. At more than
+    the recording's speed a frame is the loudest of those up to the next one, so that no note is
+    skipped.
 
     Args:
         examples: holds the recordings.
@@ -206,14 +239,18 @@ def play(
     Returns:
         (n, 1, 92, length) float32, zeros beyond a recording's ends.
     """
-    steps = (np.arange(length) - before[:, None]) * tempo[:, None]
+    steps = (np.arange(length + 1) - before[:, None]) * tempo[:, None]
     rows = frame[:, None] + np.floor(steps + 0.5).astype(np.int64)
     # The rows next to a recording's ends are silent.
     rows = rows.clip(-1, examples.frames[performances][:, None])
     rows += examples.start[performances][:, None]
     sounds = np.empty((len(rows), 1, RETRIEVAL.bins, length), examples.spectrogram.dtype)
     for index, chosen in enumerate(rows):
-        sounds[index, 0] = examples.spectrogram[chosen].T
+        heard = examples.spectrogram[chosen[:-1]]
+        for further in range(1, math.ceil(tempo[index])):
+            row = np.minimum(chosen[:-1] + further, np.maximum(chosen[1:] - 1, chosen[:-1]))
+            np.maximum(heard, examples.spectrogram[row], out=heard)
+        sounds[index, 0] = heard.T
     return torch.from_numpy(sounds).float().numpy()  # several times as fast as astype
 
 
@@ -226,13 +263,16 @@ def segment_batches(
     tempo: tuple[float, float],
     memory_mb: int | None,
     share: tuple[int, int] = (0, 1),
+    of_piece: int = 1,
+    of_piece_from: int = 0,
 ) -> SegmentBatches:
     """Batches of segments of all examples in shards, streamed if they need more than `memory_mb`.
 
     Args:
         paths: Parquet shards of one split.
         memory_mb: MB that recordings and images may take; None for no limit.
-        segments, onsets, seed, augmentation, tempo, share: see `SegmentBatches`.
+        segments, onsets, seed, augmentation, tempo, share, of_piece, of_piece_from: see
+            `SegmentBatches`.
 
     Raises:
         ValueError: if the shards are not valid or no example has a complete snippet and excerpt.
@@ -249,7 +289,9 @@ def segment_batches(
         seed=seed,
         memory_mb=memory_mb,
     )
-    return SegmentBatches(source, segments, onsets, seed, augmentation, tempo, share)
+    return SegmentBatches(
+        source, segments, onsets, seed, augmentation, tempo, share, of_piece, of_piece_from
+    )
 
 
 def _places(

@@ -1,6 +1,7 @@
 """Train our own embedding network on segments of music; the recipe is ours, too."""
 
 import copy
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from pipeline.constants import EMBEDDING
 
 WARM_UP = 0.03  # of the steps
 REMEMBERED = 4096  # pairs of the last steps, further wrong answers to those of this one
-REMEMBERED_FROM = 0.5  # of the steps: vectors that still change fast are no use, and halt learning
+HARDER_FROM = 0.5  # of the steps: wrong answers of earlier steps and of the same piece
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class SegmentSettings:
         epoch_samples: pairs in an epoch; the next epoch continues where the last one stopped.
         batch_size: pairs of a batch, a multiple of `onsets`.
         onsets: pairs of a batch that share one segment.
+        segments_of_piece: segments of a batch that share one piece, in the second half of the
+            steps, or from the first on if training begins with trained weights.
         learning_rate: at its highest; it rises in the first steps and then falls to zero along
             half a cosine.
         weight_decay: of matrices.
@@ -55,6 +58,7 @@ class SegmentSettings:
     epoch_samples: int = 50_000
     batch_size: int = 256
     onsets: int = 16
+    segments_of_piece: int = 1
     learning_rate: float = 0.002
     weight_decay: float = 0.02
     average: float = 0.998
@@ -118,11 +122,24 @@ def train_segments(
         settings.tempo,
         memory_mb,
         (fabric.global_rank, fabric.world_size),
+        settings.segments_of_piece,
+        harder_from(settings),
     )
     valid = read_examples(shards_valid)
     SegmentTraining(fabric, network, batches, valid, settings, seed, weights, history).run(
         checkpoint_minutes
     )
+
+
+def harder_from(settings: SegmentSettings) -> int:
+    """The step from which wrong answers are harder: those of earlier steps and of the same piece.
+
+    At first vectors change so fast that these halt the learning.
+    """
+    if settings.initial is not None:
+        return 0
+    steps = training.steps(settings.epoch_samples, settings.batch_size)
+    return math.ceil(HARDER_FROM * settings.epochs * steps)
 
 
 def begin_with(network: PT, weights: Path | str) -> None:
@@ -217,7 +234,7 @@ class SegmentTraining(training.Training):
         sheet, audio = pairs[real].split(EMBEDDING, dim=1)
         same = same[real]
         loss = contrastive_loss(sheet, audio, scale, same, self.state["remembered"])
-        if self.number() >= REMEMBERED_FROM * self.settings.epochs * self.steps:
+        if self.number() >= harder_from(self.settings):
             self.remember(sheet.detach(), audio.detach(), same)
         return loss + self.settings.local_weight * local, {}
 

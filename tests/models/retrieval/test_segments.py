@@ -1,10 +1,13 @@
 """Segments: their onsets lie where the batch says, and look and sound there as they do alone."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
 from models import streaming
+from models.retrieval import segments as segments_module
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import NO_AUGMENTATION, Augmentation
 from models.retrieval.segments import (
@@ -89,9 +92,10 @@ def test_positions_follow_the_size_of_the_image_and_the_speed_of_the_sound(examp
         seen = images[segment, 0, :, left + 40 : left + 60]
         assert np.abs(seen - alone[0, 0, :, 40:60]).mean() < 0.03  # 0.1 for another notehead
         row = examples.start[examples.performance[example]] + examples.frame[example]
-        near = examples.spectrogram[row - 2 : row + 3].T  # nearest frames, up to twice as far apart
+        near = examples.spectrogram[row - 2 : row + 3]  # nearest frames, up to twice as far apart
         heard = sounds[segment, 0, :, round(float(frames[segment, onset]))]
-        assert (near == heard[:, None]).all(axis=0).any()
+        two = np.maximum(near[:-1], near[1:])
+        assert (np.concatenate([near, two]) == heard).all(axis=1).any()
 
 
 def test_an_excerpt_may_begin_a_frame_later_but_not_beyond_the_segment(examples):
@@ -102,12 +106,22 @@ def test_an_excerpt_may_begin_a_frame_later_but_not_beyond_the_segment(examples)
     assert (later[real] == np.minimum(frames[real] + 1, most)).all()
 
 
-def test_a_part_played_twice_as_fast_has_every_second_frame(examples):
-    usual = play(examples, np.array([0]), np.array([60]), np.array([20]), 41, np.array([1.0]))
+def test_a_part_played_twice_as_fast_has_the_louder_of_two_frames(examples):
+    usual = play(examples, np.array([0]), np.array([60]), np.array([20]), 42, np.array([1.0]))
     twice = play(examples, np.array([0]), np.array([60]), np.array([10]), 21, np.array([2.0]))
     half = play(examples, np.array([0]), np.array([60]), np.array([40]), 81, np.array([0.5]))
-    assert (twice == usual[..., ::2]).all()
-    assert (half[..., ::2] == usual).all()
+    assert (twice == np.maximum(usual[..., ::2], usual[..., 1::2])).all()
+    assert (half[..., ::2] == usual[..., :-1]).all()
+
+
+@pytest.mark.parametrize("tempo", [1.1, 1.37, 1.9, 2.6])
+def test_a_faster_part_skips_no_frame(examples, tempo):
+    """Each frame is the loudest of those from its own to the next one's, in every bin."""
+    start = examples.start[0] + 60
+    frames = np.floor(np.arange(13) * tempo + 0.5).astype(int) + start
+    fast = play(examples, np.array([0]), np.array([60]), np.array([0]), 12, np.array([tempo]))
+    for number, (first, stop) in enumerate(itertools.pairwise(frames)):
+        assert (fast[0, 0, :, number] == examples.spectrogram[first:stop].max(axis=0)).all()
 
 
 def test_a_part_at_another_speed_has_the_nearest_frames(examples):
@@ -157,6 +171,53 @@ def test_an_onset_has_a_number_of_its_own_that_is_the_same_in_every_recording(tm
     first, second, again = identities(examples, np.arange(60).reshape(3, 20))
     assert (first == again).all()
     assert len({*first, *second}) == 40
+
+
+def anchored(made: SegmentBatches, number: int, monkeypatch) -> np.ndarray:
+    """The examples that the segments of a batch are drawn about."""
+    anchors = []
+    monkeypatch.setattr(
+        segments_module,
+        "draw",
+        lambda examples, chosen, *rest: anchors.append(chosen) or draw(examples, chosen, *rest),
+    )
+    made[number]
+    return anchors[0]
+
+
+@pytest.fixture
+def fonts(tmp_path):
+    """Ten pieces in two fonts."""
+    rows = [
+        performance(f"tune{n}", font=font, notes=60, seed=n)
+        for n in range(10)
+        for font in ("grand", "upright")
+    ]
+    return [write_shard(tmp_path / "fonts.parquet", rows)]
+
+
+def test_later_batches_hold_several_segments_of_each_piece(fonts, monkeypatch):
+    made = batches(fonts, segments=8, of_piece=4, of_piece_from=3)
+    usual = batches(fonts, segments=8)
+    assert all(one.equal(other) for one, other in zip(made[2], usual[2], strict=True))
+    examples = made.source
+    recordings = set()
+    for number in range(3, 9):
+        anchors = anchored(made, number, monkeypatch)
+        first, second = examples.piece[anchors].reshape(2, 4)
+        assert len({*first}) == len({*second}) == 1
+        assert (anchors[::4] == usual.chosen(number)[1][:2]).all()
+        assert examples.inside(CONTEXT)[anchors].all()
+        recordings.add(len({*examples.performance[anchors[:4]]}))
+    assert recordings == {1, 2}  # the others are drawn from both
+
+
+def test_a_batch_keeps_its_size_where_segments_of_a_piece_do_not_divide_it(fonts, monkeypatch):
+    made = batches(fonts, segments=8, of_piece=3)
+    anchors = anchored(made, 0, monkeypatch)
+    assert len(anchors) == 8 == len(made[0][0])
+    for group in (anchors[:3], anchors[3:6], anchors[6:]):
+        assert len({*made.source.piece[group]}) == 1
 
 
 def test_devices_share_the_segments_of_a_batch(paths):

@@ -195,3 +195,18 @@ def test_pairs_are_compared_with_those_of_the_last_steps(run, monkeypatch):
     monkeypatch.setattr(train_segments, "REMEMBERED", 20)
     run(epochs=2)
     assert remembered == [0, 0, 0, 0, 12, 20]
+
+
+def test_hard_wrong_answers_come_at_once_if_the_weights_are_trained(run, tmp_path, monkeypatch):
+    """Those of earlier steps, and of the same piece."""
+    run("first")
+    seen, usual = [], train_segments.segment_batches
+
+    def record(*arguments):
+        seen.append(arguments[-2:])
+        return usual(*arguments)
+
+    monkeypatch.setattr(train_segments, "segment_batches", record)
+    run("second", segments_of_piece=3)
+    run("third", segments_of_piece=3, initial=str(tmp_path / "first/weights.safetensors"))
+    assert seen == [(3, 3), (3, 0)]  # of six steps
