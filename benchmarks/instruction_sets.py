@@ -15,12 +15,15 @@ import torch
 from torch.nn import functional
 
 from benchmarks.train_score_following import NOTES, NOTES_PER_STAFF, NOTES_PER_STAFF_OF_PT, sgd
+from models import muon
 from models.device import computes_bf16, keep_memory
-from models.retrieval.loss import ranking_loss
+from models.retrieval.loss import contrastive_loss, local_loss, ranking_loss
 from models.retrieval.network import Network as Retrieval
+from models.retrieval.segments import SEGMENT_FRAMES, SEGMENT_WIDTH_PX
+from models.retrieval.token_network import PT as Tokens
 from models.score_following.matching import PT
 from models.score_following.network import Network, soft_targets
-from pipeline.constants import CONTEXTS, RETRIEVAL
+from pipeline.constants import CONTEXTS, RETRIEVAL, SNIPPET_FACTOR
 
 SETS = {
     "AVX2, float32": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
@@ -29,6 +32,7 @@ SETS = {
 }
 ROUNDS = 3  # the fastest counts
 RETRIEVAL_MODEL, PAIRS = "BL2-SC", 100
+SEGMENTS, ONSETS = 16, 24  # of a batch, and of a segment
 
 
 def following(network, optimiser, notes_per_staff: int):
@@ -52,29 +56,50 @@ def retrieval(network):
     return optimiser, lambda: ranking_loss(*network(images, excerpts))
 
 
+def segments(network):
+    """A step of retrieval on random segments, as ours is trained."""
+    width = SEGMENT_WIDTH_PX // SNIPPET_FACTOR
+    images = torch.rand(SEGMENTS, 1, 80, width)
+    sounds = torch.rand(SEGMENTS, 1, RETRIEVAL.bins, SEGMENT_FRAMES)
+    x, frames = (torch.rand(SEGMENTS, ONSETS) * length for length in (width, SEGMENT_FRAMES))
+    real = torch.ones(SEGMENTS, ONSETS, dtype=torch.bool)
+    same = torch.arange(SEGMENTS * ONSETS).view(SEGMENTS, ONSETS)
+
+    def loss():
+        sheet, audio = network.sheet_side(images, x), network.audio_side(sounds, frames)
+        scale = network.scale()
+        everywhere = contrastive_loss(sheet.flatten(0, 1), audio.flatten(0, 1), scale)
+        return everywhere + local_loss(sheet, audio, scale, real, same)
+
+    return muon.of_network(network, 0.002, 0.02), loss
+
+
 def steps() -> dict:
-    """Optimiser and loss of each network, by name."""
-    paper, pt, balke = (
+    """Notes or pairs of a step, optimiser and loss of each network, by name."""
+    paper, pt, balke, tokens = (
         network.to(memory_format=torch.channels_last)
-        for network in (Network(), PT(), Retrieval(RETRIEVAL_MODEL))
+        for network in (Network(), PT(), Retrieval(RETRIEVAL_MODEL), Tokens())
     )
+    adam = torch.optim.AdamW(pt.parameters(), fused=True)
     return {
-        "score following, the paper's": following(paper, sgd(paper, fused=True), NOTES_PER_STAFF),
-        "score following, PT": following(
-            pt, torch.optim.AdamW(pt.parameters(), fused=True), NOTES_PER_STAFF_OF_PT
+        "score following, the paper's": (
+            NOTES,
+            *following(paper, sgd(paper, fused=True), NOTES_PER_STAFF),
         ),
-        f"retrieval, {RETRIEVAL_MODEL}": retrieval(balke),
+        "score following, PT": (NOTES, *following(pt, adam, NOTES_PER_STAFF_OF_PT)),
+        f"retrieval, {RETRIEVAL_MODEL}": (PAIRS, *retrieval(balke)),
+        "retrieval, PT on segments": (SEGMENTS * ONSETS, *segments(tokens)),
     }
 
 
-def seconds(low_precision: bool) -> dict[str, float]:
-    """Processor seconds of the fastest step of each network."""
+def seconds(low_precision: bool) -> dict[str, tuple[int, float]]:
+    """Notes or pairs of a step of each network, and processor seconds of the fastest."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     keep_memory()
     found = {}
-    for name, (optimiser, compute) in steps().items():
+    for name, (count, optimiser, compute) in steps().items():
         taken = []
         for _ in range(ROUNDS):
             begin = time.thread_time()
@@ -84,7 +109,7 @@ def seconds(low_precision: bool) -> dict[str, float]:
             loss.backward()
             optimiser.step()
             taken.append(time.thread_time() - begin)
-        found[name] = min(taken)
+        found[name] = count, min(taken)
     return found
 
 
@@ -92,7 +117,7 @@ def main() -> None:
     if sys.argv[1:]:
         print(json.dumps(seconds(sys.argv[1] == "bfloat16")))
         return
-    print(f"processor seconds of a step of {NOTES} notes or pairs, one thread, best of {ROUNDS}")
+    print(f"processor seconds of a step, one thread, best of {ROUNDS}")
     for name, variables in SETS.items():
         precision = name.rsplit(" ", 1)[1]
         if precision == "bfloat16" and not computes_bf16():
@@ -103,8 +128,8 @@ def main() -> None:
             env=os.environ | variables, check=True, capture_output=True, text=True,
         )  # fmt: skip
         print(name)
-        for network, taken in json.loads(child.stdout).items():
-            print(f"  {network:30} {taken:6.2f} s, {NOTES / taken:6.0f} a second")
+        for network, (count, taken) in json.loads(child.stdout).items():
+            print(f"  {network:30} {count} in {taken:.2f} s, {count / taken:6.0f} a second")
 
 
 if __name__ == "__main__":

@@ -137,12 +137,32 @@ def test_null_takes_an_entry_away_and_others_stay():
     assert found["retrieval"] is None
 
 
-def test_configs_of_the_project_fit(monkeypatch, tmp_path):
+CONFIGS = [  # of the project, each on top of the ones before it
+    ["nottingham"],
+    ["asap"],
+    ["human"],
+    ["msmd", "msmd-two-cores"],
+    ["msmd", "msmd-segments", "msmd-extra", "msmd-second"],
+]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [names[: count + 1] for names in CONFIGS for count in range(len(names))],
+    ids=lambda names: names[-1],
+)
+def test_configs_of_the_project_fit(monkeypatch, tmp_path, names):
+    """Files on top of others, too, as their first lines say."""
     monkeypatch.chdir(tmp_path)
-    for name in ("msmd", "nottingham"):
-        assert settings.load([settings.PROJECT / f"config/{name}.yaml"])["results"] == (
-            f"results/{name}"
-        )
+    files = [settings.PROJECT / f"config/{name}.yaml" for name in names]
+    assert settings.load(files)["results"] == f"results/{names[0]}"
+    command = " ".join(f"config/{name}.yaml" for name in names)
+    assert len(names) == 1 or f'CONFIG="{command}"' in files[-1].read_text()
+
+
+def test_every_config_of_the_project_is_tried():
+    tried = {name for names in CONFIGS for name in names}
+    assert tried | {"schema"} == {path.stem for path in settings.PROJECT.glob("config/*.yaml")}
 
 
 def test_later_files_lie_on_top_and_the_folders_own_below(monkeypatch, tmp_path):
