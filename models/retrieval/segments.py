@@ -246,10 +246,10 @@ def play(
     rows += examples.start[performances][:, None]
     sounds = np.empty((len(rows), 1, RETRIEVAL.bins, length), examples.spectrogram.dtype)
     for index, chosen in enumerate(rows):
-        heard = examples.spectrogram[chosen[:-1]]
+        own, last = chosen[:-1], np.maximum(chosen[1:] - 1, chosen[:-1])
+        heard = examples.spectrogram[own]
         for further in range(1, math.ceil(tempo[index])):
-            row = np.minimum(chosen[:-1] + further, np.maximum(chosen[1:] - 1, chosen[:-1]))
-            np.maximum(heard, examples.spectrogram[row], out=heard)
+            np.maximum(heard, examples.spectrogram[np.minimum(own + further, last)], out=heard)
         sounds[index, 0] = heard.T
     return torch.from_numpy(sounds).float().numpy()  # several times as fast as astype
 
