@@ -57,7 +57,7 @@ def retrieval(network):
 
 
 def segments(network):
-    """A step of retrieval on random segments, as ours is trained."""
+    """A step of our own network for retrieval on random segments: network, both losses and Muon."""
     width = SEGMENT_WIDTH_PX // SNIPPET_FACTOR
     images = torch.rand(SEGMENTS, 1, 80, width)
     sounds = torch.rand(SEGMENTS, 1, RETRIEVAL.bins, SEGMENT_FRAMES)

@@ -250,8 +250,8 @@ def _shipped(table: pd.DataFrame) -> str:
     if not table.model.str.endswith(SHIPPED).any():
         return ""
     return (
-        f" {SHIPPED.capitalize()}: the weights that come with the project, trained on MSMD in an "
-        "hour of two cores (models/weights/README.md); among these works may be some of MSMD's."
+        f" {SHIPPED.capitalize()}: the weights that come with the project, trained on MSMD and "
+        "four times as much music (models/weights/README.md); some of these works may be MSMD's."
     )
 
 

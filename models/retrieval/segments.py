@@ -47,9 +47,9 @@ class Segments:
 
 
 class SegmentBatches(batches.Batches[Examples]):
-    """Batches of segments, each of another piece, or later some of each piece.
+    """Batches of segments of random pieces; from a given batch on, several of each piece.
 
-    Many pieces teach more at first. What is wrong later lies mostly in the right piece.
+    Early on more pieces teach more; later most wrong answers lie in the right piece.
 
     A batch holds images (segments, 1, 80, 600), sounds (segments, 1, 92, 408), and of shape
     (segments, onsets) each the onsets' positions in both (halved px and frames from the first),
@@ -66,8 +66,8 @@ class SegmentBatches(batches.Batches[Examples]):
         augmentation: Augmentation,
         tempo: tuple[float, float],
         share: tuple[int, int] = (0, 1),
-        of_piece: int = 1,
-        of_piece_from: int = 0,
+        segments_of_piece: int = 1,
+        grouped_from: int = 0,
     ):
         """Set up the batches.
 
@@ -78,13 +78,14 @@ class SegmentBatches(batches.Batches[Examples]):
             augmentation: ranges of the random changes of a pair.
             tempo: lowest and highest factor of the speed of the sound, drawn evenly on a
                 logarithmic scale.
-            of_piece: segments of each piece, from batch `of_piece_from` on.
+            segments_of_piece: segments of a batch that are of the same piece, from batch
+                `grouped_from` on; with 1 pieces are drawn at random.
 
         Raises:
             ValueError: if no example has a complete snippet and excerpt.
         """
         self.onsets, self.augmentation, self.tempo = onsets, augmentation, tempo
-        self.of_piece, self.of_piece_from = of_piece, of_piece_from
+        self.segments_of_piece, self.grouped_from = segments_of_piece, grouped_from
         super().__init__(source, segments, seed, share)
 
     def shuffled(self, examples: Examples, key: tuple[int, ...]) -> np.ndarray:
@@ -100,8 +101,8 @@ class SegmentBatches(batches.Batches[Examples]):
     def tensors(self, examples: Examples, chosen: np.ndarray, number: int) -> tuple[Tensor, ...]:
         """This device's share of a batch."""
         random = np.random.default_rng([self.seed, _AUGMENT, number])
-        if self.of_piece > 1 and number >= self.of_piece_from:
-            chosen = of_pieces(examples, chosen, self.of_piece, random)
+        if self.segments_of_piece > 1 and number >= self.grouped_from:
+            chosen = grouped_by_piece(examples, chosen, self.segments_of_piece, random)
         whole = draw(examples, chosen, self.onsets, self.augmentation, self.tempo, random)
         names = [field.name for field in fields(whole)]
         segments = Segments(**{name: self.split(getattr(whole, name)) for name in names})
@@ -112,26 +113,28 @@ class SegmentBatches(batches.Batches[Examples]):
         return images, sounds, x.float(), frames.float(), real, same
 
 
-def of_pieces(
-    examples: Examples, chosen: np.ndarray, count: int, random: np.random.Generator
+def grouped_by_piece(
+    examples: Examples, chosen: np.ndarray, size: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Keep the first of chosen examples (n,), with `count` - 1 others of its piece each: (n,).
+    """Examples in groups of `size` of one piece each, as many as were chosen: (n,).
 
-    The others are drawn from all performances of the piece.
+    The first of the chosen ones (n,) begin a group each. The others of a group are drawn, with
+    replacement, from all performances of its piece that are held.
     """
-    kept = chosen[: -(-len(chosen) // count)]
-    groups = [[first, *random.choice(_of_piece(examples, first), count - 1)] for first in kept]
+    firsts = chosen[: math.ceil(len(chosen) / size)]
+    groups = [
+        [first, *random.choice(_usable_of_piece(examples, examples.piece[first]), size - 1)]
+        for first in firsts
+    ]
     return np.concatenate(groups)[: len(chosen)]
 
 
-def _of_piece(examples: Examples, example: int) -> np.ndarray:
-    """All examples of an example's piece that have a complete snippet and excerpt."""
-    piece = examples.piece[example]
-    found = np.flatnonzero(examples.piece == piece)
-    frames = examples.frames[examples.performance[found]]
-    return found[
-        inside(examples.frame[found], frames, examples.x[found], examples.width[piece], CONTEXT)
-    ]
+def _usable_of_piece(examples: Examples, piece: int) -> np.ndarray:
+    """All examples of a piece that have a complete snippet and excerpt."""
+    every = np.flatnonzero(examples.piece == piece)
+    frames = examples.frames[examples.performance[every]]
+    x, width = examples.x[every], examples.width[piece]
+    return every[inside(examples.frame[every], frames, x, width, CONTEXT)]
 
 
 def identities(examples: Examples, onsets: np.ndarray) -> np.ndarray:
@@ -178,10 +181,10 @@ def draw(
         near = np.arange(first[index], stop[index])
         x, frame = _places(examples, near, anchors[index], scale[index], speed[index])
         x, frame = x + left[index], frame + before[index]
-        fit = np.abs(x) <= (SEGMENT_WIDTH_PX - SNIPPET_WIDTH_PX) / 2
-        fit &= (frame >= CONTEXT // 2) & (frame <= SEGMENT_FRAMES - CONTEXT // 2)
-        fit &= near != anchors[index]
-        others = random.permutation(near[fit])[: onsets - 1]
+        complete = np.abs(x) <= (SEGMENT_WIDTH_PX - SNIPPET_WIDTH_PX) / 2
+        complete &= (frame >= CONTEXT // 2) & (frame <= SEGMENT_FRAMES - CONTEXT // 2)
+        complete &= near != anchors[index]
+        others = random.permutation(near[complete])[: onsets - 1]
         chosen[index, 1 : 1 + len(others)] = others
         real[index, : 1 + len(others)] = True
     return Segments(anchors, chosen, real, left, before, scale, up, speed)
@@ -222,11 +225,11 @@ def play(
     length: int,
     tempo: np.ndarray,
 ) -> np.ndarray:
-    """Parts of recordings at other speeds: each frame is the recording's nearest one.
+    """Parts of recordings at other speeds, without interpolation.
 
-    Nearest frames, unlike means of two, keep the attack of a note within one frame. At more than
-    the recording's speed a frame is the loudest of those up to the next one, so that no note is
-    skipped.
+    Up to the recording's own speed each frame is the nearest one of the recording, so that an
+    attack stays within one frame. At higher speed each bin has its maximum over the frames from
+    that one up to the next, so that no note is skipped.
 
     Args:
         examples: holds the recordings.
@@ -246,11 +249,12 @@ def play(
     rows += examples.start[performances][:, None]
     sounds = np.empty((len(rows), 1, RETRIEVAL.bins, length), examples.spectrogram.dtype)
     for index, chosen in enumerate(rows):
-        own, last = chosen[:-1], np.maximum(chosen[1:] - 1, chosen[:-1])
-        heard = examples.spectrogram[own]
-        for further in range(1, math.ceil(tempo[index])):
-            np.maximum(heard, examples.spectrogram[np.minimum(own + further, last)], out=heard)
-        sounds[index, 0] = heard.T
+        first, last = chosen[:-1], np.maximum(chosen[1:] - 1, chosen[:-1])
+        loudest = examples.spectrogram[first]
+        for later in range(1, math.ceil(tempo[index])):
+            row = np.minimum(first + later, last)
+            np.maximum(loudest, examples.spectrogram[row], out=loudest)
+        sounds[index, 0] = loudest.T
     return torch.from_numpy(sounds).float().numpy()  # several times as fast as astype
 
 
@@ -263,15 +267,15 @@ def segment_batches(
     tempo: tuple[float, float],
     memory_mb: int | None,
     share: tuple[int, int] = (0, 1),
-    of_piece: int = 1,
-    of_piece_from: int = 0,
+    segments_of_piece: int = 1,
+    grouped_from: int = 0,
 ) -> SegmentBatches:
     """Batches of segments of all examples in shards, streamed if they need more than `memory_mb`.
 
     Args:
         paths: Parquet shards of one split.
         memory_mb: MB that recordings and images may take; None for no limit.
-        segments, onsets, seed, augmentation, tempo, share, of_piece, of_piece_from: see
+        segments, onsets, seed, augmentation, tempo, share, segments_of_piece, grouped_from: see
             `SegmentBatches`.
 
     Raises:
@@ -290,7 +294,15 @@ def segment_batches(
         memory_mb=memory_mb,
     )
     return SegmentBatches(
-        source, segments, onsets, seed, augmentation, tempo, share, of_piece, of_piece_from
+        source,
+        segments,
+        onsets,
+        seed,
+        augmentation,
+        tempo,
+        share,
+        segments_of_piece,
+        grouped_from,
     )
 
 

@@ -25,7 +25,7 @@ from pipeline.constants import EMBEDDING
 
 WARM_UP = 0.03  # of the steps
 REMEMBERED = 4096  # pairs of the last steps, further wrong answers to those of this one
-HARDER_FROM = 0.5  # of the steps: wrong answers of earlier steps and of the same piece
+HARDER_FROM = 0.5  # of the steps: from here on wrong answers of earlier steps and the same piece
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class SegmentSettings:
         epoch_samples: pairs in an epoch; the next epoch continues where the last one stopped.
         batch_size: pairs of a batch, a multiple of `onsets`.
         onsets: pairs of a batch that share one segment.
-        segments_of_piece: segments of a batch that share one piece, in the second half of the
-            steps, or from the first on if training begins with trained weights.
+        segments_of_piece: segments of a batch that are of the same piece, in the second half of
+            the steps, or in all of them if training begins with trained weights.
         learning_rate: at its highest; it rises in the first steps and then falls to zero along
             half a cosine.
         weight_decay: of matrices.
@@ -51,7 +51,7 @@ class SegmentSettings:
         precision: of a step's products; a processor without bfloat16 computes in float32.
         valid_samples: pairs that are validated after each epoch.
         initial: weights of such a network to begin with, a file or `shipped`; random ones if
-            absent. Their projection is left behind.
+            absent. Their projection is left behind, and wrong answers are hard from the first step.
     """
 
     epochs: int
@@ -108,6 +108,11 @@ def train_segments(
             f"a batch of {settings.batch_size} pairs is not divided by {settings.onsets} onsets "
             "of a segment; change retrieval.training.PT"
         )
+    if settings.segments_of_piece > segments:
+        raise ValueError(
+            f"{settings.segments_of_piece} segments of a piece in batches of {segments}; lower "
+            "segments_of_piece in retrieval.training.PT"
+        )
     torch.manual_seed(seed)
     network = PT()
     if settings.initial is not None:
@@ -134,7 +139,7 @@ def train_segments(
 def harder_from(settings: SegmentSettings) -> int:
     """The step from which wrong answers are harder: those of earlier steps and of the same piece.
 
-    At first vectors change so fast that these halt the learning.
+    At first they do not help: vectors still change fast.
     """
     if settings.initial is not None:
         return 0

@@ -48,12 +48,15 @@ def run(tmp_path, few_threads, monkeypatch):
     return runs
 
 
-@pytest.mark.parametrize(("step", "precision"), [(3, "32-true"), (4, "bf16-mixed"), (6, "32-true")])
-def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, step, precision):
-    whole, history = run("whole", precision=precision)
+@pytest.mark.parametrize(
+    ("step", "changes"),
+    [(3, {}), (4, {"precision": "bf16-mixed"}), (6, {"segments_of_piece": 3})],
+)
+def test_a_killed_run_ends_with_the_same_weights(run, monkeypatch, step, changes):
+    whole, history = run("whole", **changes)
     with killed_at(monkeypatch, SegmentTraining, step):
-        run("killed", checkpoint_minutes=0, precision=precision)
-    resumed, history_resumed = run("killed", precision=precision)
+        run("killed", checkpoint_minutes=0, **changes)
+    resumed, history_resumed = run("killed", **changes)
     assert same(whole, resumed)
     assert history.drop_columns(TIMED) == history_resumed.drop_columns(TIMED)
 
@@ -145,6 +148,8 @@ def test_sound_is_varied_in_training_alone(run, monkeypatch):
 def test_a_batch_has_whole_segments(run):
     with pytest.raises(ValueError, match="12 pairs is not divided by 5 onsets"):
         run(onsets=5)
+    with pytest.raises(ValueError, match="4 segments of a piece in batches of 3; lower"):
+        run(segments_of_piece=4)
 
 
 def test_a_training_by_another_optimiser_does_not_continue(run, tmp_path, monkeypatch):
@@ -198,15 +203,23 @@ def test_pairs_are_compared_with_those_of_the_last_steps(run, monkeypatch):
 
 
 def test_hard_wrong_answers_come_at_once_if_the_weights_are_trained(run, tmp_path, monkeypatch):
-    """Those of earlier steps, and of the same piece."""
+    """Those of the same piece, and those of earlier steps, of which the first step has none."""
     run("first")
-    seen, usual = [], train_segments.segment_batches
+    grouped, remembered = [], []
+    made, loss = train_segments.segment_batches, train_segments.contrastive_loss
 
     def record(*arguments):
-        seen.append(arguments[-2:])
-        return usual(*arguments)
+        grouped.append(arguments[-2:])
+        return made(*arguments)
+
+    def record_others(sheet, audio, scale, same=None, others=None):
+        if same is not None:  # not in validation
+            remembered.append(others is not None)
+        return loss(sheet, audio, scale, same, others)
 
     monkeypatch.setattr(train_segments, "segment_batches", record)
+    monkeypatch.setattr(train_segments, "contrastive_loss", record_others)
     run("second", segments_of_piece=3)
     run("third", segments_of_piece=3, initial=str(tmp_path / "first/weights.safetensors"))
-    assert seen == [(3, 3), (3, 0)]  # of six steps
+    assert grouped == [(3, 3), (3, 0)]  # of six steps
+    assert remembered == [False] * 4 + [True] * 2 + [False] + [True] * 5

@@ -141,14 +141,14 @@ CONFIGS = [  # of the project, each on top of the ones before it
     ["nottingham"],
     ["asap"],
     ["human"],
-    ["msmd", "msmd-two-cores"],
     ["msmd", "msmd-segments", "msmd-extra", "msmd-second"],
+    ["msmd", "msmd-two-cores"],
 ]
 
 
 @pytest.mark.parametrize(
     "names",
-    [names[: count + 1] for names in CONFIGS for count in range(len(names))],
+    sorted({tuple(names[:count]) for names in CONFIGS for count in range(1, len(names) + 1)}),
     ids=lambda names: names[-1],
 )
 def test_configs_of_the_project_fit(monkeypatch, tmp_path, names):
