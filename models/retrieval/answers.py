@@ -12,7 +12,7 @@ from models.retrieval.sequence import best_path, piece_scores, reaches
 from models.weights import digest
 from pipeline.constants import RETRIEVAL
 
-LEAST_WINDOWS = 36  # 20 s; in less, wrong pieces fit well, too (docs/retrieval.md)
+LEAST_WINDOWS = 26  # 15 s; in less, wrong pieces fit well, too (docs/retrieval.md)
 
 
 @dataclass(frozen=True)
