@@ -23,7 +23,7 @@ from models.retrieval.segments import SEGMENT_FRAMES, SEGMENT_WIDTH_PX
 from models.retrieval.token_network import PT as Tokens
 from models.score_following.matching import PT
 from models.score_following.network import Network, soft_targets
-from pipeline.constants import CONTEXTS, RETRIEVAL, SNIPPET_FACTOR
+from pipeline.constants import CONTEXTS, RETRIEVAL, SNIPPET_FACTOR, SNIPPET_HEIGHT_PX
 
 SETS = {
     "AVX2, float32": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
@@ -58,8 +58,8 @@ def retrieval(network):
 
 def segments(network):
     """A step of our own network for retrieval on random segments: network, both losses and Muon."""
-    width = SEGMENT_WIDTH_PX // SNIPPET_FACTOR
-    images = torch.rand(SEGMENTS, 1, 80, width)
+    height, width = SNIPPET_HEIGHT_PX // SNIPPET_FACTOR, SEGMENT_WIDTH_PX // SNIPPET_FACTOR
+    images = torch.rand(SEGMENTS, 1, height, width)
     sounds = torch.rand(SEGMENTS, 1, RETRIEVAL.bins, SEGMENT_FRAMES)
     x, frames = (torch.rand(SEGMENTS, ONSETS) * length for length in (width, SEGMENT_FRAMES))
     real = torch.ones(SEGMENTS, ONSETS, dtype=torch.bool)
