@@ -1,4 +1,5 @@
 # Settings, and the names that all rules share; what they mean stands in pipeline/planning.
+import math
 import os
 import re
 import shlex
@@ -50,6 +51,10 @@ LOGS = f"{RESULTS}/logs/{{collection}}"
 SPLITS = list(catalogue.SPLITS)
 FOLLOWING = config["score_following"]
 RETRIEVAL = config["retrieval"]
+# Networks take all cores. Where both papers' are wanted they take half, so that two are at work at once:
+# two cores do more as one thread of each than as two threads of one. On a cluster a profile says it.
+CORES = workflow.resource_settings.cores or 64
+NETWORK_THREADS = math.ceil(CORES / 2) if FOLLOWING and RETRIEVAL else CORES
 # What the learning half leaves; its rules, if they are wanted, say what.
 FOLLOWING_FILES = []
 RETRIEVAL_FILES = []

@@ -37,7 +37,7 @@ rule retrieval_embed:
         f"{RESULTS}/logs/retrieval/embed-{{model}}.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 64
+    threads: NETWORK_THREADS
     resources:
         # one batch of activations; the test split at one tempo
         mem_mb=memory(3000, 3),
@@ -70,7 +70,7 @@ rule retrieval_evaluate:
         f"{RESULTS}/logs/retrieval/evaluate.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 64
+    threads: NETWORK_THREADS
     resources:
         mem_mb=memory(3000, 2),  # the vectors of one network
         runtime=minutes(60),
@@ -99,7 +99,7 @@ rule retrieval_pieces:
         f"{RESULTS}/logs/retrieval/pieces.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 64
+    threads: NETWORK_THREADS
     resources:
         mem_mb=memory(4000, 3),  # the test split, its vectors, the distances of one piece
         runtime=minutes(120),
@@ -137,7 +137,7 @@ if BY_CONDITION:
             f"{RESULTS}/logs/retrieval/conditions-{{model}}.tsv"
         conda:
             "../../envs/learning.yaml"
-        threads: 64
+        threads: NETWORK_THREADS
         resources:
             # the test split in two conditions, its vectors, the distances of one piece
             mem_mb=memory(5000, 3),

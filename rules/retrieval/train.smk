@@ -17,7 +17,7 @@ rule retrieval_train:
         f"{RESULTS}/logs/retrieval/train-{{model}}.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 64  # as many as there are, Snakemake sees to that
+    threads: NETWORK_THREADS
     resources:
         # activations of a batch; the strips and spectrograms of the split, decoded
         mem_mb=memory(3000, 3, config["memory_mb"]),
@@ -52,7 +52,7 @@ rule retrieval_refine:
         f"{RESULTS}/logs/retrieval/refine-{{model}}.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 64
+    threads: NETWORK_THREADS
     resources:
         mem_mb=memory(3000, 3, config["memory_mb"]),  # as in training
         runtime=minutes(120),

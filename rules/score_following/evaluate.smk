@@ -16,7 +16,7 @@ rule predict:
         f"{RESULTS}/logs/predict-{{network}}.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 64  # as many as there are, Snakemake sees to that
+    threads: NETWORK_THREADS
     resources:
         mem_mb=memory(4000),  # the weights, one shard, one batch of activations
         runtime=minutes(120),
@@ -62,7 +62,7 @@ rule track:
         f"{RESULTS}/logs/track-{{network}}.log",
     conda:
         "../../envs/learning.yaml"
-    threads: 64  # as many as there are, Snakemake sees to that
+    threads: NETWORK_THREADS
     resources:
         mem_mb=memory(4000),  # the weights, one shard, one batch of activations
     params:

@@ -15,7 +15,7 @@ rule train:
         f"{RESULTS}/logs/train-{{network}}.tsv"
     conda:
         "../../envs/learning.yaml"
-    threads: 64  # as many as there are, Snakemake sees to that
+    threads: NETWORK_THREADS
     resources:
         # 75 million weights (the paper's) with gradient and momentum, activations; the shards decoded
         mem_mb=memory(4000, 4, config["memory_mb"]),
