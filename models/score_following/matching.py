@@ -153,21 +153,37 @@ class PT(nn.Module):
 
     def combine(self, sheet: Tensor, heard: Tensor, image_index: Tensor) -> Tensor:
         """The part of `forward` that follows on the excerpts' vectors `heard` (notes, width)."""
-        scores = self.match(sheet, heard, image_index).float()
+        scores = self.match(self.key(sheet).index_select(0, image_index), heard).float()
         # A note in a column shares its probability between two buckets as the targets do (2.2.2).
         with torch.autocast(scores.device.type, enabled=False):
             return (scores.softmax(dim=1) @ self.shares).clamp(min=SMALLEST).log()
 
-    def match(self, sheet: Tensor, queries: Tensor, image_index: Tensor) -> Tensor:
+    def compare_staves(self, sheet: Tensor, heard: Tensor) -> Tensor:
+        """Probabilities of the buckets of all staves for every note.
+
+        One softmax over the columns of all staves: a staff that an excerpt does not match gets
+        little. What is matched is the same on all of them, so their scores can be compared.
+
+        Args:
+            sheet: (staves, width, 97), columns.
+            heard: (notes, width), the excerpts' vectors.
+
+        Returns:
+            (notes, staves, 40), which sum to one for each note.
+        """
+        keys = self.key(sheet).transpose(0, 1).flatten(1)  # of the columns of all staves
+        scores = self.match(keys, heard).float()
+        with torch.autocast(scores.device.type, enabled=False):
+            return scores.softmax(dim=1).unflatten(1, (len(sheet), COLUMNS)) @ self.shares
+
+    def match(self, keys: Tensor, heard: Tensor) -> Tensor:
         """Score every column for every note by a scaled dot product.
 
         Args:
-            sheet: (staves, width, 97).
-            queries: (notes, width), the vectors of the excerpts.
-            image_index: (notes,) row of `sheet` for each note.
+            keys: (notes, width, columns), or (width, columns) for all notes.
+            heard: (notes, width), the vectors of the excerpts.
 
         Returns:
-            (notes, 97).
+            (notes, columns).
         """
-        keys = self.key(sheet).index_select(0, image_index)
-        return (queries[:, None] @ keys)[:, 0] / math.sqrt(keys.shape[1])
+        return (heard[:, None] @ keys)[:, 0] / math.sqrt(heard.shape[1])

@@ -138,6 +138,16 @@ class Network(nn.Module):
         """The part of `forward` after the pass of the excerpts: `heard` is (notes, 1024)."""
         return self.joint(torch.cat([sheet.index_select(0, image_index), heard], dim=1))
 
+    def compare_staves(self, sheet: Tensor, heard: Tensor) -> Tensor:
+        """Probabilities of the buckets of all staves for every note: (notes, staves, 40).
+
+        They sum to one for each note. The network knows of one staff at a time, so each gets the
+        same share of them, whether it fits or not.
+        """
+        each = torch.arange(len(sheet), device=heard.device).repeat(len(heard))
+        scores = self.combine(sheet, heard.repeat_interleave(len(sheet), dim=0), each).float()
+        return scores.softmax(dim=1).unflatten(0, (len(heard), len(sheet))) / len(sheet)
+
 
 # --- buckets -------------------------------------------------------------------------------
 def bucket(x: Tensor) -> Tensor:

@@ -163,16 +163,16 @@ def follow(
 
 @torch.inference_mode()
 def listen(fabric: "Fabric", network: Network | PT, tune: Tune) -> np.ndarray:
-    """What the network says of each staff at each look: (looks, staves, 40) probabilities.
+    """Probabilities of the buckets of all staves at each look: (looks, staves, 40).
 
-    The excerpt of a look ends with the frame of the look, as if nothing came after it.
+    Those of a look sum to one. Its excerpt ends with the frame of the look, as if nothing came
+    after it.
     """
     silence = np.zeros((EXCERPT_FRAMES, tune.spectrogram.shape[1]), tune.spectrogram.dtype)
     padded = np.concatenate([silence, tune.spectrogram])
     last = np.arange(0, len(tune.spectrogram), STEP_FRAMES)
     pixels = (WHITE - tune.images)[:, None].astype(np.float32) / WHITE
-    staves = len(pixels)
-    found = np.empty((len(last), staves, BUCKETS), np.float32)
+    found = np.empty((len(last), len(pixels), BUCKETS), np.float32)
     with fabric.autocast():
         sheet = network.sheet(fabric.to_device(torch.from_numpy(pixels)))
         for begin in range(0, len(last), EXCERPTS_PER_BATCH):
@@ -180,11 +180,8 @@ def listen(fabric: "Fabric", network: Network | PT, tune: Tune) -> np.ndarray:
             start = np.full(len(part), EXCERPT_FRAMES)
             sound = torch.from_numpy(excerpts(padded, start, part))
             heard = network.audio(fabric.to_device(sound))
-            for staff in range(staves):
-                index = torch.full((len(part),), staff, device=heard.device)
-                logits = network.combine(sheet, heard, index)
-                chances = logits.float().softmax(dim=1).cpu().numpy()
-                found[begin : begin + len(part), staff] = chances
+            chances = network.compare_staves(sheet, heard)
+            found[begin : begin + len(part)] = chances.float().cpu().numpy()
     return found
 
 

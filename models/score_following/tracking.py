@@ -1,8 +1,8 @@
 """Track a recording along the staves of a tune, causally, on the probabilities of the buckets.
 
 Dorfer et al. 2016 predict each note by itself (2.3) and name tracking over time as future work.
-Here the states of a hidden Markov model are the buckets of all staves; what the network says of a
-staff is the likelihood of its buckets. The forward algorithm gives the probability of each state
+Here the states of a hidden Markov model are the buckets of all staves; what the network says of
+them is their likelihood. The forward algorithm gives the probability of each state
 given what was heard so far, and nothing that is yet to come.
 """
 
@@ -18,8 +18,8 @@ TURN = 0.08  # chance to turn to the next staff near the end of one
 END_BUCKETS = 6  # that are near the end
 BEGIN_BUCKETS = 14  # of a staff, in one of which its first note stands
 ANYWHERE = 1e-5  # chance to go on anywhere: a repeat, or the music was lost
-DOUBT = 0.1  # of the network: this share of its probability is spread evenly
-WEIGHT = 0.5  # exponent of a likelihood: excerpts of neighbouring looks share most frames
+DOUBT = 0.02  # of the network: this share of its probability is spread evenly
+WEIGHT = 0.25  # exponent of a likelihood: excerpts of neighbouring looks share most frames
 
 
 def transitions(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -75,10 +75,11 @@ def likelihoods(probabilities: np.ndarray) -> np.ndarray:
     """What the network's probabilities say of each state: (looks, states).
 
     Args:
-        probabilities: (looks, staves, 40), of the buckets of each staff if it is the right one.
+        probabilities: (looks, staves, 40), of the buckets of all staves, which sum to one.
     """
-    even = (1 - DOUBT) * probabilities * BUCKETS + DOUBT
-    return (even**WEIGHT).reshape(len(probabilities), -1)
+    states = probabilities.reshape(len(probabilities), -1)
+    even = (1 - DOUBT) * states * states.shape[1] + DOUBT
+    return even**WEIGHT
 
 
 def forward(start: np.ndarray, matrix: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
@@ -105,7 +106,7 @@ def track(probabilities: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.
     """Track a recording.
 
     Args:
-        probabilities: (looks, staves, 40), a look every STEP_FRAMES.
+        probabilities: (looks, staves, 40), of the buckets of all staves, a look every STEP_FRAMES.
         left: (staves,) px, where the lines of each staff begin.
         right: (staves,) px, where they end.
 

@@ -15,7 +15,7 @@ from models.score_following.network import (
 )
 from models.score_following.reading import read_examples
 from pipeline.constants import BUCKETS
-from tests.support.staves import inputs, performance, write_shard
+from tests.support.staves import inputs, narrow, narrow_matching, performance, write_shard
 
 PARAMETERS = 1_022_544
 SMALL = {"channels": (4, 4, 8, 8, 16), "width": 32}
@@ -41,6 +41,33 @@ def test_one_pass_of_an_image_serves_all_its_notes():
     shared = network(images, excerpts, index)
     single = network(images[index], excerpts, torch.arange(5))
     torch.testing.assert_close(shared, single)
+
+
+def test_a_staff_that_an_excerpt_does_not_match_is_improbable():
+    network = PT(**SMALL).eval()
+    _, excerpts, _ = inputs(staves=3, notes=5)
+    heard = network.audio(excerpts)
+    sheet = torch.zeros(3, 32, COLUMNS)
+    torch.nn.init.dirac_(network.key.weight)
+    torch.nn.init.zeros_(network.key.bias)
+    sheet[1, :, 30] = 100 * heard[0] / heard[0].norm() ** 2  # what the first note sounds like
+    found = network.compare_staves(sheet, heard)
+    torch.testing.assert_close(found.sum(dim=(1, 2)), torch.ones(5))
+    assert found[0, 1].sum() > 0.95
+    x = FIRST_COLUMN_PX + COLUMN_PX * 30
+    assert found[0, 1].argmax() == bucket(torch.tensor([x]))
+
+
+@pytest.mark.parametrize("make", [narrow, narrow_matching])
+def test_a_staff_of_several_is_as_it_is_by_itself(make):
+    network = make().eval()
+    images, excerpts, _ = inputs(staves=3, notes=5)
+    with torch.no_grad():
+        found = network.compare_staves(network.sheet(images), network.audio(excerpts))
+        for staff in range(3):
+            alone = network(images, excerpts, torch.full((5,), staff)).softmax(dim=1)
+            of_staff = found[:, staff] / found[:, staff].sum(dim=1, keepdim=True)
+            torch.testing.assert_close(of_staff, alone, rtol=1e-4, atol=1e-6)
 
 
 def test_other_staves_and_notes_of_a_batch_do_not_matter():
