@@ -111,6 +111,15 @@ class Examples:
         frames, width = self.frames[self.performance], self.width[self.piece]
         return inside(self.frame, frames, self.x, width, context)
 
+    def strip(self, piece: int) -> np.ndarray:
+        """The strip of a piece: (height, width) uint8."""
+        return self.strips[piece][:, MARGIN_PX:-MARGIN_PX]
+
+    def recording(self, performance: int) -> np.ndarray:
+        """The spectrogram of a performance: (frames, 92) float32."""
+        start = self.start[performance]
+        return self.spectrogram[start : start + self.frames[performance]].astype(np.float32)
+
     def snippet_batch(
         self,
         examples: np.ndarray,

@@ -146,6 +146,19 @@ class Side(nn.Module):
         tokens = self.context(tokens.transpose(1, 2)[:, :, None]).squeeze(2).transpose(1, 2)
         return self.read(tokens, (positions - begin).flatten()[:, None]).view(n, count, EMBEDDING)
 
+    def columns_about(self, first: float, last: float) -> tuple[int, int]:
+        """The first column, and the one after the last, that the vectors of positions need.
+
+        The first is that of a whole token, counted from column 0, so that a part of a map that
+        begins there has the tokens of the whole map.
+
+        Args:
+            first, last: the outermost positions, in columns.
+        """
+        begin = math.floor((first - self.first) / self.step) - self.before
+        end = math.floor((last - self.first) / self.step) - self.before + self.count
+        return begin * self.step, (end - 1) * self.step + 2 * self.first + 1
+
     def read(self, tokens: Tensor, positions: Tensor) -> Tensor:
         """Vectors of positions, from the tokens about them.
 

@@ -1,0 +1,85 @@
+"""Positions of a strip or a recording, embedded in one pass: the vectors of their own windows."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.device import inference_device
+from models.retrieval import inference
+from models.retrieval.windows import crop_excerpts, crop_snippets
+from tests.support.performances import narrow_tokens
+
+TOKEN_PX, TOKEN_FRAMES = 16, 4
+# Onsets of snippets and excerpts lie so far beyond a token.
+PX_BEYOND, FRAMES_BEYOND = 12, 0
+
+
+@pytest.fixture
+def network(few_threads):
+    torch.manual_seed(0)
+    return narrow_tokens().eval()
+
+
+@pytest.fixture
+def strip():
+    random = np.random.default_rng(1)
+    return np.where(random.random((220, 901)) < 0.1, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def spectrogram():
+    return np.random.default_rng(2).random((230, 92), np.float32)
+
+
+def test_a_whole_strip_gives_the_vectors_of_its_snippets(network, strip):
+    """From end to end, in any order; exact where a snippet's tokens are the strip's."""
+    fabric = inference_device("32-true")
+    x = np.random.default_rng(3).permutation(np.arange(PX_BEYOND, 901, TOKEN_PX))
+    snippets = inference.in_batches(lambda part: crop_snippets(strip, part), x)
+    own = inference.embed_snippets(fabric, network, snippets)
+    along = inference.embed_strip(fabric, network, strip, x)
+    np.testing.assert_allclose(along, own, atol=1e-5)
+    assert np.abs(along[:-1] - along[1:]).max() > 0.01  # they differ from place to place
+
+
+def test_a_whole_recording_gives_the_vectors_of_its_excerpts(network, spectrogram):
+    fabric = inference_device("32-true")
+    frames = np.arange(FRAMES_BEYOND, 230, TOKEN_FRAMES)
+    own = inference.embed_windows(
+        fabric, network, crop_excerpts(spectrogram, frames, network.context)
+    )
+    along = inference.embed_spectrogram(fabric, network, spectrogram, frames)
+    np.testing.assert_allclose(along, own, atol=1e-5)
+
+
+def test_it_does_not_matter_what_is_embedded_together(network, strip, spectrogram, monkeypatch):
+    fabric = inference_device("32-true")
+    x, frames = np.arange(0.5, 901, 7), np.arange(0, 230, 3)
+
+    def vectors():
+        return np.concatenate(
+            [
+                inference.embed_strip(fabric, network, strip, x),
+                inference.embed_spectrogram(fabric, network, spectrogram, frames),
+            ]
+        )
+
+    together = vectors()
+    monkeypatch.setattr(inference, "COLUMNS", 50)
+    np.testing.assert_allclose(vectors(), together, atol=1e-5)
+
+
+def test_positions_beyond_a_strip_are_refused(network, strip):
+    fabric = inference_device("32-true")
+    for x in (-1.0, 901.0):
+        with pytest.raises(ValueError, match="outside a strip of 901 px"):
+            inference.embed_strip(fabric, network, strip, np.array([5.0, x]))
+    assert inference.embed_strip(fabric, network, strip, np.empty(0)).shape == (0, 32)
+
+
+def test_vectors_that_are_not_finite_are_refused(network, strip):
+    fabric = inference_device("32-true")
+    with torch.no_grad():
+        network.sheet_side.out.bias.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="not finite"):
+        inference.embed_strip(fabric, network, strip, np.array([5.0]))
