@@ -24,11 +24,8 @@ from tqdm import tqdm
 
 from models.retrieval.identify import performances
 from models.retrieval.inference import (
-    embed_excerpts,
-    embed_snippets,
     embed_spectrogram,
     embed_strip,
-    in_batches,
     load_network,
     shown_name,
 )
@@ -36,17 +33,18 @@ from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
 from pipeline import tables
-from pipeline.constants import PAGE_WIDTH_PX, SNIPPET_WIDTH_PX
+from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL, SNIPPET_WIDTH_PX
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric  # takes seconds to import
 
-STEP_PX = 10  # between windows over the strip, about
+STEP_PX = 5  # between windows over the strip, about
 STEP_FRAMES = 2  # between windows over the recording, about
 CLOSE_PX = 25  # tolerance of `within`
-# Cells of a matrix of distances, 28 bytes each during DTW: 1.9 GB. An hour of music
-# over 18,000 px, 24 lines of print, has as many.
+# Cells of a matrix of distances, 28 bytes each during DTW: 1.9 GB. Half an hour of music over
+# 18,000 px, 24 lines of print, has as many; windows over longer pieces are further apart.
 MOST_CELLS = 2**26
+COARSEST_PX = 20  # between windows over the strip: beyond that a piece is too long
 METHODS = ("network", "published", "line")
 
 
@@ -88,6 +86,29 @@ def window_positions(length: int, step: float) -> np.ndarray:
     return np.rint(np.linspace(0, length - 1, count)).astype(np.int64)
 
 
+def windows_over(width: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of the windows over a strip and over a recording.
+
+    Args:
+        width: px of the strip.
+        length: frames of the recording.
+
+    Returns:
+        (windows,) px and (windows,) frames.
+
+    Raises:
+        ValueError: if they are too long for the memory that DTW needs.
+    """
+    frames = window_positions(length, STEP_FRAMES)
+    step = max(STEP_PX, width * len(frames) / MOST_CELLS)
+    if step > COARSEST_PX:
+        raise ValueError(
+            f"{length / RETRIEVAL.fps / 60:.0f} minutes over {width:,} px are too much at once; "
+            "cut both into parts"
+        )
+    return window_positions(width, step), frames
+
+
 def complete(centres: np.ndarray, length: int, before: int, after: int) -> np.ndarray:
     """Indices of the windows that reach beyond neither end of `length` pixels or frames.
 
@@ -100,22 +121,37 @@ def complete(centres: np.ndarray, length: int, before: int, after: int) -> np.nd
     return np.flatnonzero((centres >= before) & (centres + after <= length))
 
 
-def alignment_path(distances: np.ndarray) -> np.ndarray:
-    """The sheet window of every audio window by DTW.
+def path_spans(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sheet windows of every audio window by DTW.
 
     The path runs from corner to corner in steps along either side or both, each of which costs the
-    distance at its end; of several sheet windows for an audio window the first is taken.
+    distance at its end.
 
     Args:
         distances: (sheet windows, audio windows).
 
     Returns:
-        (audio windows,) indices of sheet windows.
+        (audio windows,) indices of the first sheet window of each, and of the last.
     """
     _, steps = librosa.sequence.dtw(C=distances.astype(np.float64))
-    path = np.full(distances.shape[1], len(distances))
-    np.minimum.at(path, steps[:, 1], steps[:, 0])
-    return path
+    first, last = np.full(distances.shape[1], len(distances)), np.zeros(distances.shape[1], int)
+    np.minimum.at(first, steps[:, 1], steps[:, 0])
+    np.maximum.at(last, steps[:, 1], steps[:, 0])
+    return first, last
+
+
+def alignment_path(distances: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Where in the strip every audio window is: in the middle of its sheet windows.
+
+    Args:
+        distances: (sheet windows, audio windows).
+        x: (sheet windows,) px.
+
+    Returns:
+        (audio windows,) px.
+    """
+    first, last = path_spans(distances)
+    return (x[first] + x[last]) / 2
 
 
 def align_recording(
@@ -135,20 +171,10 @@ def align_recording(
     Raises:
         ValueError: if both are too long for the memory that DTW needs.
     """
-    x = window_positions(strip.shape[1], STEP_PX)
-    frames = window_positions(len(spectrogram), STEP_FRAMES)
-    if reason := too_long(x, frames):
-        raise ValueError(reason)
+    x, frames = windows_over(strip.shape[1], len(spectrogram))
     sheet = embed_strip(fabric, network, strip, x)
     audio = embed_spectrogram(fabric, network, spectrogram, frames)
-    return frames, x[alignment_path(1 - sheet @ audio.T)]
-
-
-def too_long(x: np.ndarray, frames: np.ndarray) -> str:
-    """Why windows at x and frames are too many for DTW; empty if they are not."""
-    if len(x) * len(frames) <= MOST_CELLS:
-        return ""
-    return f"{len(x):,} x {len(frames):,} distances are more than {MOST_CELLS:,}"
+    return frames, alignment_path(1 - sheet @ audio.T, x)
 
 
 # --- errors ----------------------------------------------------------------------------------
@@ -196,7 +222,7 @@ def align(weights: Path, shards: list[Path], out: Path, *, precision: str = "bf1
     """Align every recording to its score strip with DTW and compute the errors of its onsets.
 
     The baseline `line` is a straight line from the strip's first pixel at the recording's first
-    frame to its last pixel at the last. A piece too long for MOST_CELLS is reported and left out;
+    frame to its last pixel at the last. A piece too long for DTW is reported and left out;
     a piece shorter than a window has no row `published`.
 
     Args:
@@ -231,18 +257,14 @@ def _align_piece(
     fabric: "Fabric", network: AnyNetwork, data: Examples, piece: int, performance: int
 ) -> dict[str, dict | str]:
     """For each method the metrics of a piece, or the reasons why they are missing."""
-    width, length = int(data.width[piece]), int(data.frames[performance])
-    x, frames = window_positions(width, STEP_PX), window_positions(length, STEP_FRAMES)
-    if reason := too_long(x, frames):
-        return dict.fromkeys(METHODS, reason)
-    images = in_batches(data.snippets_at, np.full(len(x), piece), x)
-    excerpts = in_batches(
-        lambda *part: data.excerpts_at(*part, network.context),
-        np.full(len(frames), performance),
-        frames,
-    )
-    sheet = embed_snippets(fabric, network, images)
-    distances = 1 - sheet @ embed_excerpts(fabric, network, excerpts).T
+    strip, recording = data.strip(piece), data.recording(performance)
+    width, length = strip.shape[1], len(recording)
+    try:
+        x, frames = windows_over(width, length)
+    except ValueError as error:
+        return dict.fromkeys(METHODS, str(error))
+    sheet = embed_strip(fabric, network, strip, x)
+    distances = 1 - sheet @ embed_spectrogram(fabric, network, recording, frames).T
 
     of_piece = data.piece == piece
     onsets = data.frame[of_piece], data.x[of_piece]
@@ -251,9 +273,9 @@ def _align_piece(
     sounds = complete(frames, length, before, network.context - before)
     published: dict | str = "strip or recording are shorter than a window"
     if len(snippets) and len(sounds):
-        positions = x[snippets][alignment_path(distances[np.ix_(snippets, sounds)])]
+        positions = alignment_path(distances[np.ix_(snippets, sounds)], x[snippets])
         published = published_metrics(*position_errors(*onsets, frames[sounds], positions))
-    positions = x[alignment_path(distances)]
+    positions = alignment_path(distances, x)
     ends = np.array([0, length - 1]), np.array([0, width - 1])
     return {
         "network": error_metrics(*position_errors(*onsets, frames, positions)),

@@ -20,6 +20,8 @@ from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
     embed_excerpts,
     embed_snippets,
+    embed_spectrogram,
+    embed_strip,
     in_batches,
     load_network,
 )
@@ -127,21 +129,16 @@ def _alignment(fabric: "Fabric", network: AnyNetwork, data: Examples) -> np.ndar
     for performance in range(len(data.start)):
         own = data.performance == performance
         piece = int(data.piece[own][0])
-        x = align.window_positions(int(data.width[piece]), align.STEP_PX)
-        frames = align.window_positions(int(data.frames[performance]), align.STEP_FRAMES)
-        if reason := align.too_long(x, frames):
-            tqdm.write(f"{data.pieces[piece]}: not aligned, {reason}", file=sys.stderr)
+        recording = data.recording(performance)
+        try:
+            x, frames = align.windows_over(int(data.width[piece]), len(recording))
+        except ValueError as error:
+            tqdm.write(f"{data.pieces[piece]}: not aligned, {error}", file=sys.stderr)
             continue
-        if piece not in strips:
-            images = in_batches(data.snippets_at, np.full(len(x), piece), x)
-            strips[piece] = embed_snippets(fabric, network, images)
-        excerpts = in_batches(
-            lambda recordings, at: data.excerpts_at(recordings, at, network.context),
-            np.full(len(frames), performance),
-            frames,
-        )
-        heard = embed_excerpts(fabric, network, excerpts)
-        path = x[align.alignment_path(1 - strips[piece] @ heard.T)]
+        if (piece, len(x)) not in strips:
+            strips[piece, len(x)] = embed_strip(fabric, network, data.strip(piece), x)
+        heard = embed_spectrogram(fabric, network, recording, frames)
+        path = align.alignment_path(1 - strips[piece, len(x)] @ heard.T, x)
         distance, _ = align.position_errors(data.frame[own], data.x[own], frames, path)
         errors.append(distance)
     return np.concatenate(errors) if errors else np.empty(0)

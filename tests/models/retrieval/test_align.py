@@ -12,9 +12,11 @@ from models.retrieval.align import (
     alignment_path,
     complete,
     error_metrics,
+    path_spans,
     position_errors,
     published_metrics,
     window_positions,
+    windows_over,
 )
 from pipeline import tables
 from pipeline.constants import PAGE_WIDTH_PX
@@ -36,6 +38,15 @@ def test_windows_go_from_end_to_end_evenly(length, step):
 
 def test_a_single_pixel_is_one_window():
     assert window_positions(1, 10).tolist() == [0]
+
+
+def test_windows_of_longer_pieces_are_further_apart():
+    x, frames = windows_over(18_000, 36_000)  # half an hour
+    assert np.diff(x).max() <= 6 and np.diff(frames).max() <= 3
+    x, frames = windows_over(18_000, 72_000)
+    assert np.diff(x).min() >= 9 and len(x) * len(frames) <= 1.01 * align.MOST_CELLS
+    with pytest.raises(ValueError, match="600 minutes over 18,000 px are too much at once; cut"):
+        windows_over(18_000, 720_000)
 
 
 def test_windows_inside_reach_beyond_neither_end():
@@ -63,30 +74,23 @@ def test_follows_a_path_that_is_known():
     known = [(0, 0), (1, 1), (1, 2), (1, 3), (2, 4), (3, 4), (4, 4), (5, 5), (6, 6), (6, 7)]
     distances = np.ones((7, 8))
     distances[tuple(np.transpose(known))] = 0
-    np.testing.assert_array_equal(
-        alignment_path(distances), [0, 1, 1, 1, 2, 5, 6, 6]
-    )  # first in column 4
+    first, last = path_spans(distances)
+    assert first.tolist() == [0, 1, 1, 1, 2, 5, 6, 6]
+    assert last.tolist() == [0, 1, 1, 1, 4, 5, 6, 6]
+    x = np.array([0, 10, 20, 40, 80, 90, 100])
+    assert alignment_path(distances, x).tolist() == [0, 10, 10, 10, 50, 90, 100, 100]
 
 
 def test_the_path_is_the_cheapest():
     for seed in range(5):
         distances = np.random.default_rng(seed).uniform(0.1, 1, (9, 12))
-        first = alignment_path(distances)
-        assert first[0] == 0 and (np.diff(first) >= 0).all()
-        # A path through these first windows: along each row, then up to where the next begins.
-        last = [*first[1:], len(distances) - 1]
+        first, last = path_spans(distances)
+        assert first[0] == 0 and last[-1] == len(distances) - 1
+        assert set(first[1:] - last[:-1]) <= {0, 1}  # no window is left out
+        # Along each column, from its first to its last window.
         cost = sum(
-            min(
-                distances[f : end + 1, j].sum()
-                for end in {
-                    max(f, stop - 1),
-                    stop if j == len(first) - 1 else max(f, stop - 1),
-                    f,
-                    stop,
-                }
-                if f <= end <= stop and (stop - end <= 1)
-            )
-            for j, (f, stop) in enumerate(zip(first, last, strict=True))
+            distances[f : end + 1, j].sum()
+            for j, (f, end) in enumerate(zip(first, last, strict=True))
         )
         assert cost == pytest.approx(cheapest(distances))
 
@@ -186,7 +190,7 @@ def test_pieces_that_cannot_be_aligned_are_named(tmp_path, knowing, capfd, monke
     monkeypatch.setattr(align, "MOST_CELLS", 1_000)
     with pytest.raises(ValueError, match="no piece could be aligned"):
         aligned(tmp_path, rows[:1])
-    assert "distances are more than 1,000" in capfd.readouterr().err
+    assert "px are too much at once" in capfd.readouterr().err
 
 
 def test_a_piece_played_twice_is_refused(tmp_path, knowing):
