@@ -2,7 +2,8 @@
 
 The experiment that comes with the networks of B: the index holds the vectors of all snippets (or
 excerpts) around an onset, of all pieces. A query is the other side of a piece, 100 equally spaced
-windows over its whole length; beyond an end, windows are white or zero.
+windows over its whole length. Beyond an end, snippets are white and excerpts silent, in the index
+as in a query; as published, the index lacks those that reach beyond an end.
 
 There are two methods to rank the pieces. `votes`, as published: each window of the query votes for
 the pieces of its 25 nearest entries. `sequence`: the windows are aligned to the entries of a piece
@@ -11,7 +12,6 @@ counts. That is the greater part of the work, so it is done for the 100 pieces w
 only, which rank before all others.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +19,20 @@ import librosa
 import numpy as np
 import pyarrow as pa
 from scipy.stats import rankdata
+from tqdm import tqdm
 
 from models.dataset import evenly_spaced
 from models.retrieval import search
 from models.retrieval.inference import (
-    embed_excerpts,
-    embed_snippets,
-    in_batches,
+    embed_spectrogram,
+    embed_strip,
     load_network,
     shown_name,
 )
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
+from models.training import PROGRESS_S
 from pipeline import tables
 
 if TYPE_CHECKING:
@@ -126,8 +127,6 @@ def identify(
 ) -> None:
     """Identify pieces: rank all scores for each recording, and all recordings for each score.
 
-    A piece without an onset that has a complete snippet and excerpt is reported and left out.
-
     Args:
         weights: safetensors file that `refine` or `train` wrote, or `shipped`, that of the project.
         shards: Parquet shards that hold each piece once.
@@ -139,12 +138,8 @@ def identify(
     """
     fabric, network = load_network(weights, precision)
     data = read_examples(shards)
-    performances(data)
-    inside = np.flatnonzero(data.inside(network.context))
-    kept = _kept(data, inside)
-    inside = inside[np.lexsort((data.frame[inside], data.piece[inside]))]
-    _, piece = np.unique(data.piece[inside], return_inverse=True)
-    entries, queries = _embedded(fabric, network, data, inside, kept)
+    entries, queries = _embedded(fabric, network, data)
+    piece = np.sort(data.piece)
     rows = []
     for direction, query, index in (("A2S", "audio", "sheet"), ("S2A", "sheet", "audio")):
         for method, values in ranks(queries[query], entries[index], piece).items():
@@ -155,9 +150,9 @@ def identify(
                     "method": method,
                     "piece_id": data.pieces[number],
                     "rank": rank,
-                    "n_pieces": len(kept),
+                    "n_pieces": len(data.pieces),
                 }
-                for number, rank in zip(kept, values, strict=True)
+                for number, rank in enumerate(values)
             ]
     tables.write(rows, IDENTIFIED, out)
 
@@ -175,52 +170,31 @@ def performances(data: Examples) -> np.ndarray:
     return performance[np.argsort(piece)]
 
 
-def _kept(data: Examples, inside: np.ndarray) -> np.ndarray:
-    """Indices of the pieces that have entries in the index; the others are reported."""
-    counts = np.bincount(data.piece[inside], minlength=len(data.pieces))
-    for index in np.flatnonzero(counts == 0):
-        print(
-            f"{data.pieces[index]}: left out, no onset has a complete snippet and excerpt",
-            file=sys.stderr,
-        )
-    kept = np.flatnonzero(counts)
-    if not len(kept):
-        raise ValueError("no piece has an onset with a complete snippet and excerpt")
-    if len(kept) < len(data.pieces):
-        print(f"{len(kept)} of {len(data.pieces)} pieces are in the index", file=sys.stderr)
-    return kept
-
-
 def _embedded(
-    fabric: "Fabric", network: AnyNetwork, data: Examples, inside: np.ndarray, kept: np.ndarray
-) -> tuple[dict, dict]:
-    """Vectors of the entries, (examples, 32), and of the queries, (pieces, 100, 32), by side."""
-    performance = performances(data)[kept]
-    fraction = np.linspace(0, 1, QUERY_WINDOWS)
-    frames = np.rint(fraction * (data.frames[performance, None] - 1)).astype(int).ravel()
-    x = (fraction * (data.width[kept, None] - 1)).ravel()
-    context = network.context
-    images = {
-        "entries": in_batches(data.snippet_batch, inside),
-        "queries": in_batches(data.snippets_at, np.repeat(kept, QUERY_WINDOWS), x),
-    }
-    excerpts = {
-        "entries": in_batches(lambda part: data.excerpt_batch(part, context), inside),
-        "queries": in_batches(
-            lambda *part: data.excerpts_at(*part, context),
-            np.repeat(performance, QUERY_WINDOWS),
-            frames,
-        ),
-    }
-    totals = {"entries": len(inside), "queries": len(x)}
-    vectors = {
-        kind: {
-            "sheet": embed_snippets(fabric, network, images[kind], f"{kind}, sheet", total),
-            "audio": embed_excerpts(fabric, network, excerpts[kind], f"{kind}, audio", total),
-        }
-        for kind, total in totals.items()
-    }
-    queries = {
-        side: v.reshape(len(kept), QUERY_WINDOWS, -1) for side, v in vectors["queries"].items()
-    }
-    return vectors["entries"], queries
+    fabric: "Fabric", network: AnyNetwork, data: Examples
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Vectors of the entries, (examples, 32), and of the queries, (pieces, 100, 32), by side.
+
+    Entries are in the order of the pieces, those of a piece in that of their frames.
+    """
+    performance = performances(data)
+    order = np.lexsort((data.frame, data.piece))
+    of_piece = np.split(order, np.flatnonzero(np.diff(data.piece[order])) + 1)
+    share = np.linspace(0, 1, QUERY_WINDOWS)
+    entries: dict[str, list[np.ndarray]] = {"sheet": [], "audio": []}
+    queries: dict[str, list[np.ndarray]] = {"sheet": [], "audio": []}
+    progress = tqdm(of_piece, desc="identify", unit="piece", disable=None, mininterval=PROGRESS_S)
+    for piece, own in enumerate(progress):
+        strip, recording = data.strip(piece), data.recording(performance[piece])
+        x = np.append(data.x[own], share * (strip.shape[1] - 1))
+        frames = np.append(data.frame[own], np.rint(share * (len(recording) - 1)).astype(int))
+        for side, vectors in (
+            ("sheet", embed_strip(fabric, network, strip, x)),
+            ("audio", embed_spectrogram(fabric, network, recording, frames)),
+        ):
+            entries[side].append(vectors[: len(own)])
+            queries[side].append(vectors[len(own) :])
+    return (
+        {side: np.concatenate(parts) for side, parts in entries.items()},
+        {side: np.stack(parts) for side, parts in queries.items()},
+    )
