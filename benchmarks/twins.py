@@ -1,14 +1,13 @@
 """Snippets that show the same notes elsewhere in their piece: `python -m benchmarks.twins [DATA]`.
 
 DATA is a collection of scores that the workflow made, by default what `make` leaves. If two
-snippets show the same chords in the same order, the onset's own at the same place, no recording
-tells them apart, but for what their edges show. The script prints the share of onsets that have
-such a twin, with and without the rhythm, and the R@1 that is left if of twins one is found at
-random.
+snippets show the same chords in the same order to either side of the onset's own, but for one at an
+edge, hardly a recording tells them apart. The script prints the share of onsets that have such a
+twin, with and without the rhythm, and the R@1 that is left if of twins one is found at random.
 """
 
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from pipeline.constants import SNIPPET_WIDTH_PX
 
 DATA = "results/data/piano"
 SPLITS = ("valid", "test")
-# What is compared: with the chords alone, or with the time from each to the next as well.
-KINDS = ("chords", "chords and rhythm")
+KINDS = {"chords": False, "chords and rhythm": True}  # whether the rhythm counts
 Chord = tuple[int, ...]
 Onset = tuple[float, float, Chord]  # x in px, time in crotchets, pitches
+View = tuple[list[tuple[Chord, float]], list[tuple[Chord, float]]]
 
 
 def chords(notes: Path) -> dict[str, dict[int, tuple[float, Chord]]]:
@@ -55,19 +54,38 @@ def pieces(data: Path, split: str) -> Iterator[list[Onset]]:
             yield list(printed.values())
 
 
-def shown(onsets: list[Onset], index: int, kind: str) -> tuple:
-    """What the snippet of an onset shows: its chords in order, and which is the onset's own."""
-    middle = onsets[index][0]
-    near = sorted(
-        (x, time, chord, number == index)
-        for number, (x, time, chord) in enumerate(onsets)
-        if abs(x - middle) <= SNIPPET_WIDTH_PX / 2
+def shown(onsets: list[Onset], index: int) -> View:
+    """What a snippet shows, from its onset to the left and to the right: chords and their times.
+
+    Times are in crotchets from the onset's own, whose chord is the first to the right.
+    """
+    x, own, _ = onsets[index]
+    near = sorted(onset for onset in onsets if abs(onset[0] - x) <= SNIPPET_WIDTH_PX / 2)
+    left = [(chord, round(time - own, 3)) for at, time, chord in near if at < x]
+    right = [(chord, round(time - own, 3)) for at, time, chord in near if at >= x]
+    return left[::-1], right
+
+
+def alike(one: View, other: View, rhythm: bool) -> bool:
+    """Whether two snippets show the same, but for at most one chord at an edge."""
+    lacking = sum(abs(len(side) - len(same)) for side, same in zip(one, other, strict=True))
+    return lacking <= 1 and all(
+        chord == same and (time == when or not rhythm)
+        for sides in zip(one, other, strict=True)
+        for (chord, time), (same, when) in zip(*sides, strict=False)
     )
-    first = near[0][1] if kind == "chords and rhythm" else 0
-    return tuple(
-        (chord, own, round(time - first, 3) if kind == "chords and rhythm" else None)
-        for _, time, chord, own in near
-    )
+
+
+def twins(onsets: list[Onset], rhythm: bool) -> list[int]:
+    """For each onset, how many of its piece look like it, itself included."""
+    views = [shown(onsets, index) for index in range(len(onsets))]
+    by_chord = defaultdict(list)
+    for view, (_, _, chord) in zip(views, onsets, strict=True):
+        by_chord[chord].append(view)
+    return [
+        sum(alike(view, other, rhythm) for other in by_chord[chord])
+        for view, (_, _, chord) in zip(views, onsets, strict=True)
+    ]
 
 
 def main() -> None:
@@ -79,13 +97,11 @@ def main() -> None:
             print(f"{data}: no shards of the split {split}; run `make` first, or name others")
             continue
         print(f"{split}: {count:,} onsets of {len(held)} pieces")
-        for kind in KINDS:
-            alike = [Counter(shown(onsets, i, kind) for i in range(len(onsets))) for onsets in held]
-            twins = sum(n for piece in alike for n in piece.values() if n > 1)
-            found = sum(map(len, alike))
-            print(
-                f"  same {kind}: {twins / count:.1%} have a twin, R@1 at most {found / count:.1%}"
-            )
+        for kind, rhythm in KINDS.items():
+            counts = [number for onsets in held for number in twins(onsets, rhythm)]
+            share = sum(number > 1 for number in counts) / count
+            found = sum(1 / number for number in counts) / count
+            print(f"  same {kind}: {share:.1%} have a twin, R@1 at most {found:.1%}")
 
 
 if __name__ == "__main__":
