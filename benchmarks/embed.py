@@ -1,6 +1,7 @@
 """Positions of a piece embedded in one pass, beside one by one: `python -m benchmarks.embed`.
 
-A strip and a recording of random noise: the time does not depend on what they hold.
+A strip and a recording of random noise: the time does not depend on what they hold. The windows are
+cut before the clock starts.
 """
 
 import statistics

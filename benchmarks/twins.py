@@ -1,8 +1,8 @@
 """Snippets that show the same notes elsewhere in their piece: `python -m benchmarks.twins [DATA]`.
 
 DATA is a collection of scores that the workflow made, by default what `make` leaves. If two
-snippets show the same chords in the same order to either side of the onset's own, but for one at an
-edge, hardly a recording tells them apart. The script prints the share of onsets that have such a
+snippets show the same chords in the same order around their onsets, except for one chord at an
+edge, a recording hardly tells them apart. The script prints the share of onsets that have such a
 twin, with and without the rhythm, and the R@1 that is left if of twins one is found at random.
 """
 
@@ -101,7 +101,7 @@ def main() -> None:
             counts = [number for onsets in held for number in twins(onsets, rhythm)]
             share = sum(number > 1 for number in counts) / count
             found = sum(1 / number for number in counts) / count
-            print(f"  same {kind}: {share:.1%} have a twin, R@1 at most {found:.1%}")
+            print(f"  same {kind}: {share:.1%} have a twin, R@1 about {found:.1%}")
 
 
 if __name__ == "__main__":

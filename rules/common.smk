@@ -1,5 +1,4 @@
 # Settings, and the names that all rules share; what they mean stands in pipeline/planning.
-import math
 import os
 import re
 import shlex
@@ -15,7 +14,7 @@ from pipeline.describing import verify
 from pipeline.planning import conflicts, learning_files, messages, progress, settings
 from pipeline.planning.arguments import folder, option, stem, text
 from pipeline.planning.plan import SYNTHESIZED, TEMPO_RATIO, Plan
-from pipeline.planning.resources import memory, minutes
+from pipeline.planning.resources import memory, minutes, network_threads
 from pipeline.reading import catalogue
 from pipeline.reading.recording_files import RECORDED, RECORDINGS
 from pipeline.sandbox import lilypond
@@ -51,10 +50,10 @@ LOGS = f"{RESULTS}/logs/{{collection}}"
 SPLITS = list(catalogue.SPLITS)
 FOLLOWING = config["score_following"]
 RETRIEVAL = config["retrieval"]
-# Networks take all cores. Where both papers' are wanted they take half, so that two are at work at once:
-# two cores do more as one thread of each than as two threads of one. On a cluster a profile says it.
-CORES = workflow.resource_settings.cores or 64
-NETWORK_THREADS = math.ceil(CORES / 2) if FOLLOWING and RETRIEVAL else CORES
+NETWORK_THREADS = network_threads(
+    workflow.resource_settings.cores,
+    both=bool(FOLLOWING and RETRIEVAL) and workflow.is_main_process,
+)
 # What the learning half leaves; its rules, if they are wanted, say what.
 FOLLOWING_FILES = []
 RETRIEVAL_FILES = []

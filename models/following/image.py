@@ -16,13 +16,12 @@ from tqdm import tqdm
 from models.following import alignment, image_path, recording, staff_finding, staff_systems
 from models.following.alignment import About, Alignment, Sheet, Span, What
 from models.retrieval import audio, inference
-from models.retrieval.align import window_positions
+from models.retrieval.align import STEP_FRAMES, window_positions
 from pipeline import strips
 from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX
 from pipeline.images import grey
 
-STEP_PX = 10  # between windows over the print, about
-STEP_FRAMES = 2  # between windows over the recording, about
+STEP_PX = 10  # between windows over the print, about; all that follows was set with it
 CLEF_PX = 35  # at the left of a system, five staff spaces: no note is printed there
 MOST_CELLS = 2**26  # frames times windows; 13 bytes each
 LONGEST_SILENCE_S = 0.7  # that is part of the music

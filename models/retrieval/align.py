@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 STEP_PX = 5  # between windows over the strip, about
 STEP_FRAMES = 2  # between windows over the recording, about
 CLOSE_PX = 25  # tolerance of `within`
-# Cells of a matrix of distances, 28 bytes each during DTW: 1.9 GB. Half an hour of music over
-# 18,000 px, 24 lines of print, has as many; windows over longer pieces are further apart.
+# Cells of a matrix of distances, about, 32 bytes each during DTW: 2.1 GB. Half an hour of music
+# over 18,000 px, 24 lines of print, has as many; windows over longer pieces are further apart.
 MOST_CELLS = 2**26
 COARSEST_PX = 20  # between windows over the strip: beyond that a piece is too long
 METHODS = ("network", "published", "line")
@@ -103,7 +103,7 @@ def windows_over(width: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     step = max(STEP_PX, width * len(frames) / MOST_CELLS)
     if step > COARSEST_PX:
         raise ValueError(
-            f"{length / RETRIEVAL.fps / 60:.0f} minutes over {width:,} px are too much at once; "
+            f"{length / RETRIEVAL.fps / 60:.1f} minutes over {width:,} px are too much at once; "
             "cut both into parts"
         )
     return window_positions(width, step), frames

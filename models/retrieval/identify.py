@@ -5,10 +5,10 @@ excerpts) around an onset, of all pieces. A query is the other side of a piece, 
 windows over its whole length. Beyond an end, snippets are white and excerpts silent, in the index
 as in a query; as published, the index lacks those that reach beyond an end.
 
-There are two methods to rank the pieces. `votes`, as published: each window of the query votes for
-the pieces of its 25 nearest entries. `sequence`: the windows are aligned to the entries of a piece
-by dynamic time warping, from the first of both to the last, and the mean distance along the path
-counts. That is the greater part of the work, so it is done for the 100 pieces with most votes
+There are two methods to rank the pieces. `votes`, the published one: each window of the query votes
+for the pieces of its 25 nearest entries. `sequence`: the windows are aligned to the entries of a
+piece by dynamic time warping, from the first of both to the last, and the mean distance along the
+path counts. That is the greater part of the work, so it is done for the 100 pieces with most votes
 only, which rank before all others.
 """
 
@@ -184,16 +184,16 @@ def _embedded(
     entries: dict[str, list[np.ndarray]] = {"sheet": [], "audio": []}
     queries: dict[str, list[np.ndarray]] = {"sheet": [], "audio": []}
     progress = tqdm(of_piece, desc="identify", unit="piece", disable=None, mininterval=PROGRESS_S)
-    for piece, own in enumerate(progress):
+    for piece, examples in enumerate(progress):
         strip, recording = data.strip(piece), data.recording(performance[piece])
-        x = np.append(data.x[own], share * (strip.shape[1] - 1))
-        frames = np.append(data.frame[own], np.rint(share * (len(recording) - 1)).astype(int))
+        x = np.append(data.x[examples], share * (strip.shape[1] - 1))
+        frames = np.append(data.frame[examples], np.rint(share * (len(recording) - 1)).astype(int))
         for side, vectors in (
             ("sheet", embed_strip(fabric, network, strip, x)),
             ("audio", embed_spectrogram(fabric, network, recording, frames)),
         ):
-            entries[side].append(vectors[: len(own)])
-            queries[side].append(vectors[len(own) :])
+            entries[side].append(vectors[: len(examples)])
+            queries[side].append(vectors[len(examples) :])
     return (
         {side: np.concatenate(parts) for side, parts in entries.items()},
         {side: np.stack(parts) for side, parts in queries.items()},

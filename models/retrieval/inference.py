@@ -1,4 +1,4 @@
-"""Embed recordings and strips with a trained network, window by window."""
+"""Embed recordings and strips with a trained network."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,9 +12,9 @@ from models.device import inference_device
 from models.retrieval import weights as weights_files
 from models.retrieval.token_network import PT, Side
 from models.retrieval.weights import AnyNetwork
-from models.retrieval.windows import crop_excerpts, crop_snippets, halved, recording_windows
+from models.retrieval.windows import crop_excerpts, crop_snippets, halve_strip, recording_windows
 from models.training import PROGRESS_S
-from pipeline.constants import EMBEDDING, SNIPPET_FACTOR, SNIPPET_WIDTH_PX
+from pipeline.constants import EMBEDDING, SNIPPET_FACTOR, SNIPPET_WIDTH_PX, STRIP_HEIGHT_PX
 from pipeline.planning.learning_files import SHIPPED
 
 if TYPE_CHECKING:
@@ -58,15 +58,12 @@ def embed_snippets(
     fabric: "Fabric",
     network: AnyNetwork,
     batches: Iterable[np.ndarray],
-    description: str | None = None,
-    total: int | None = None,
 ) -> np.ndarray:
     """Embed snippets of sheet music.
 
     Args:
         fabric, network: from `load_network`.
         batches: (n, 1, 80, 100) float32, white 1 and ink 0.
-        description, total: of the progress bar, see `run_batches`.
 
     Returns:
         (all, 32) unit vectors.
@@ -75,8 +72,6 @@ def embed_snippets(
         lambda batch: network.project_sheet(network.sheet(batch)),
         batches,
         fabric,
-        description,
-        total,
     )
 
 
@@ -84,15 +79,12 @@ def embed_excerpts(
     fabric: "Fabric",
     network: AnyNetwork,
     batches: Iterable[np.ndarray],
-    description: str | None = None,
-    total: int | None = None,
 ) -> np.ndarray:
     """Embed excerpts of recordings.
 
     Args:
         fabric, network: from `load_network`.
         batches: (n, 1, 92, context) float32, bins x frames.
-        description, total: of the progress bar, see `run_batches`.
 
     Returns:
         (all, 32) unit vectors.
@@ -101,8 +93,6 @@ def embed_excerpts(
         lambda batch: network.project_audio(network.audio(batch)),
         batches,
         fabric,
-        description,
-        total,
     )
 
 
@@ -120,19 +110,22 @@ def embed_strip(
 
     Args:
         fabric, network: from `load_network`.
-        strip: (200, width) uint8, white 255.
+        strip: (at least 200, width) uint8, white 255.
         x: (n,) px from its left end.
 
     Returns:
         (n, 32) unit vectors.
 
     Raises:
-        ValueError: if a position is outside the strip.
+        ValueError: if the strip is lower than 200 px, or a position is outside it.
     """
+    height, width = strip.shape
+    if height < STRIP_HEIGHT_PX:
+        raise ValueError(f"the strip is {height} px high, less than {STRIP_HEIGHT_PX}")
+    if outside := x[(x < 0) | (x >= width)].tolist():
+        raise ValueError(f"x is {outside[0]:g}, outside a strip of {width} px")
     if isinstance(network, PT):
-        if outside := x[(x < 0) | (x >= strip.shape[1])].tolist():
-            raise ValueError(f"x is {outside[0]:g}, outside a strip of {strip.shape[1]} px")
-        columns = halved(strip, SNIPPET_WIDTH_PX)
+        columns = halve_strip(strip, SNIPPET_WIDTH_PX)
         positions = (np.floor(x) + SNIPPET_WIDTH_PX) / SNIPPET_FACTOR
         side, project = network.sheet_side, network.project_sheet
         return embed_along(fabric, side, project, columns, positions)
@@ -154,7 +147,12 @@ def embed_spectrogram(
 
     Returns:
         (n, 32) unit vectors.
+
+    Raises:
+        ValueError: if a frame is outside the recording.
     """
+    if outside := frames[(frames < 0) | (frames >= len(spectrogram))].tolist():
+        raise ValueError(f"frame {outside[0]} is outside a recording of {len(spectrogram)} frames")
     if isinstance(network, PT):
         columns = np.pad(spectrogram, ((network.context, network.context), (0, 0))).T
         side, project = network.audio_side, network.project_audio
@@ -173,8 +171,8 @@ def embed_along(
 ) -> np.ndarray:
     """Embed positions of a strip or a spectrogram, neighbours in one pass of the convolutions.
 
-    A position between two of its tokens is read off both, so its vector is not quite that of its
-    own snippet or excerpt: their cosine is 0.996 in the median.
+    The tokens of a strip mostly lie elsewhere than those of the position's own snippet, so the
+    vector is not quite the same: of MSMD's works the cosine of both is 0.996 in the median.
 
     Args:
         fabric: device and precision.
@@ -189,17 +187,17 @@ def embed_along(
     Raises:
         FloatingPointError: if a value is not finite.
     """
-    found = np.empty((len(positions), EMBEDDING), np.float32)
+    vectors = np.empty((len(positions), EMBEDDING), np.float32)
     order = np.argsort(positions, kind="stable")
     bounds = np.flatnonzero(np.diff(positions[order] // COLUMNS)) + 1
     with fabric.autocast():
         for part in np.split(order, bounds) if len(order) else []:
-            begin, end = side.columns_about(positions[part[0]], positions[part[-1]])
+            begin, end = side.columns_needed(positions[part[0]], positions[part[-1]])
             maps = np.ascontiguousarray(columns[None, None, :, begin:end], np.float32)
-            places = (positions[part] - begin)[None].astype(np.float32)
-            vectors = side(*fabric.to_device((torch.from_numpy(maps), torch.from_numpy(places))))
-            found[part] = finite(project(vectors[0]).float().cpu().numpy())
-    return found
+            relative = (positions[part] - begin)[None].astype(np.float32)
+            inputs = fabric.to_device((torch.from_numpy(maps), torch.from_numpy(relative)))
+            vectors[part] = check_finite(project(side(*inputs)[0]).float().cpu().numpy())
+    return vectors
 
 
 def embed_recording(
@@ -296,12 +294,12 @@ def run_batches(
     with progress, fabric.autocast():
         for batch in batches:
             vectors = function(fabric.to_device(torch.from_numpy(batch)))
-            parts.append(finite(vectors.float().cpu().numpy()))
+            parts.append(check_finite(vectors.float().cpu().numpy()))
             progress.update(len(batch))
     return np.concatenate(parts) if parts else np.empty((0, EMBEDDING), np.float32)
 
 
-def finite(vectors: np.ndarray) -> np.ndarray:
+def check_finite(vectors: np.ndarray) -> np.ndarray:
     """The same vectors; raises FloatingPointError if a value is not finite."""
     if not np.isfinite(vectors).all():
         raise FloatingPointError(

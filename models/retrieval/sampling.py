@@ -172,22 +172,6 @@ class Examples:
         """
         return self._excerpts(self.performance[examples], self.frame[examples], context, shift)
 
-    def excerpts_at(self, performances: np.ndarray, frames: np.ndarray, context: int) -> np.ndarray:
-        """Excerpts around any frames of recordings, zeros beyond their ends.
-
-        Args:
-            performances: (n,) indices.
-            frames: (n,) frames, from 0.
-            context: frames of an excerpt.
-
-        Returns:
-            (n, 1, 92, context) float32, bins x frames.
-
-        Raises:
-            ValueError: if a frame is outside its recording, or the context exceeds 168 frames.
-        """
-        return self._excerpts(performances, frames, context, None)
-
     def onsets_within(self, examples: np.ndarray, context: int) -> np.ndarray:
         """Number of onsets up to context / 2 frames away, each example's own included (B Fig. 4).
 

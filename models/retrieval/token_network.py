@@ -146,11 +146,11 @@ class Side(nn.Module):
         tokens = self.context(tokens.transpose(1, 2)[:, :, None]).squeeze(2).transpose(1, 2)
         return self.read(tokens, (positions - begin).flatten()[:, None]).view(n, count, EMBEDDING)
 
-    def columns_about(self, first: float, last: float) -> tuple[int, int]:
-        """The first column, and the one after the last, that the vectors of positions need.
+    def columns_needed(self, first: float, last: float) -> tuple[int, int]:
+        """Range of columns that the vectors of positions depend on, the end exclusive.
 
-        The first is that of a whole token, counted from column 0, so that a part of a map that
-        begins there has the tokens of the whole map.
+        It begins at a whole token, counted from column 0, so that a part of a map that begins
+        there has the tokens of the whole map.
 
         Args:
             first, last: the outermost positions, in columns.

@@ -95,23 +95,23 @@ def crop_snippets(strip: np.ndarray, x: np.ndarray) -> np.ndarray:
     return halved.mean(axis=(3, 5)) / WHITE
 
 
-def halved(strip: np.ndarray, margin: int) -> np.ndarray:
+def halve_strip(strip: np.ndarray, margin_px: int) -> np.ndarray:
     """The rows of a strip that snippets see, from end to end, as the network takes them.
 
     Args:
         strip: (at least 200, width) uint8, white 255.
-        margin: px of white to add at either end.
+        margin_px: white to add at either end.
 
     Returns:
-        (80, (width + 2 margin) // 2) float32, white 1 and ink 0.
+        (80, (width + 2 margin_px) // 2) float32, white 1 and ink 0.
     """
     top = (len(strip) - SNIPPET_HEIGHT_PX) // 2
     seen = strip[top : top + SNIPPET_HEIGHT_PX]
-    seen = np.pad(seen, ((0, 0), (margin, margin)), constant_values=WHITE).astype(np.float32)
+    seen = np.pad(seen, ((0, 0), (margin_px, margin_px)), constant_values=WHITE)
     rows, columns = (size // SNIPPET_FACTOR for size in seen.shape)
     whole = seen[:, : columns * SNIPPET_FACTOR]
     parts = whole.reshape(rows, SNIPPET_FACTOR, columns, SNIPPET_FACTOR)
-    return parts.mean(axis=(1, 3)) / WHITE
+    return parts.sum(axis=(1, 3), dtype=np.float32) / (WHITE * SNIPPET_FACTOR**2)
 
 
 def crop_excerpts(spectrogram: np.ndarray, frames: np.ndarray, context: int) -> np.ndarray:

@@ -162,7 +162,8 @@ class PT(nn.Module):
         """Probabilities of the buckets of all staves for every note.
 
         One softmax over the columns of all staves: a staff that an excerpt does not match gets
-        little. What is matched is the same on all of them, so their scores can be compared.
+        little. Keys are made in the same way on every staff, so scores of different staves can be
+        compared.
 
         Args:
             sheet: (staves, width, 97), columns.

@@ -141,8 +141,8 @@ class Network(nn.Module):
     def compare_staves(self, sheet: Tensor, heard: Tensor) -> Tensor:
         """Probabilities of the buckets of all staves for every note: (notes, staves, 40).
 
-        They sum to one for each note. The network knows of one staff at a time, so each gets the
-        same share of them, whether it fits or not.
+        They sum to one for each note. The network scores one staff at a time and cannot compare
+        staves, so each staff gets the same total.
         """
         each = torch.arange(len(sheet), device=heard.device).repeat(len(heard))
         scores = self.combine(sheet, heard.repeat_interleave(len(sheet), dim=0), each).float()

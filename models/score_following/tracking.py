@@ -1,8 +1,8 @@
 """Track a recording along the staves of a tune, causally, on the probabilities of the buckets.
 
 Dorfer et al. 2016 predict each note by itself (2.3) and name tracking over time as future work.
-Here the states of a hidden Markov model are the buckets of all staves; what the network says of
-them is their likelihood. The forward algorithm gives the probability of each state
+Here the states of a hidden Markov model are the buckets of all staves, and the network's
+probabilities serve as their likelihoods. The forward algorithm gives the probability of each state
 given what was heard so far, and nothing that is yet to come.
 """
 
@@ -18,6 +18,7 @@ TURN = 0.08  # chance to turn to the next staff near the end of one
 END_BUCKETS = 6  # that are near the end
 BEGIN_BUCKETS = 14  # of a staff, in one of which its first note stands
 ANYWHERE = 1e-5  # chance to go on anywhere: a repeat, or the music was lost
+# Both chosen on the default's validation tunes, with our own network (docs/notes/reproduction.md).
 DOUBT = 0.02  # of the network: this share of its probability is spread evenly
 WEIGHT = 0.25  # exponent of a likelihood: excerpts of neighbouring looks share most frames
 

@@ -1,6 +1,8 @@
-"""Memory and time of a job, for schedulers that want to know."""
+"""Memory, time and threads of a job, for schedulers that want to know."""
 
 from collections.abc import Callable
+
+MOST_THREADS = 64  # of a job that runs a network: more do not make it faster
 
 
 def memory(mb: int, times_input: float = 0, at_most: float | None = None) -> Callable:
@@ -20,6 +22,20 @@ def memory(mb: int, times_input: float = 0, at_most: float | None = None) -> Cal
         return attempt * (mb + (besides if at_most is None else min(besides, at_most)))
 
     return amount
+
+
+def network_threads(cores: int | None, both: bool) -> int:
+    """Threads of a job that runs a network.
+
+    Two cores do more as one thread of each of two networks than as two threads of one. So where
+    both papers' networks are wanted, two are at work at once.
+
+    Args:
+        cores: that the run has; None if a cluster's nodes decide.
+        both: whether both papers' networks are wanted, and this machine runs the jobs.
+    """
+    most = min(cores or MOST_THREADS, MOST_THREADS)
+    return max(1, most // 2) if both else most
 
 
 def minutes(count: int) -> Callable:

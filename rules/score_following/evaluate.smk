@@ -65,6 +65,7 @@ rule track:
     threads: NETWORK_THREADS
     resources:
         mem_mb=memory(4000),  # the weights, one shard, one batch of activations
+        runtime=minutes(60),
     params:
         precision=lambda wildcards: FOLLOWING["training"][wildcards.network][
             "precision"

@@ -32,6 +32,12 @@ IMPATIENT = [
     "--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "2",
     "--latency-wait", "5", "--jobs", "2",
 ]  # fmt: skip
+# As many threads as a run without Slurm has on two cores, or sums are rounded in another way.
+NETWORKS = (
+    "train", "predict", "track", "retrieval_train", "retrieval_refine", "retrieval_embed",
+    "retrieval_evaluate", "retrieval_pieces",
+)  # fmt: skip
+ONE_THREAD = ["--set-threads", *(f"{rule}=1" for rule in NETWORKS)]
 HOUR_S = 3_600
 
 
@@ -57,7 +63,7 @@ def on_slurm(*arguments: str) -> list[str]:
     place = local.index("--cores")
     del local[place : place + 2]
     local[local.index("--workflow-profile") + 1] = str(PROFILE)
-    return [*local, *IMPATIENT]
+    return [*local, *IMPATIENT, *ONE_THREAD]
 
 
 def run(folder: Path, arguments: list[str]) -> float:

@@ -21,7 +21,7 @@ from models.retrieval.align import (
 from pipeline import tables
 from pipeline.constants import PAGE_WIDTH_PX
 from tests.models.retrieval.test_identify import Knowing, falling, level, piece, rising
-from tests.support.performances import performance
+from tests.support.performances import narrow_tokens, performance
 from tests.support.staves import write_shard
 
 NARROW = (2, 2, 2, 2)
@@ -45,7 +45,7 @@ def test_windows_of_longer_pieces_are_further_apart():
     assert np.diff(x).max() <= 6 and np.diff(frames).max() <= 3
     x, frames = windows_over(18_000, 72_000)
     assert np.diff(x).min() >= 9 and len(x) * len(frames) <= 1.01 * align.MOST_CELLS
-    with pytest.raises(ValueError, match="600 minutes over 18,000 px are too much at once; cut"):
+    with pytest.raises(ValueError, match=r"600.0 minutes over 18,000 px are too much at once; cut"):
         windows_over(18_000, 720_000)
 
 
@@ -199,14 +199,17 @@ def test_a_piece_played_twice_is_refused(tmp_path, knowing):
         aligned(tmp_path, rows)
 
 
-def test_runs_with_a_real_network(tmp_path):
+@pytest.mark.parametrize(
+    "make", [lambda: network.Network("BL2-LC+AT", NARROW), narrow_tokens], ids=["paper", "ours"]
+)
+def test_runs_with_a_real_network(tmp_path, make):
     torch.manual_seed(0)
     weights = tmp_path / "weights.safetensors"
-    weights_files.save(network.Network("BL2-LC+AT", NARROW), weights)
+    weights_files.save(make(), weights)
     shard = write_shard(tmp_path / "shard.parquet", [performance("tune")])
     out = tmp_path / "aligned.parquet"
     align.align(weights, [shard], out, precision="32-true")
     found = tables.read(out, ALIGNED).to_pandas()
     assert found.method.tolist() == list(align.METHODS)
-    assert (found.model == "BL2-LC+AT").all()
+    assert (found.model == make().name).all()
     assert (found.median_percent == 100 * found.median_px / PAGE_WIDTH_PX).all()

@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 import torch
 
+from models.device import inference_device
 from models.retrieval import identify, network
 from models.retrieval import weights as weights_files
 from models.retrieval.identify import IDENTIFIED, rank_of, ranks, sequence_cost, votes
+from models.retrieval.inference import embed_spectrogram, embed_strip
+from models.retrieval.reading import read_examples
 from pipeline import tables
-from tests.support.performances import performance
+from tests.support.performances import narrow_tokens, performance
 from tests.support.staves import png, write_shard
 
 NARROW = (2, 2, 2, 2)
@@ -245,15 +248,44 @@ def test_a_piece_played_twice_is_refused(tmp_path, knowing):
         identified(tmp_path, rows)
 
 
-def test_runs_with_a_real_network(tmp_path):
+def test_entries_and_queries_are_the_vectors_of_their_windows(tmp_path, few_threads):
+    """Entries in the order of pieces and frames, wherever the shards have them."""
+    rows = [performance(f"tune{n}", seed=n) for n in range(3)]
+    of_onsets = ("note_id", "frame", "image", "x", "pitch", "reason")
+    rows[1] |= {name: rows[1][name][::-1] for name in of_onsets}
+    data = read_examples([write_shard(tmp_path / "shard.parquet", rows)])
+    fabric, small = inference_device("32-true"), narrow_tokens().eval()
+    entries, queries = identify._embedded(fabric, small, data)
+    order = np.lexsort((data.frame, data.piece))
+    assert (np.diff(data.piece[order]) >= 0).all() and len(order) == len(data)
+    for entry, example in enumerate(order):
+        piece = data.piece[example]
+        sheet = embed_strip(fabric, small, data.strip(piece), data.x[[example]])
+        recording = data.recording(data.performance[example])
+        audio = embed_spectrogram(fabric, small, recording, data.frame[[example]])
+        np.testing.assert_allclose(entries["sheet"][entry], sheet[0], atol=1e-5)
+        np.testing.assert_allclose(entries["audio"][entry], audio[0], atol=1e-5)
+    for piece in range(3):
+        strip, recording = data.strip(piece), data.recording(piece)
+        ends = np.array([0, strip.shape[1] - 1]), np.array([0, len(recording) - 1])
+        sheet = embed_strip(fabric, small, strip, ends[0])
+        audio = embed_spectrogram(fabric, small, recording, ends[1])
+        np.testing.assert_allclose(queries["sheet"][piece, [0, -1]], sheet, atol=1e-5)
+        np.testing.assert_allclose(queries["audio"][piece, [0, -1]], audio, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: network.Network("BL2-MC+AT", NARROW), narrow_tokens], ids=["paper", "ours"]
+)
+def test_runs_with_a_real_network(tmp_path, make):
     torch.manual_seed(0)
     weights = tmp_path / "weights.safetensors"
-    weights_files.save(network.Network("BL2-MC+AT", NARROW), weights)
+    weights_files.save(make(), weights)
     shard = write_shard(
         tmp_path / "shard.parquet", [performance(f"tune{n}", seed=n) for n in range(3)]
     )
     out = tmp_path / "identified.parquet"
     identify.identify(weights, [shard], out, precision="32-true")
     found = tables.read(out, IDENTIFIED).to_pandas()
-    assert (found.model == "BL2-MC+AT").all()
+    assert (found.model == make().name).all()
     assert found["rank"].between(1, 3).all()

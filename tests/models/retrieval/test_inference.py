@@ -1,5 +1,7 @@
 """Positions of a strip or a recording, embedded in one pass: the vectors of their own windows."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ import torch
 from models.device import inference_device
 from models.retrieval import inference
 from models.retrieval.windows import crop_excerpts, crop_snippets
-from tests.support.performances import narrow_tokens
+from pipeline.images import grey
+from tests.support.performances import narrow_tokens, performance
 
 TOKEN_PX, TOKEN_FRAMES = 16, 4
 # Onsets of snippets and excerpts lie so far beyond a token.
@@ -52,6 +55,35 @@ def test_a_whole_recording_gives_the_vectors_of_its_excerpts(network, spectrogra
     np.testing.assert_allclose(along, own, atol=1e-5)
 
 
+def test_between_tokens_a_vector_is_nearest_to_that_of_its_own_window(few_threads):
+    """And not to that of a neighbour, 8 px or 4 frames away, by the network that ships."""
+    fabric, network = inference.load_network()
+    row = performance("tune", notes=30)
+    strip, spectrogram = grey(row["images"][0]), row["spectrogram"].reshape(-1, 92)
+    for embed, music, length, step in (
+        (inference.embed_strip, strip, strip.shape[1], 8),
+        (inference.embed_spectrogram, spectrogram, len(spectrogram), 4),
+    ):
+        places = np.arange(step, length - step, 5)
+        along = embed(fabric, network, music, places)
+        before, own, after = (
+            np.mean(1 - np.sum(along * embed(fabric, fixed(network), music, places + d), axis=1))
+            for d in (-step, 0, step)
+        )
+        assert own < 0.5 * min(before, after)
+
+
+def fixed(network):
+    """The same network as one that is not ours, so that each window is embedded by itself."""
+    return SimpleNamespace(
+        context=network.context,
+        sheet=network.sheet,
+        audio=network.audio,
+        project_sheet=network.project_sheet,
+        project_audio=network.project_audio,
+    )
+
+
 def test_it_does_not_matter_what_is_embedded_together(network, strip, spectrogram, monkeypatch):
     fabric = inference_device("32-true")
     x, frames = np.arange(0.5, 901, 7), np.arange(0, 230, 3)
@@ -69,8 +101,13 @@ def test_it_does_not_matter_what_is_embedded_together(network, strip, spectrogra
     np.testing.assert_allclose(vectors(), together, atol=1e-5)
 
 
-def test_positions_beyond_a_strip_are_refused(network, strip):
+def test_positions_beyond_the_ends_are_refused(network, strip, spectrogram):
     fabric = inference_device("32-true")
+    for frame in (-1, 230):
+        with pytest.raises(ValueError, match=f"frame {frame} is outside a recording of 230 frames"):
+            inference.embed_spectrogram(fabric, network, spectrogram, np.array([5, frame]))
+    with pytest.raises(ValueError, match="the strip is 150 px high, less than 200"):
+        inference.embed_strip(fabric, network, strip[:150], np.array([5.0]))
     for x in (-1.0, 901.0):
         with pytest.raises(ValueError, match="outside a strip of 901 px"):
             inference.embed_strip(fabric, network, strip, np.array([5.0, x]))

@@ -156,20 +156,6 @@ def test_an_excerpt_is_a_slice_with_the_onset_in_its_middle(shard, context):
         np.testing.assert_allclose(
             excerpt[0], sound[first : first + context].T, rtol=1e-3, atol=1e-6
         )
-    unshifted = data.excerpts_at(data.performance[some], data.frame[some], context)
-    np.testing.assert_array_equal(unshifted, data.excerpt_batch(some, context))
-
-
-def test_excerpts_outside_the_recording_are_refused(music):
-    frames = int(music.frames[1])
-    last = music.excerpts_at(np.array([1]), np.array([frames - 1]), 168)
-    assert last[0, 0, :, 84].any()
-    assert not last[0, 0, :, 85:].any()
-    for frame in (-1, frames):
-        with pytest.raises(ValueError, match=f"frame {frame} is outside a recording of {frames}"):
-            music.excerpts_at(np.array([0, 1]), np.array([0, frame]), 42)
-    with pytest.raises(ValueError, match="a context of 170 frames; 168 is the longest"):
-        music.excerpts_at(np.array([0]), np.array([0]), 170)
 
 
 @pytest.mark.parametrize("context", [42, 84, 168])

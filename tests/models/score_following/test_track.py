@@ -22,7 +22,7 @@ def tune(shards):
 
 @pytest.mark.parametrize("make", [narrow, narrow_matching])
 def test_a_look_is_the_network_at_the_end_of_its_excerpt(tune, weights, few_threads, make):
-    """Of each staff by itself; how probable each of them is, is another test's."""
+    """Compares each staff by itself; test_matching tests how probable each staff is."""
     torch.manual_seed(2)
     save(make(), weights)
     network = load(weights)

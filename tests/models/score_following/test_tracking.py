@@ -51,6 +51,18 @@ def test_tracking_finds_staff_and_bucket_although_the_network_errs():
     assert near(tracked, truth) > 0.9
 
 
+def test_of_equal_staves_the_probable_one_is_tracked():
+    """The first two staves have the same buckets; only their shares tell them apart."""
+    looks, probabilities = 60, np.full((60, 2, BUCKETS), 0.05 / BUCKETS)
+    bucket = 6 + 30 * np.arange(looks) // looks
+    probabilities[np.arange(looks), 1, bucket] += 0.7  # it is the second that fits
+    probabilities[np.arange(looks), 0, bucket] += 0.2
+    staff = tracking.track(probabilities, LEFT[:2], RIGHT[:2])[:, 0]
+    assert staff[0] == 0 and (staff[30:] == 1).all()
+    equal = probabilities / probabilities.sum(axis=2, keepdims=True) / 2
+    assert (tracking.track(equal, LEFT[:2], RIGHT[:2])[:, 0] == 0).all()
+
+
 def test_a_repeat_is_followed_back_to_the_first_staff():
     probabilities, truth = walk()
     twice = np.concatenate([probabilities, probabilities])

@@ -1,5 +1,6 @@
-"""Memory and time of jobs grow with input and attempts."""
+"""Memory, time and threads of jobs: they grow with input, attempts and cores."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -24,3 +25,16 @@ def test_memory(arguments, size_mb, attempt, expected):
 
 def test_minutes_grow_with_attempts():
     assert [resources.minutes(30)(None, attempt) for attempt in (1, 2)] == [30, 60]
+
+
+@pytest.mark.parametrize(
+    ("cores", "one", "each_of_two"),
+    [(1, 1, 1), (2, 2, 1), (3, 3, 1), (16, 16, 8), (200, 64, 32), (sys.maxsize, 64, 32)],
+)
+def test_two_networks_share_the_cores(cores, one, each_of_two):
+    assert resources.network_threads(cores, both=False) == one
+    assert resources.network_threads(cores, both=True) == each_of_two
+
+
+def test_on_a_cluster_the_nodes_decide():
+    assert resources.network_threads(None, both=False) == 64
