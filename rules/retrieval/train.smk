@@ -17,7 +17,6 @@ rule retrieval_train:
         f"{RESULTS}/logs/retrieval/train-{{model}}.tsv"
     conda:
         "../../envs/learning.yaml"
-    priority: -1  # all the data first: once trainings run, nothing else begins
     threads: NETWORK_THREADS
     resources:
         # activations of a batch; the strips and spectrograms of the split, decoded

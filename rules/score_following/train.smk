@@ -15,7 +15,6 @@ rule train:
         f"{RESULTS}/logs/train-{{network}}.tsv"
     conda:
         "../../envs/learning.yaml"
-    priority: -1  # all the data first: once trainings run, nothing else begins
     threads: NETWORK_THREADS
     resources:
         # 75 million weights (the paper's) with gradient and momentum, activations; the shards decoded
