@@ -123,7 +123,7 @@ def embed_strip(
     if height < STRIP_HEIGHT_PX:
         raise ValueError(f"the strip is {height} px high, less than {STRIP_HEIGHT_PX}")
     if outside := x[(x < 0) | (x >= width)].tolist():
-        raise ValueError(f"x is {outside[0]:g}, outside a strip of {width} px")
+        raise ValueError(f"x is {outside[0]}, outside a strip of {width} px")
     if isinstance(network, PT):
         columns = halve_strip(strip, SNIPPET_WIDTH_PX)
         positions = (np.floor(x) + SNIPPET_WIDTH_PX) / SNIPPET_FACTOR
