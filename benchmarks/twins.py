@@ -100,8 +100,8 @@ def main() -> None:
         for kind, rhythm in KINDS.items():
             counts = [number for onsets in held for number in twins(onsets, rhythm)]
             share = sum(number > 1 for number in counts) / count
-            found = sum(1 / number for number in counts) / count
-            print(f"  same {kind}: {share:.1%} have a twin, R@1 about {found:.1%}")
+            hit = sum(1 / number for number in counts) / count
+            print(f"  same {kind}: {share:.1%} have a twin, R@1 about {hit:.1%}")
 
 
 if __name__ == "__main__":

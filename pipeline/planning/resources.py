@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-MOST_THREADS = 64  # of a job that runs a network: more do not make it faster
+MOST_THREADS = 64  # of a job that runs a network
 
 
 def memory(mb: int, times_input: float = 0, at_most: float | None = None) -> Callable:
