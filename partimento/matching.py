@@ -107,5 +107,5 @@ def align(
     """
     fabric, network = inference.load_network(weights)
     spectrogram = audio.normalise_level(audio.spectrogram(recording)[None])[0]
-    frames, x = alignment.align_recording(fabric, network, strip, spectrogram)
-    return pd.DataFrame({"seconds": frames / RETRIEVAL.fps, "x": x})
+    seconds, x = alignment.align_recording(fabric, network, strip, spectrogram)
+    return pd.DataFrame({"seconds": seconds, "x": x})

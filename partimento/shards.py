@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from pipeline import images, tables
 
-PER_ONSET = ("note_id", "frame", "image", "x", "pitch")
+PER_ONSET = ("note_id", "onset_s", "frame", "image", "x", "pitch")
 
 
 class Shards(Dataset):
@@ -21,7 +21,8 @@ class Shards(Dataset):
     - `piece_id`, `split`, `font`, `tempo_ratio`, `fps`,
     - `spectrogram`: (frames, bins) float32,
     - `images`: the staves of a tune, or one strip: (height, width) uint8 each, white is 255,
-    - `note_id`, `frame`, `image`, `x` (px), `pitch`: (onsets,), of onsets with a notehead.
+    - `note_id`, `onset_s`, `frame`, `image`, `x` (px), `pitch`: (onsets,), of those
+      with a notehead.
 
     Neighbours lie together in a file, so reading in order is fastest. For a `DataLoader`, give a
     `collate_fn` of your own: performances differ in length.

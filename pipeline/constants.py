@@ -6,6 +6,8 @@ Sections and tables are those of Dorfer et al. 2016 (A) and Balke et al. 2019 (B
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 # --- sound ---------------------------------------------------------------------------------
 AUDIO_RATE_HZ = 44_100  # of the FLAC files
 SPECTROGRAM_RATE_HZ = 22_050  # of the samples that the spectrogram sees (A 3.2)
@@ -46,6 +48,17 @@ FRAME_EPSILON = 1e-6  # frames; keeps ceil() from jumping where an onset falls o
 def onset_frame(onset_s: float, fps: float) -> int:
     """First frame that begins at or after an onset (seconds)."""
     return math.ceil(onset_s * fps - FRAME_EPSILON)
+
+
+FRAME_DELAY = 0.5  # frames from an onset to `onset_frame`, in the mean
+
+
+def onset_moment(frames: np.ndarray, fps: float) -> np.ndarray:
+    """When that sounds which a network finds at some frames (seconds from the beginning).
+
+    Networks learn from the first frame at or after an onset, half a frame late in the mean.
+    """
+    return np.maximum(frames - FRAME_DELAY, 0) / fps
 
 
 # --- what the network of A hears and sees --------------------------------------------------

@@ -46,7 +46,8 @@ def staff_onsets(
     An onset is an example where the excerpt that ends FRAMES_AFTER_ONSET frames after it lies
     within the recording and within this pass over its staff, and hears no later onset.
     """
-    frames = [constants.onset_frame(note["onset_s"] / tempo_ratio, fps) for note in notes]
+    onsets = [note["onset_s"] / tempo_ratio for note in notes]
+    frames = [constants.onset_frame(onset_s, fps) for onset_s in onsets]
     printed = [
         heads[note["notehead_id"]] if note["notehead_id"] is not None else None for note in notes
     ]
@@ -71,6 +72,7 @@ def staff_onsets(
         ):
             reason = NOT_LAST
         columns["note_id"].append(note["note_id"])
+        columns["onset_s"].append(onsets[index])
         columns["frame"].append(frame)
         columns["image"].append(head["image"] if head else None)
         columns["x"].append(head["x"] if head else None)
@@ -106,6 +108,7 @@ def strip_onsets(
     shown = [heads[note["notehead_id"]] for note in chosen.values()]
     return {
         "note_id": [note["note_id"] for note in chosen.values()],
+        "onset_s": [note["onset_s"] / tempo_ratio for note in chosen.values()],
         "frame": frames,
         "image": [0] * len(frames),
         "x": [head["x"] + shifts[head["system"]] for head in shown],

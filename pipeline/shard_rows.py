@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-_OF_ONSETS = ("note_id", "frame", "image", "x", "pitch", "first_frame", "last_frame", "moment")
+_OF_ONSETS = (
+    "note_id", "onset_s", "frame", "image", "x", "pitch", "first_frame", "last_frame", "moment",
+)  # fmt: skip
 _MAY_LACK = ("reason", "tempo_ratio", "performer", "room")
 
 

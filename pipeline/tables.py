@@ -245,6 +245,7 @@ SHARDS = pa.schema(
         field("left", pa.list_(pa.float32()), "where the lines begin in each image", "px"),
         field("right", pa.list_(pa.float32()), "where the lines end in each image", "px"),
         field("note_id", pa.list_(pa.int32()), "one entry a sounding onset, in order"),
+        field("onset_s", pa.list_(pa.float64()), "from the beginning of the recording", "s"),
         field("frame", pa.list_(pa.int32()), "first frame at or after the onset", "frames"),
         field("image", pa.list_(pa.int32()), "index into images"),
         field("x", pa.list_(pa.float32()), "centre of the onset's notehead in its image", "px"),

@@ -33,7 +33,7 @@ from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
 from pipeline import tables
-from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL, SNIPPET_WIDTH_PX
+from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL, SNIPPET_WIDTH_PX, onset_moment
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric  # takes seconds to import
@@ -165,8 +165,8 @@ def align_recording(
         spectrogram: (length, 92) float32, 20 frames a second.
 
     Returns:
-        (windows,) frames of the recording, ascending, and (windows,) px, the positions in the strip
-        that sound at these frames.
+        (windows,) seconds of the recording, ascending, and (windows,) px, the positions in the
+        strip that sound then.
 
     Raises:
         ValueError: if both are too long for the memory that DTW needs.
@@ -174,28 +174,28 @@ def align_recording(
     x, frames = windows_over(strip.shape[1], len(spectrogram))
     sheet = embed_strip(fabric, network, strip, x)
     audio = embed_spectrogram(fabric, network, spectrogram, frames)
-    return frames, alignment_path(1 - sheet @ audio.T, x)
+    return onset_moment(frames, RETRIEVAL.fps), alignment_path(1 - sheet @ audio.T, x)
 
 
 # --- errors ----------------------------------------------------------------------------------
 def position_errors(
-    frame: np.ndarray, x: np.ndarray, frames: np.ndarray, positions: np.ndarray
+    onsets: np.ndarray, x: np.ndarray, moments: np.ndarray, positions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance of each onset's true and estimated position.
 
     Between windows positions are interpolated; beyond the first and last one they stay constant.
 
     Args:
-        frame: (onsets,) true frames.
+        onsets: (onsets,) when they sound.
         x: (onsets,) true positions, px.
-        frames: (windows,) frames of the audio windows, ascending.
+        moments: (windows,) what the audio windows stand for, in the same unit, ascending.
         positions: (windows,) px that the path maps them to.
 
     Returns:
         (onsets,) px, and (onsets,) bool, whether an onset is beyond the ends of the path.
     """
-    outside = (frame < frames[0]) | (frame > frames[-1])
-    return np.abs(np.interp(frame, frames, positions) - x), outside
+    outside = (onsets < moments[0]) | (onsets > moments[-1])
+    return np.abs(np.interp(onsets, moments, positions) - x), outside
 
 
 def error_metrics(distance: np.ndarray, outside: np.ndarray) -> dict:
@@ -267,18 +267,20 @@ def _align_piece(
     distances = 1 - sheet @ embed_spectrogram(fabric, network, recording, frames).T
 
     of_piece = data.piece == piece
-    onsets = data.frame[of_piece], data.x[of_piece]
+    onsets = data.onset_s[of_piece], data.x[of_piece]
     half, before = SNIPPET_WIDTH_PX // 2, network.context // 2
     snippets = complete(x, width, half, half)
     sounds = complete(frames, length, before, network.context - before)
     published: dict | str = "strip or recording are shorter than a window"
     if len(snippets) and len(sounds):
         positions = alignment_path(distances[np.ix_(snippets, sounds)], x[snippets])
-        published = published_metrics(*position_errors(*onsets, frames[sounds], positions))
+        first = data.frame[of_piece], data.x[of_piece]  # frames stand for onsets there
+        published = published_metrics(*position_errors(*first, frames[sounds], positions))
     positions = alignment_path(distances, x)
-    ends = np.array([0, length - 1]), np.array([0, width - 1])
+    ends = np.array([0, length - 1]) / RETRIEVAL.fps, np.array([0, width - 1])
+    seconds = onset_moment(frames, RETRIEVAL.fps)
     return {
-        "network": error_metrics(*position_errors(*onsets, frames, positions)),
+        "network": error_metrics(*position_errors(*onsets, seconds, positions)),
         "published": published,
         "line": error_metrics(*position_errors(*onsets, *ends)),
     }

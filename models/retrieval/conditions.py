@@ -29,7 +29,7 @@ from models.retrieval.metrics import expected_hit, expected_reciprocal
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
-from pipeline.constants import RETRIEVAL
+from pipeline.constants import RETRIEVAL, onset_moment
 from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def _alignment(fabric: "Fabric", network: AnyNetwork, data: Examples) -> np.ndar
             strips[piece, len(x)] = embed_strip(fabric, network, data.strip(piece), x)
         heard = embed_spectrogram(fabric, network, recording, frames)
         path = align.alignment_path(1 - strips[piece, len(x)] @ heard.T, x)
-        distance, _ = align.position_errors(data.frame[own], data.x[own], frames, path)
+        seconds = onset_moment(frames, RETRIEVAL.fps)
+        distance, _ = align.position_errors(data.onset_s[own], data.x[own], seconds, path)
         errors.append(distance)
     return np.concatenate(errors) if errors else np.empty(0)
 

@@ -41,7 +41,7 @@ class _Reader(Reader[Examples]):
 
     settings = RETRIEVAL
     gap = SILENCE_FRAMES
-    per_example = ("note_id", "frame", "x")
+    per_example = ("note_id", "onset_s", "frame", "x")
 
     def __init__(self, parts: list[dataset.Part]):
         super().__init__(parts)

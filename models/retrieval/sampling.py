@@ -88,6 +88,7 @@ class Examples:
     piece: np.ndarray  # index into `pieces`
     performance: np.ndarray  # index into `start`
     note_id: np.ndarray
+    onset_s: np.ndarray  # from the beginning of the recording
     frame: np.ndarray  # first one at or after the onset
     x: np.ndarray  # px from the left end of the strip
 

@@ -24,6 +24,7 @@ TYPES = {
     pa.string(): "sc:Text",
     pa.binary(): "sc:ImageObject",
     pa.float32(): "cr:Float32",
+    pa.float64(): "cr:Float64",
     pa.int16(): "cr:Int16",
     pa.int32(): "cr:Int32",
 }

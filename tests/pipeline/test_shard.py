@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline import shard, tables
-from pipeline.constants import onset_frame
+from pipeline.constants import onset_frame, onset_moment
 
 FPS = 31.25
 
@@ -41,6 +41,14 @@ def test_no_rounding_error_moves_an_onset_that_falls_on_a_frame():
             assert onset_frame(frame / fps, fps) == frame
 
 
+def test_a_frame_tells_when_an_onset_was_without_bias():
+    onsets = np.random.default_rng(0).uniform(1, 100, 10_000)
+    moments = onset_moment(np.array([onset_frame(t, FPS) for t in onsets]), FPS)
+    late = (moments - onsets) * FPS
+    assert abs(late.mean()) < 0.02 and np.abs(late).max() <= 0.5
+    assert onset_moment(np.array([0]), FPS).tolist() == [0]  # nothing sounds before the beginning
+
+
 def test_an_excerpt_must_lie_within_the_recording_and_the_staff():
     """A note a second: frames 0, 32, 63, 94, ...; an excerpt begins 34 frames before its onset."""
     columns = shard.staff_onsets(notes_at(*range(6)), heads_on(0, 0, 0, 1, 1, 1), 1.0, FPS)
@@ -67,6 +75,7 @@ def test_an_excerpt_ends_with_its_own_onset():
 
 def test_twice_the_tempo_halves_the_onsets():
     columns = shard.staff_onsets(notes_at(0, 1, 2), heads_on(0, 0, 0), 2.0, FPS)
+    assert columns["onset_s"] == [0, 0.5, 1.0]
     assert columns["frame"] == [0, onset_frame(0.5, FPS), onset_frame(1.0, FPS)]
 
 
@@ -200,6 +209,7 @@ def test_onsets_of_a_recording_are_taken_as_they_sound_and_those_of_the_score_at
     lee, phrased, plain = tables.read(out["train"], tables.SHARDS).to_pylist()
     own = [onset_frame(onset_s, FPS) for onset_s in (0.4, 1.1, 2.6)]
     assert lee["frame"] == phrased["frame"] == own
+    assert lee["onset_s"] == phrased["onset_s"] == [0.4, 1.1, 2.6]
     assert plain["frame"] == [onset_frame(onset_s / 2.0, FPS) for onset_s in range(4)]
     assert lee["moment"] == phrased["moment"] == [0.0, 2.0, 4.0]
     assert plain["moment"] is None
@@ -253,8 +263,10 @@ def test_of_two_onsets_in_one_frame_of_a_strip_the_earlier_stays():
     notes = chord(0.96, 60) + chord(0.99, 72, first_id=1)
     columns = shard.strip_onsets(notes, heads_at((0, 10.0), (0, 20.0)), {0: 0}, 1.0, 20.0)
     assert columns["frame"] == [20]
+    assert columns["onset_s"] == [0.96]
     assert columns["pitch"] == [60]
     apart = shard.strip_onsets(notes, heads_at((0, 10.0), (0, 20.0)), {0: 0}, 0.5, 20.0)
+    assert apart["onset_s"] == [1.92, 1.98]
     assert apart["frame"] == [39, 40]  # 1.92 and 1.98 s at half the tempo
 
 

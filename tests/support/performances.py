@@ -64,6 +64,7 @@ def performance(
         "left": [0.0],
         "right": [float(width)],
         "note_id": np.arange(notes),
+        "onset_s": onset / tempo_ratio,
         "frame": frame,
         "image": np.zeros(notes, int),
         "x": x,

@@ -74,6 +74,7 @@ def performance(
         "left": [7.0] * staves,
         "right": [382.0] * staves,
         "note_id": np.arange(count),
+        "onset_s": frame / SCORE_FOLLOWING.fps,
         "frame": frame,
         "image": image,
         "x": x,

@@ -9,6 +9,7 @@ from models.following import alignment, image, sheet_images
 from models.following import recording as following_recording
 from models.retrieval import weights
 from pipeline import strips
+from pipeline.constants import RETRIEVAL
 from tests.support.drawn_pages import drawn_page, scanned
 from tests.support.tones import Knowing, level, played
 
@@ -71,6 +72,7 @@ def test_each_moment_has_its_system_bar_and_position(tmp_path, sheet, knowing):
     assert found.about.route == "bars 1-8" and found.about.fits
     rows = found.table.to_pandas()
     assert found.table.schema.equals(alignment.ALIGNMENT)
+    assert np.allclose(rows.time[1:] * RETRIEVAL.fps % 1, 0.5)  # half a frame before a frame
     inside = (rows.time % 1 > 0.2) & (rows.time % 1 < 0.8)
     true = expected(order, rows.time[inside])
     actual = list(zip(rows.system[inside], rows.bar[inside].astype(int), strict=True))

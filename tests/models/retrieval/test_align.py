@@ -18,8 +18,10 @@ from models.retrieval.align import (
     window_positions,
     windows_over,
 )
+from models.retrieval.inference import load_network
 from pipeline import tables
-from pipeline.constants import PAGE_WIDTH_PX
+from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL, onset_frame
+from pipeline.images import grey
 from tests.models.retrieval.test_identify import Knowing, falling, level, piece, rising
 from tests.support.performances import narrow_tokens, performance
 from tests.support.staves import write_shard
@@ -155,6 +157,21 @@ def test_a_network_that_knows_finds_every_onset(tmp_path, knowing, shape):
     assert own.within["published"] == pytest.approx(1 - (off_strip & ~beyond).mean())
 
 
+def test_positions_belong_to_onsets_not_to_the_frames_after_them(tmp_path, knowing):
+    """Onsets lie anywhere within a frame; neither early nor late ones prevail."""
+    row = piece("tune", rising, rising)
+    seen_at = row["frame"] - np.random.default_rng(0).uniform(0, 1, len(row["frame"]))
+    onset_s = (seen_at - 0.5) / RETRIEVAL.fps
+    row |= {"x": np.interp(seen_at, row["frame"], row["x"]), "onset_s": onset_s}
+    row["frame"] = np.array([onset_frame(t, RETRIEVAL.fps) for t in onset_s])
+    spectrogram = row["spectrogram"].reshape(-1, RETRIEVAL.bins)
+    strip = grey(row["images"][0])
+    found = align.align_recording(*load_network("weights", "32-true"), strip, spectrogram)
+    assert abs((np.interp(onset_s, *found) - row["x"]).mean()) < 0.5
+    own = aligned(tmp_path, [row]).loc["tune"]
+    assert own.mean_px["network"] < 1.5 < 5 < own.mean_px["published"]
+
+
 def test_the_published_count_leaves_out_more_for_longer_windows(tmp_path, monkeypatch):
     class Longer(Knowing):
         context = 168
@@ -175,7 +192,7 @@ def test_the_straight_line_is_exact_where_time_is_even(tmp_path, knowing):
     """Onsets as far apart as they sound; what the network makes of it does not matter."""
     row = piece("tune", rising, level(0))
     width, length = row["right"][0], len(row["spectrogram"]) // 92
-    row["x"] = row["frame"] / (length - 1) * (width - 1)
+    row["x"] = row["onset_s"] * RETRIEVAL.fps / (length - 1) * (width - 1)
     own = aligned(tmp_path, [row]).loc["tune"]
     assert own.mean_px["line"] < 1e-3 and own.within["line"] == 1
     assert own.mean_px["network"] > 100
