@@ -108,4 +108,4 @@ def align(
     fabric, network = inference.load_network(weights)
     spectrogram = audio.normalise_level(audio.spectrogram(recording)[None])[0]
     seconds, x = alignment.align_recording(fabric, network, strip, spectrogram)
-    return pd.DataFrame({"seconds": seconds, "x": x})
+    return pd.DataFrame({"seconds": seconds.clip(min=0), "x": x})

@@ -54,11 +54,11 @@ FRAME_DELAY = 0.5  # frames from an onset to `onset_frame`, in the mean
 
 
 def onset_moment(frames: np.ndarray, fps: float) -> np.ndarray:
-    """When that sounds which a network finds at some frames (seconds from the beginning).
+    """When that sounds which a network finds at some frames (seconds, less than 0 at frame 0).
 
     Networks learn from the first frame at or after an onset, half a frame late in the mean.
     """
-    return np.maximum(frames - FRAME_DELAY, 0) / fps
+    return (frames - FRAME_DELAY) / fps
 
 
 # --- what the network of A hears and sees --------------------------------------------------

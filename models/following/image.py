@@ -95,7 +95,7 @@ def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIG
         silent = _silent(heard, frames)
         cosine = sound @ paper.T
         way = image_path.find(1 - cosine, printed.begins, printed.ends, silent)
-        seconds = onset_moment(frames, RETRIEVAL.fps)
+        seconds = onset_moment(frames, RETRIEVAL.fps).clip(min=0)
         sure, fit = sureness(cosine, way)
         found = rows(printed, way, seconds, sure)
         about = About(
