@@ -24,6 +24,7 @@ from benchmarks.performances import (
 )
 from benchmarks.sounds import applause
 from models.following import features, route, score, sureness, synchronise, words
+from models.retrieval.audio import tuning_of
 from pipeline import rendering, rooms
 from pipeline.constants import AUDIO_RATE_HZ, SPECTROGRAM_RATE_HZ
 
@@ -33,7 +34,7 @@ WRONG = 3  # scores of others beside each recording
 
 
 def listened(samples: np.ndarray) -> features.Features:
-    return features.of_recording(samples, features.tuning_of(samples))
+    return features.of_recording(samples, tuning_of(samples))
 
 
 def errors(found: list[synchronise.Onset], true: list[dict]) -> tuple[np.ndarray, np.ndarray]:

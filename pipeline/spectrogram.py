@@ -4,9 +4,10 @@ Frame i begins at sample int(i * hop) and looks ahead, so that a note's onset in
 frame differ by a ceil() only (A 3.2, B 3.1).
 """
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import ducc0
@@ -31,12 +32,13 @@ BLOCK_FRAMES = 64  # transformed at once, so that the arrays of a block stay in 
 ROW_GROUP = 16  # pieces held in memory while a table is written
 
 
-@cache
-def filterbank(settings: SpectrogramSettings) -> np.ndarray:
+@lru_cache(maxsize=4)
+def filterbank(settings: SpectrogramSettings, tuning: float = 0.0) -> np.ndarray:
     """Triangular filters on a logarithmic axis, each of area one: (1024 FFT bins, bins) float32.
 
     Filters are centred on the FFT bins next to the tones of an equal temperament; tones too low
-    to have a bin of their own share one filter (A 3.2, B 3.1).
+    to have a bin of their own share one filter (A 3.2, B 3.1). For an instrument that is tuned
+    higher, by `tuning` semitones, they are moved with it.
     Raises ValueError where the number of filters is not `settings.bins`.
     """
     bands = settings.bands_per_octave
@@ -50,11 +52,12 @@ def filterbank(settings: SpectrogramSettings) -> np.ndarray:
     if len(corners) - 2 != settings.bins:
         raise ValueError(f"{settings} yields {len(corners) - 2} bins, not {settings.bins}")
 
+    corners = corners * 2 ** (tuning / 12)
     bank = np.zeros((FFT_BINS, settings.bins), np.float32)
     for column, (start, centre, stop) in enumerate(
         zip(corners[:-2], corners[1:-1], corners[2:], strict=True)
     ):
-        bins = np.arange(start, stop)
+        bins = np.arange(math.ceil(start), min(math.ceil(stop), FFT_BINS))
         rising, falling = (bins - start) / (centre - start), (stop - bins) / (stop - centre)
         triangle = np.minimum(rising, falling)
         bank[bins, column] = triangle / triangle.sum()
@@ -62,10 +65,10 @@ def filterbank(settings: SpectrogramSettings) -> np.ndarray:
     return bank
 
 
-@cache
-def _sparse_filterbank(settings: SpectrogramSettings) -> scipy.sparse.csr_array:
+@lru_cache(maxsize=4)
+def _sparse_filterbank(settings: SpectrogramSettings, tuning: float) -> scipy.sparse.csr_array:
     """The filterbank transposed, (bins, FFT bins up to fmax): one in a hundred entries is set."""
-    bank = filterbank(settings)
+    bank = filterbank(settings, tuning)
     used = np.flatnonzero(bank.any(axis=1))[-1] + 1
     return scipy.sparse.csr_array(bank[:used].T)
 
@@ -82,10 +85,13 @@ def frame_starts(samples: int, settings: SpectrogramSettings) -> np.ndarray:
     return np.arange(frames) * hop.numerator // hop.denominator
 
 
-def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarray:
+def spectrogram(
+    samples: np.ndarray, settings: SpectrogramSettings, tuning: float = 0.0
+) -> np.ndarray:
     """Spectrogram of mono audio, log10(1 + filtered magnitude): (frames, bins) float32.
 
     samples: (n,) at 22.05 kHz, floating point in [-1, 1] or int16. Zeros follow the last sample.
+    tuning: of the instrument, semitones above a' = 440 Hz.
     Works through the recording in blocks, so memory beyond input and output stays at a few MB.
     Raises ValueError for audio of another shape or type.
     """
@@ -98,7 +104,7 @@ def spectrogram(samples: np.ndarray, settings: SpectrogramSettings) -> np.ndarra
     if samples.dtype == np.int16:
         window = window / INT16_FULL_SCALE
     window = window.astype(np.float32)
-    filters = _sparse_filterbank(settings)
+    filters = _sparse_filterbank(settings, tuning)
     count = len(frame_starts(len(samples), settings))
     result = np.empty((count, settings.bins), np.float32)
 

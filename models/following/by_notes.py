@@ -20,6 +20,7 @@ from models.following import (
 )
 from models.following.alignment import About, Alignment, Sheet
 from models.following.synchronise import Onset
+from models.retrieval.audio import tuning_of
 
 STEPS = 5
 
@@ -39,7 +40,7 @@ def align(path: Path, sheet: Sheet) -> Alignment:
         printed = score.read(sheet.noteheads, sheet.notes)
         samples = recording.read(path)
         progress.update()
-        heard = features.of_recording(samples, features.tuning_of(samples))
+        heard = features.of_recording(samples, tuning_of(samples))
         progress.update()
         way = route.find(printed, heard)
         progress.update()

@@ -79,19 +79,12 @@ def _chroma(pitches: np.ndarray) -> np.ndarray:
     return found
 
 
-def tuning_of(samples: np.ndarray) -> float:
-    """Deviation from a' = 440 Hz in semitones, -0.5 to 0.5."""
-    import librosa
-
-    return float(librosa.estimate_tuning(y=samples[: 120 * RATE_HZ], sr=RATE_HZ, n_fft=8_192))
-
-
 def of_recording(samples: np.ndarray, tuning: float) -> Features:
     """Features of a recording.
 
     Args:
         samples: (n,) float32 at 22.05 kHz.
-        tuning: In semitones, from `tuning_of`.
+        tuning: In semitones, from `models.retrieval.audio.tuning_of`.
     """
     frames = 1 + len(samples) // HOP
     tones = _pitches(samples, TONE_WINDOW, tuning, frames)

@@ -160,7 +160,7 @@ def aligned(
         pa.Table.from_pylist(noteheads, tables.NOTEHEADS), pa.Table.from_pylist(notes, tables.NOTES)
     )
     samples = recording.read(path)
-    heard = features.of_recording(samples, features.tuning_of(samples))
+    heard = features.of_recording(samples, recorded_sound.tuning_of(samples))
     way = route.find(printed, heard)
     fit = sureness.fit(way)
     if fit < sureness.LEAST_FIT:

@@ -25,6 +25,8 @@ SILENT = 1e-3  # log10(1+|X|) that no bin of silence reaches; a loud note comes 
 QUIET = 0.01  # of the loudest window's level (40 dB below it): noise between two pieces
 LEVEL = 0.5  # root mean square of |X|; excerpts of the fonts trained on lie at 0.36 to 0.86
 BLOCK_FRAMES = 200  # transformed at once: 10 s
+TUNED_SAMPLES = 120 * SPECTROGRAM_RATE_HZ  # that the tuning is found from
+TUNING_WINDOW = 8_192  # samples
 RESAMPLING_REACH = 10  # half the length of resample_poly's filter, in periods of the slower rate
 LEAD_SAMPLES = 16_384  # read before a part and dropped: an MP3 decoder needs a past
 TOOL = "ffmpeg"
@@ -83,13 +85,16 @@ def count_frames(sound: soundfile.SoundFile) -> int:
     return math.ceil(_samples(sound) / RETRIEVAL.hop_samples)
 
 
-def read_frames(sound: soundfile.SoundFile, first: int, frames: int) -> np.ndarray:
+def read_frames(
+    sound: soundfile.SoundFile, first: int, frames: int, tuning: float = 0.0
+) -> np.ndarray:
     """Part of a recording's spectrogram, equal to that part of the whole.
 
     Args:
         sound: from `open_recording`.
         first: first frame; may be negative.
         frames: how many; beyond the ends of the recording they are zero.
+        tuning: of the instrument, semitones above a' = 440 Hz.
 
     Returns:
         (frames, 92) float32.
@@ -101,7 +106,7 @@ def read_frames(sound: soundfile.SoundFile, first: int, frames: int) -> np.ndarr
     start, stop = max(first, 0), min(first + frames, count_frames(sound))
     for begin in range(start, stop, BLOCK_FRAMES):
         end = min(begin + BLOCK_FRAMES, stop)
-        result[begin - first : end - first] = _block(sound, begin, end)
+        result[begin - first : end - first] = _block(sound, begin, end, tuning)
     return result
 
 
@@ -118,6 +123,33 @@ def samples(sound: soundfile.SoundFile) -> np.ndarray:
     return np.concatenate(
         [_resampled(sound, start, min(start + step, whole)) for start in range(0, whole, step)]
     )
+
+
+def tuning_of(samples: np.ndarray) -> float:
+    """By how much an instrument is tuned higher than a' = 440 Hz: semitones, -0.5 to 0.5.
+
+    Args:
+        samples: (n,) at 22.05 kHz, of which two minutes in the middle are heard; 0 is returned for
+            less than 0.4 s, and for silence.
+    """
+    import librosa
+
+    if len(samples) < TUNING_WINDOW or not samples.any():
+        return 0.0
+    spare = max(len(samples) - TUNED_SAMPLES, 0) // 2
+    heard = samples[spare : spare + TUNED_SAMPLES]
+    return float(librosa.estimate_tuning(y=heard, sr=SPECTROGRAM_RATE_HZ, n_fft=TUNING_WINDOW))
+
+
+def measure_tuning(sound: soundfile.SoundFile) -> float:
+    """`tuning_of` an open recording.
+
+    Raises:
+        ValueError: naming the file, if it is truncated or corrupt.
+    """
+    spare = max(_samples(sound) - TUNED_SAMPLES, 0) // 2
+    samples = _resampled(sound, spare, min(spare + TUNED_SAMPLES, _samples(sound)))
+    return tuning_of(samples)
 
 
 def spectrogram(path: Path | str) -> np.ndarray:
@@ -137,10 +169,12 @@ def spectrogram(path: Path | str) -> np.ndarray:
 def whole_spectrogram(sound: soundfile.SoundFile, path: Path | str) -> np.ndarray:
     """The spectrogram of an open recording, (frames, 92) float32; `path` is named in errors.
 
+    Its filters are tuned to the instrument.
+
     Raises:
         ValueError: if it is truncated, corrupt or silent.
     """
-    frames = read_frames(sound, 0, count_frames(sound))
+    frames = read_frames(sound, 0, count_frames(sound), measure_tuning(sound))
     if not sounds(frames):
         raise ValueError(f"{path}: the recording is silent")
     return frames
@@ -190,13 +224,13 @@ def _samples(sound: soundfile.SoundFile) -> int:
     return math.ceil(sound.frames * _ratio(sound))
 
 
-def _block(sound: soundfile.SoundFile, first: int, stop: int) -> np.ndarray:
+def _block(sound: soundfile.SoundFile, first: int, stop: int, tuning: float) -> np.ndarray:
     """Frames `first` to `stop`, all inside the recording: (stop - first, 92) float32."""
     hop = RETRIEVAL.hop_samples
     even = first - first % 2  # every second frame begins at a whole number of samples
     end = min(int((stop - 1) * hop) + WINDOW_SAMPLES, _samples(sound))
     samples = _resampled(sound, int(even * hop), end)
-    return pipeline.spectrogram.spectrogram(samples, RETRIEVAL)[first - even : stop - even]
+    return pipeline.spectrogram.spectrogram(samples, RETRIEVAL, tuning)[first - even : stop - even]
 
 
 def _resampled(sound: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:

@@ -66,8 +66,9 @@ def recording_windows(
             frames = np.array([round(at * RETRIEVAL.fps)])
         else:
             raise ValueError(f"{recording}: {at:g} s is outside; it lasts {seconds:.1f} s")
+        tuning, before = audio.measure_tuning(sound), context // 2
         excerpts = np.stack(
-            [audio.read_frames(sound, frame - context // 2, context) for frame in frames.tolist()]
+            [audio.read_frames(sound, frame - before, context, tuning) for frame in frames.tolist()]
         )
     audible = audio.audible(excerpts)
     if not audible.any():

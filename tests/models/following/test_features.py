@@ -5,6 +5,7 @@ import pytest
 
 from models.following import features
 from models.following.features import FPS
+from models.retrieval.audio import tuning_of
 from tests.support.tiny_scores import sound
 
 NOTES = [(0.5, 60), (1.5, 64), (2.5, 69)]  # s and MIDI
@@ -44,7 +45,7 @@ def test_notes_have_the_same_features_without_being_played():
 
 def test_a_piano_that_is_tuned_high_is_heard_at_its_pitch():
     high = sound([(onset, pitch + 0.4) for onset, pitch in NOTES])
-    tuning = features.tuning_of(high)
+    tuning = tuning_of(high)
     assert tuning == pytest.approx(0.4, abs=0.06)
     heard = features.of_recording(high, tuning)
     assert [strongest(heard.chroma, onset + 0.3) for onset, _ in NOTES] == [0, 4, 9]

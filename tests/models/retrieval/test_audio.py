@@ -38,9 +38,9 @@ def recording(path, rate: int = 44_100, sound: np.ndarray | None = None):
     return path
 
 
-def whole(path) -> np.ndarray:
+def whole(path, tuning: float = 0.0) -> np.ndarray:
     """The pipeline's spectrogram of all of a file at once."""
-    return pipeline.spectrogram.spectrogram(pipeline.spectrogram.load(path), RETRIEVAL)
+    return pipeline.spectrogram.spectrogram(pipeline.spectrogram.load(path), RETRIEVAL, tuning)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,40 @@ def whole(path) -> np.ndarray:
 )
 def test_equals_the_pipelines_spectrogram(tmp_path, suffix, rate):
     path = recording(tmp_path / f"sound{suffix}", rate)
-    found = audio.spectrogram(path)
+    with audio.open_recording(path) as sound:
+        found, tuning = audio.whole_spectrogram(sound, path), audio.measure_tuning(sound)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, whole(path), rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(found, whole(path, tuning), rtol=0, atol=ROUNDING)
+
+
+def notes(tuning: float, seconds: float = 6.0, rate: int = 22_050) -> np.ndarray:
+    """Chords of tones with partials, on an instrument that is tuned higher by some semitones."""
+    sound = np.zeros(int(seconds * rate))
+    for number, pitch in enumerate([48, 55, 64, 60, 67, 76]):
+        begin = number * len(sound) // 6
+        t = np.arange(len(sound) - begin) / rate
+        hertz = 440 * 2 ** ((pitch + tuning - 69) / 12)
+        for partial in range(1, 6):
+            sound[begin:] += np.sin(2 * np.pi * partial * hertz * t) * np.exp(-2 * t) / partial
+    return 0.1 * sound
+
+
+@pytest.mark.parametrize("tuning", [-0.4, -0.2, 0.3])
+def test_an_instrument_out_of_tune_is_heard_as_one_in_tune(tmp_path, tuning):
+    usual = recording(tmp_path / "usual.wav", 22_050, notes(0.0))
+    other = recording(tmp_path / "other.wav", 22_050, notes(tuning))
+    with audio.open_recording(other) as sound:
+        assert audio.measure_tuning(sound) == pytest.approx(tuning, abs=0.03)
+    expected, found, untuned = whole(usual), audio.spectrogram(other), whole(other)
+    assert np.abs(found - expected).mean() < 0.5 * np.abs(untuned - expected).mean()
+
+
+def test_the_tuning_is_that_of_two_minutes_in_the_middle(tmp_path):
+    ends, middle = notes(0.4, 35.0), np.tile(notes(0.1), 25)
+    path = recording(tmp_path / "sound.wav", 22_050, np.concatenate([ends, middle, ends]))
+    with audio.open_recording(path) as sound:
+        assert audio.measure_tuning(sound) == pytest.approx(0.1, abs=0.03)
+    assert audio.tuning_of(np.zeros(100_000)) == audio.tuning_of(notes(0.4, 0.3)) == 0
 
 
 @pytest.mark.parametrize(
