@@ -3,8 +3,8 @@
 Performances by people whose every onset is known (`performances`) are played by a sound font and
 followed on their engraved scores by notes and by image. What is measured is what a user sees: where
 the cursor of page and video stands when a note sounds, and when the cursor reaches its notehead;
-and how well recordings fit by image, dry and in a room, to their own pages and to those of the
-other pieces.
+and how well recordings fit by image, dry, in a room and out of tune, to their own pages and to
+those of the other pieces.
 PIECE is a part of a performance's name; by default some short ones are taken.
 """
 
@@ -31,6 +31,7 @@ NEAR_S, NEAR_PX = (0.05, 0.1), 50
 AT_BARLINE_S = 0.2  # of a bar line, within which either bar counts as right
 LONGEST_S, STEP_S = 3.0, 0.005  # about an onset, in which the cursor is looked for; how finely
 ROUNDING_PX = 0.5
+LOW_RATE_HZ = round(AUDIO_RATE_HZ * 2 ** (-30 / 1200))  # slows down, and lowers by 30 cents
 SURENESS = (0, 0.5, 0.8, 0.9, 0.95, 1)  # edges of the classes that are told
 WAYS = {"notes": by_notes.align, "image": image.align}
 
@@ -147,6 +148,9 @@ def main(*wanted: str) -> None:
             heard = rooms.record(recorded(match, font), AUDIO_RATE_HZ, ROOM, name)
             soundfile.write(path, heard, AUDIO_RATE_HZ)
         fits["room"] = fits_of(paths, sheets)
+        for path, (_, _, match) in zip(paths, chosen, strict=True):
+            soundfile.write(path, recorded(match, font), LOW_RATE_HZ)
+        fits["out of tune"] = fits_of(paths, sheets)
     print("\n| by | sureness | notes | within 100 ms | within 50 px |\n|---|---|---|---|---|")
     for way, parts in gathered.items():
         rows = pd.concat(parts)

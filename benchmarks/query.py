@@ -1,9 +1,10 @@
-"""How often a recording finds its score, at any volume: `python -m benchmarks.query [DATA FONT]`.
+"""How a recording finds its score, loud or out of tune: `python -m benchmarks.query [DATA FONT]`.
 
 DATA is a collection's folder that the workflow made, FONT one that was held out; the default is
-what `make` leaves. Each test work is asked for with its recording, made louder or softer, among
-all of them, by the weights that come with the project. The peer is the vote of the published
-identification, at the level as recorded.
+what `make` leaves. Each test work is asked for with its recording among all of them, by the
+weights that come with the project: made louder or softer, or played faster and so higher, as an
+instrument out of tune sounds. The peer is the vote of the published identification, at the level
+and the pitch as recorded.
 """
 
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from models.retrieval import audio, search
+from models.retrieval import answers, audio, search
 from models.retrieval.identify import NEIGHBOURS, rank_of, votes
 from models.retrieval.index import Index, index, read_index
 from models.retrieval.inference import (
@@ -24,11 +25,12 @@ from models.retrieval.inference import (
     embed_windows,
     load_network,
 )
-from models.retrieval.sequence import piece_scores
 from models.retrieval.windows import recording_windows, window_centres
 
 DATA, FONT = "results/data/piano", "bright"
 GAINS_DB = (-24, -12, 0, 12, 24)
+CENTS = (-50, -40, -20, 20, 40)
+CHANGES = [(gain, 0) for gain in GAINS_DB] + [(0, cents) for cents in CENTS]
 
 
 def windows(recording: Path, context: int) -> np.ndarray:
@@ -40,20 +42,23 @@ def windows(recording: Path, context: int) -> np.ndarray:
 
 
 def ranks(recording: Path, collection: Index, embed, context: int) -> dict[str, float]:
-    """Rank of the right piece by its fit and by votes, and the seconds of the former."""
+    """Rank of the right piece by its fit and by votes, whether it is refused, and seconds."""
     truth = collection.pieces.index(recording.stem)
     begin = time.perf_counter()
     frames, excerpts = recording_windows(recording, context)
-    fit = piece_scores(embed(excerpts), frames, collection.vectors, collection.piece)
+    fit, backwards = answers.both_ways(collection, embed(excerpts), frames)
     seconds = time.perf_counter() - begin
+    known = answers.calibration(DEFAULT_WEIGHTS)
+    refused = known is not None and answers.evidence(fit, backwards) < known["threshold"]
     plain = embed(windows(recording, context))
     _, places = search.nearest(plain, collection.vectors, NEIGHBOURS)
     counts = votes(collection.piece[places], len(collection.pieces))
-    return {"fit": rank_of(fit, truth), "votes": rank_of(counts, truth), "seconds": seconds}
+    ranked = {"fit": rank_of(fit, truth), "votes": rank_of(counts, truth)}
+    return ranked | {"refused": refused, "seconds": seconds}
 
 
 def measure(data: Path, font: str, folder: Path) -> pd.DataFrame:
-    """A row for each recording and gain."""
+    """A row for each recording and change."""
     index(sorted(data.glob(f"shards/test/{font}-1.0-*.parquet")), folder / "scores.index")
     collection = read_index(folder / "scores.index", DEFAULT_WEIGHTS)
     fabric, module = load_network()
@@ -64,9 +69,11 @@ def measure(data: Path, font: str, folder: Path) -> pd.DataFrame:
             continue
         sound, rate = soundfile.read(path, dtype="float32")
         recording = folder / f"{path.stem}.wav"
-        for gain in GAINS_DB:
-            soundfile.write(recording, sound * 10 ** (gain / 20), rate, subtype="FLOAT")
-            rows.append({"gain_db": gain} | ranks(recording, collection, embed, module.context))
+        for gain, cents in CHANGES:
+            faster = round(rate * 2 ** (cents / 1200))
+            soundfile.write(recording, sound * 10 ** (gain / 20), faster, subtype="FLOAT")
+            own = ranks(recording, collection, embed, module.context)
+            rows.append({"gain_db": gain, "cents": cents} | own)
         recording.unlink()
     return pd.DataFrame(rows)
 
@@ -78,14 +85,15 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(data), font, Path(folder))
-    print(f"{len(found) // len(GAINS_DB)} recordings, {found.seconds.median():.2f} s each")
-    for gain, own in found.groupby("gain_db"):
+    print(f"{len(found) // len(CHANGES)} recordings, {found.seconds.median():.2f} s each")
+    for (gain, cents), own in found.groupby(["gain_db", "cents"]):
         shares = [
             f"{method}: first {(own[method] <= 1).mean():.0%}, in the first five "
             f"{(own[method] <= 5).mean():.0%}"
             for method in ("fit", "votes")
         ]
-        print(f"{gain:+4d} dB   {'   '.join(shares)}")
+        shares.insert(1, f"refused {own.refused.mean():.1%}")
+        print(f"{gain:+4d} dB {cents:+4d} cents   {'   '.join(shares)}", flush=True)
 
 
 if __name__ == "__main__":
