@@ -44,7 +44,7 @@ STATISTICS = {
 def recordings(
     shards: list[Path], embed, context: int, seconds: float | None
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Piece, frames and vectors of each performance, heard as `query` hears a recording.
+    """Piece, frames and vectors of each performance, heard as `query` hears one that is in tune.
 
     With `seconds` that much from its middle is heard; shorter performances are left out.
     """

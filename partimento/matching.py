@@ -16,7 +16,7 @@ from pipeline.constants import RETRIEVAL
 def embed_recording(
     recording: Path | str, *, weights: Path | str = DEFAULT_WEIGHTS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embed up to 100 windows of a recording, each brought to the level of the training data.
+    """Embed up to 100 windows of a recording, each brought to level and tuning of the training.
 
     Args:
         recording: Any sound file.
@@ -91,7 +91,8 @@ def align(
 ) -> pd.DataFrame:
     """Align a recording with a strip of sheet music, by dynamic time warping.
 
-    The recording as a whole is brought to the level of the training data.
+    The recording as a whole is brought to the level of the training data, and its filters are tuned
+    to the instrument.
 
     Args:
         recording: Any sound file, of the whole piece as it is printed, without repeats.

@@ -53,8 +53,8 @@ def onset_frame(onset_s: float, fps: float) -> int:
 FRAME_DELAY = 0.5  # frames from an onset to `onset_frame`, in the mean
 
 
-def onset_moment(frames: np.ndarray, fps: float) -> np.ndarray:
-    """When that sounds which a network finds at some frames (seconds, less than 0 at frame 0).
+def onset_times(frames: np.ndarray, fps: float) -> np.ndarray:
+    """Times of what a network finds at some frames, in seconds; negative at frame 0.
 
     Networks learn from the first frame at or after an onset, half a frame late in the mean.
     """

@@ -25,7 +25,7 @@ from pipeline.constants import (
     SpectrogramSettings,
 )
 
-TUNING_HZ = 440.0  # a filter is centred on it, all others lie whole steps away
+TUNING_HZ = 440.0  # of a'; usually a filter is centred on it, others lie whole steps away
 FFT_BINS = WINDOW_SAMPLES // 2  # the bin at half the sample rate is left out
 INT16_FULL_SCALE = 32_767
 BLOCK_FRAMES = 64  # transformed at once, so that the arrays of a block stay in a core's cache
@@ -57,7 +57,7 @@ def filterbank(settings: SpectrogramSettings, tuning: float = 0.0) -> np.ndarray
     for column, (start, centre, stop) in enumerate(
         zip(corners[:-2], corners[1:-1], corners[2:], strict=True)
     ):
-        bins = np.arange(math.ceil(start), min(math.ceil(stop), FFT_BINS))
+        bins = np.arange(math.ceil(start), math.ceil(stop))
         rising, falling = (bins - start) / (centre - start), (stop - bins) / (stop - centre)
         triangle = np.minimum(rising, falling)
         bank[bins, column] = triangle / triangle.sum()

@@ -317,7 +317,8 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
     for column in schema:
         if column.name not in found.names:
             raise ValueError(
-                f"{path}: column '{column.name}' is missing; written by another version?"
+                f"{path}: column '{column.name}' is missing; if another version wrote the file, "
+                "delete it and run again"
             )
         kind = found.field(column.name).type
         if not _fits(kind, column.type):

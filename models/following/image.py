@@ -18,7 +18,7 @@ from models.following.alignment import About, Alignment, Sheet, Span, What
 from models.retrieval import audio, inference
 from models.retrieval.align import STEP_FRAMES, window_positions
 from pipeline import strips
-from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX, onset_moment
+from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX, onset_times
 from pipeline.images import grey
 
 STEP_PX = 10  # between windows over the print, about; all that follows was set with it
@@ -95,7 +95,7 @@ def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIG
         silent = _silent(heard, frames)
         cosine = sound @ paper.T
         way = image_path.find(1 - cosine, printed.begins, printed.ends, silent)
-        seconds = onset_moment(frames, RETRIEVAL.fps).clip(min=0)
+        seconds = onset_times(frames, RETRIEVAL.fps).clip(min=0)
         sure, fit = sureness(cosine, way)
         found = rows(printed, way, seconds, sure)
         about = About(

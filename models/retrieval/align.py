@@ -33,7 +33,7 @@ from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
 from pipeline import tables
-from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL, SNIPPET_WIDTH_PX, onset_moment
+from pipeline.constants import PAGE_WIDTH_PX, RETRIEVAL, SNIPPET_WIDTH_PX, onset_times
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric  # takes seconds to import
@@ -165,8 +165,8 @@ def align_recording(
         spectrogram: (length, 92) float32, 20 frames a second.
 
     Returns:
-        (windows,) seconds of the recording, ascending, and (windows,) px, the positions in the
-        strip that sound then.
+        (windows,) seconds of the recording, ascending, the first before its beginning (see
+        `onset_times`), and (windows,) px, the positions in the strip that sound then.
 
     Raises:
         ValueError: if both are too long for the memory that DTW needs.
@@ -174,28 +174,28 @@ def align_recording(
     x, frames = windows_over(strip.shape[1], len(spectrogram))
     sheet = embed_strip(fabric, network, strip, x)
     audio = embed_spectrogram(fabric, network, spectrogram, frames)
-    return onset_moment(frames, RETRIEVAL.fps), alignment_path(1 - sheet @ audio.T, x)
+    return onset_times(frames, RETRIEVAL.fps), alignment_path(1 - sheet @ audio.T, x)
 
 
 # --- errors ----------------------------------------------------------------------------------
 def position_errors(
-    onsets: np.ndarray, x: np.ndarray, moments: np.ndarray, positions: np.ndarray
+    onsets: np.ndarray, x: np.ndarray, times: np.ndarray, positions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance of each onset's true and estimated position.
 
     Between windows positions are interpolated; beyond the first and last one they stay constant.
 
     Args:
-        onsets: (onsets,) when they sound.
+        onsets: (onsets,) times, or frames.
         x: (onsets,) true positions, px.
-        moments: (windows,) what the audio windows stand for, in the same unit, ascending.
+        times: (windows,) of the audio windows, in the same unit, ascending.
         positions: (windows,) px that the path maps them to.
 
     Returns:
         (onsets,) px, and (onsets,) bool, whether an onset is beyond the ends of the path.
     """
-    outside = (onsets < moments[0]) | (onsets > moments[-1])
-    return np.abs(np.interp(onsets, moments, positions) - x), outside
+    outside = (onsets < times[0]) | (onsets > times[-1])
+    return np.abs(np.interp(onsets, times, positions) - x), outside
 
 
 def error_metrics(distance: np.ndarray, outside: np.ndarray) -> dict:
@@ -278,7 +278,7 @@ def _align_piece(
         published = published_metrics(*position_errors(*first, frames[sounds], positions))
     positions = alignment_path(distances, x)
     ends = np.array([0, length - 1]) / RETRIEVAL.fps, np.array([0, width - 1])
-    seconds = onset_moment(frames, RETRIEVAL.fps)
+    seconds = onset_times(frames, RETRIEVAL.fps)
     return {
         "network": error_metrics(*position_errors(*onsets, seconds, positions)),
         "published": published,

@@ -2,7 +2,8 @@
 
 The samples are those of `pipeline.spectrogram.load`: channels averaged, polyphase resampling to
 22.05 kHz. A part is read, resampled and transformed by itself with as many samples on either side
-as its filters reach, so a recording of hours takes no more memory than one of seconds.
+as its filters reach, so a recording of hours takes no more memory than one of two minutes, in which
+the instrument's tuning is measured.
 """
 
 import math
@@ -27,6 +28,7 @@ LEVEL = 0.5  # root mean square of |X|; excerpts of the fonts trained on lie at 
 BLOCK_FRAMES = 200  # transformed at once: 10 s
 TUNED_SAMPLES = 120 * SPECTROGRAM_RATE_HZ  # that the tuning is found from
 TUNING_WINDOW = 8_192  # samples
+LARGEST_DISAGREEMENT = 0.1  # semitones, of the tuning of two halves
 RESAMPLING_REACH = 10  # half the length of resample_poly's filter, in periods of the slower rate
 LEAD_SAMPLES = 16_384  # read before a part and dropped: an MP3 decoder needs a past
 TOOL = "ffmpeg"
@@ -88,13 +90,13 @@ def count_frames(sound: soundfile.SoundFile) -> int:
 def read_frames(
     sound: soundfile.SoundFile, first: int, frames: int, tuning: float = 0.0
 ) -> np.ndarray:
-    """Part of a recording's spectrogram, equal to that part of the whole.
+    """Part of a recording's spectrogram, equal to that part of the whole at the same tuning.
 
     Args:
         sound: from `open_recording`.
         first: first frame; may be negative.
         frames: how many; beyond the ends of the recording they are zero.
-        tuning: of the instrument, semitones above a' = 440 Hz.
+        tuning: of the instrument, from `measure_tuning`.
 
     Returns:
         (frames, 92) float32.
@@ -126,30 +128,47 @@ def samples(sound: soundfile.SoundFile) -> np.ndarray:
 
 
 def tuning_of(samples: np.ndarray) -> float:
-    """By how much an instrument is tuned higher than a' = 440 Hz: semitones, -0.5 to 0.5.
+    """By how much an instrument is tuned higher than a' = 440 Hz: semitones, from -0.5 up to 0.5.
 
     Args:
-        samples: (n,) at 22.05 kHz, of which two minutes in the middle are heard; 0 is returned for
-            less than 0.4 s, and for silence.
+        samples: (n,) floating point at 22.05 kHz, of which two minutes in the middle are heard.
+
+    Returns:
+        0 if it cannot be told: for less than 0.4 s, silence, and noise, whose two halves disagree.
     """
     import librosa
 
-    if len(samples) < TUNING_WINDOW or not samples.any():
-        return 0.0
     spare = max(len(samples) - TUNED_SAMPLES, 0) // 2
     heard = samples[spare : spare + TUNED_SAMPLES]
-    return float(librosa.estimate_tuning(y=heard, sr=SPECTROGRAM_RATE_HZ, n_fft=TUNING_WINDOW))
+    if len(heard) < TUNING_WINDOW:
+        return 0.0
+    hertz, magnitude = librosa.piptrack(y=heard, sr=SPECTROGRAM_RATE_HZ, n_fft=TUNING_WINDOW)
+    tones = hertz > 0
+    tones &= magnitude >= np.median(magnitude[tones]) if tones.any() else tones
+    halves = [part[of] for part, of in zip(_halves(hertz), _halves(tones), strict=True)]
+    if not all(map(len, halves)):
+        return 0.0
+    first, second = map(librosa.pitch_tuning, halves)
+    if abs((first - second + 0.5) % 1 - 0.5) > LARGEST_DISAGREEMENT:
+        return 0.0
+    return float(librosa.pitch_tuning(hertz[tones]))
 
 
-def measure_tuning(sound: soundfile.SoundFile) -> float:
-    """`tuning_of` an open recording.
+def _halves(frames: np.ndarray) -> list[np.ndarray]:
+    """Columns up to the middle, and from there."""
+    return np.array_split(frames, 2, axis=1)
+
+
+def measure_tuning(sound: soundfile.SoundFile, at: float | None = None) -> float:
+    """`tuning_of` an open recording: of two minutes about its middle, or about `at` (s).
 
     Raises:
         ValueError: naming the file, if it is truncated or corrupt.
     """
-    spare = max(_samples(sound) - TUNED_SAMPLES, 0) // 2
-    samples = _resampled(sound, spare, min(spare + TUNED_SAMPLES, _samples(sound)))
-    return tuning_of(samples)
+    whole = _samples(sound)
+    middle = whole // 2 if at is None else round(at * SPECTROGRAM_RATE_HZ)
+    start = min(max(middle - TUNED_SAMPLES // 2, 0), max(whole - TUNED_SAMPLES, 0))
+    return tuning_of(_resampled(sound, start, min(start + TUNED_SAMPLES, whole)))
 
 
 def spectrogram(path: Path | str) -> np.ndarray:

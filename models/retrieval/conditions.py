@@ -29,7 +29,7 @@ from models.retrieval.metrics import expected_hit, expected_reciprocal
 from models.retrieval.reading import read_examples
 from models.retrieval.sampling import Examples
 from models.retrieval.weights import AnyNetwork
-from pipeline.constants import RETRIEVAL, onset_moment
+from pipeline.constants import RETRIEVAL, onset_times
 from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
@@ -57,18 +57,17 @@ class Query(NamedTuple):
     vectors: np.ndarray  # (n, 32)
 
 
-def local_tempo(frame: np.ndarray, moment: np.ndarray, fps: float) -> np.ndarray:
+def local_tempo(seconds: np.ndarray, moment: np.ndarray) -> np.ndarray:
     """Tempo about each onset, relative to the median of the performance.
 
     Args:
-        frame: (n,) of the onsets, ascending.
+        seconds: (n,) of the onsets, ascending.
         moment: (n,) in the printed score, quarters; it falls where the music goes back.
-        fps: frames a second.
 
     Returns:
         (n,) ratios; nan where too little music is near.
     """
-    seconds = np.asarray(frame) / fps
+    seconds = np.asarray(seconds)
     moment = np.asarray(moment, np.float64)
     run = np.concatenate([[0], np.cumsum(np.diff(moment) < 0)])  # between jumps back
     first = np.searchsorted(seconds, seconds - LOCAL_S / 2)
@@ -83,21 +82,21 @@ def local_tempo(frame: np.ndarray, moment: np.ndarray, fps: float) -> np.ndarray
 def _tempi(shards: list[Path]) -> np.ndarray:
     """The local tempo of each example, in the order of `read_examples`."""
     found = []
-    columns = ["piece_id", "fps", "frame", "moment", "reason"]
+    columns = ["piece_id", "onset_s", "moment", "reason"]
     for path in shards:
         for row in shard_columns(path, columns):
             kept = [index for index, reason in enumerate(row["reason"]) if reason is None]
-            frame = np.array([row["frame"][index] for index in kept])
+            seconds = np.array([row["onset_s"][index] for index in kept])
             if row["moment"] is None or not kept:
                 found.append(np.full(len(kept), np.nan))
             else:
                 moment = np.array([row["moment"][index] for index in kept])
-                found.append(local_tempo(frame, moment, row["fps"]))
+                found.append(local_tempo(seconds, moment))
     return np.concatenate(found)
 
 
 def _bring_to_level(data: Examples) -> None:
-    """Bring each recording to the level of the training data, as a query is; silence stays."""
+    """Bring each recording to the level of the training data; silence and tuning stay."""
     for start, frames in zip(data.start, data.frames, strict=True):
         recording = data.spectrogram[start : start + frames][None].astype(np.float32)
         if audio.level(recording)[0] > 0:
@@ -139,7 +138,7 @@ def _alignment(fabric: "Fabric", network: AnyNetwork, data: Examples) -> np.ndar
             strips[piece, len(x)] = embed_strip(fabric, network, data.strip(piece), x)
         heard = embed_spectrogram(fabric, network, recording, frames)
         path = align.alignment_path(1 - strips[piece, len(x)] @ heard.T, x)
-        seconds = onset_moment(frames, RETRIEVAL.fps)
+        seconds = onset_times(frames, RETRIEVAL.fps)
         distance, _ = align.position_errors(data.onset_s[own], data.x[own], seconds, path)
         errors.append(distance)
     return np.concatenate(errors) if errors else np.empty(0)

@@ -203,7 +203,7 @@ def embed_along(
 def embed_recording(
     fabric: "Fabric", network: AnyNetwork, recording: Path, at: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embed windows of a recording, normalised to the level of the training data.
+    """Embed windows of a recording, brought to the level and tuning of the training data.
 
     Args:
         fabric, network: from `load_network`.

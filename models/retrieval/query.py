@@ -1,9 +1,9 @@
 """Find the score of a recording in an index.
 
-Windows of the recording are normalised to the level of the training data and aligned, in their
-order, to each piece (`sequence`); pieces are ranked by the score of that alignment, and `answers`
-tells if the best of them fits at all. The best single matches of a window and a printed position
-are drawn side by side.
+Windows of the recording are brought to the level and the tuning of the training data and aligned,
+in their order, to each piece (`sequence`); pieces are ranked by the score of that alignment, and
+`answers` tells if the best of them fits at all. The best single matches of a window and a printed
+position are drawn side by side.
 """
 
 from pathlib import Path

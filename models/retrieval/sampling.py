@@ -96,7 +96,7 @@ class Examples:
         return len(self.x)
 
     def fingerprint(self) -> str:
-        """A digest that differs if the examples, their strips or their recordings do."""
+        """A digest that differs if the examples, as training sees them, or their music do."""
         digest = hashlib.sha256(repr((self.split, self.pieces, self.font)).encode())
         per_example = [getattr(self, name) for name in ("piece", "performance", *_PER_EXAMPLE)]
         for value in (*self.strips, self.spectrogram, self.frames, self.tempo_ratio, *per_example):

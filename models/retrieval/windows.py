@@ -43,7 +43,7 @@ def window_centres(count: int, context: int) -> np.ndarray:
 def recording_windows(
     recording: Path, context: int, at: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Excerpts of a recording, normalised to the level that the networks were trained on.
+    """Excerpts of a recording, brought to the level and tuning that the networks were trained on.
 
     Args:
         recording: any sound file.
@@ -66,7 +66,7 @@ def recording_windows(
             frames = np.array([round(at * RETRIEVAL.fps)])
         else:
             raise ValueError(f"{recording}: {at:g} s is outside; it lasts {seconds:.1f} s")
-        tuning, before = audio.measure_tuning(sound), context // 2
+        tuning, before = audio.measure_tuning(sound, at), context // 2
         excerpts = np.stack(
             [audio.read_frames(sound, frame - before, context, tuning) for frame in frames.tolist()]
         )

@@ -59,7 +59,12 @@ REACHED = pa.schema(
         tables.field("time", pa.float64(), "of the onset", "s"),
         tables.field("near", pa.bool_(), "within one bucket as the excerpt of the onset ends"),
         tables.field("same_staff", pa.bool_(), "the same, on its staff"),
-        tables.field("lag", pa.float64(), "until within one bucket; null if later than 3 s", "s"),
+        tables.field(
+            "lag",
+            pa.float64(),
+            "from the onset's frame until within one bucket; null if later than 3 s",
+            "s",
+        ),
     ]
 )
 

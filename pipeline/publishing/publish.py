@@ -28,8 +28,8 @@ row = performances[0]  # row["images"] are pictures, row["spectrogram"] is frame
 scores = load_dataset("{name}", "scores", split="{split}")  # pages, noteheads and notes, linked
 ```
 
-`{name}` is this folder, or its name on the hub. `row["frame"][n]` and `row["x"][n]` are when the
-n-th onset sounds and where it is printed, in `row["images"][row["image"][n]]`.
+`{name}` is this folder, or its name on the hub. `row["onset_s"][n]` and `row["x"][n]` are when
+the n-th onset sounds and where it is printed, in `row["images"][row["image"][n]]`.
 `row["audio"]["bytes"]` is a FLAC file; `performances.cast_column("audio", datasets.Audio())`
 decodes it if `torchcodec` is installed. `SHA256SUMS` has a digest of every file, `licences.csv` the
 licence of every piece.

@@ -33,6 +33,7 @@ def test_an_item_has_the_shapes_that_it_promises(paths):
     (strip,) = item["images"]
     assert strip.dtype == torch.uint8 and strip.shape[0] == 200
     assert item["frame"].tolist() == row["frame"].tolist()
+    assert item["onset_s"].tolist() == row["onset_s"].tolist()
 
 
 def test_onsets_without_a_notehead_are_left_out(tmp_path):
@@ -41,6 +42,7 @@ def test_onsets_without_a_notehead_are_left_out(tmp_path):
     item = Shards([staves.write_shard(tmp_path / "0.parquet", [row])])[0]
     assert item["x"].tolist() == pytest.approx(np.float32(row["x"][[0, 2]]))
     assert item["note_id"].tolist() == [0, 2]
+    assert item["onset_s"].tolist() == row["onset_s"][[0, 2]].tolist()
 
 
 @pytest.mark.parametrize("workers", [0, 2])

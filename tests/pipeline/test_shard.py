@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline import shard, tables
-from pipeline.constants import onset_frame, onset_moment
+from pipeline.constants import onset_frame, onset_times
 
 FPS = 31.25
 
@@ -43,7 +43,7 @@ def test_no_rounding_error_moves_an_onset_that_falls_on_a_frame():
 
 def test_a_frame_tells_when_an_onset_was_without_bias():
     onsets = np.random.default_rng(0).uniform(1, 100, 10_000)
-    moments = onset_moment(np.array([onset_frame(t, FPS) for t in onsets]), FPS)
+    moments = onset_times(np.array([onset_frame(t, FPS) for t in onsets]), FPS)
     late = (moments - onsets) * FPS
     assert abs(late.mean()) < 0.02 and np.abs(late).max() <= 0.5
 

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 
 import pipeline.spectrogram
-from models.retrieval import audio
+from models.retrieval import audio, windows
+from models.retrieval.windows import recording_windows
 from pipeline.constants import RETRIEVAL, SPECTROGRAM_RATE_HZ
 
 SECONDS = 11.87  # several blocks, and no whole number of frames
@@ -85,12 +86,30 @@ def test_an_instrument_out_of_tune_is_heard_as_one_in_tune(tmp_path, tuning):
     assert np.abs(found - expected).mean() < 0.5 * np.abs(untuned - expected).mean()
 
 
-def test_the_tuning_is_that_of_two_minutes_in_the_middle(tmp_path):
-    ends, middle = notes(0.4, 35.0), np.tile(notes(0.1), 25)
-    path = recording(tmp_path / "sound.wav", 22_050, np.concatenate([ends, middle, ends]))
+def test_the_tuning_is_that_of_two_minutes_in_the_middle_or_about_a_moment(tmp_path):
+    high, middle, low = (np.tile(notes(tuning), 25) for tuning in (0.4, 0.1, -0.2))  # 150 s each
+    path = recording(tmp_path / "sound.wav", 22_050, np.concatenate([high, middle, low]))
     with audio.open_recording(path) as sound:
-        assert audio.measure_tuning(sound) == pytest.approx(0.1, abs=0.03)
-    assert audio.tuning_of(np.zeros(100_000)) == audio.tuning_of(notes(0.4, 0.3)) == 0
+        found = [audio.measure_tuning(sound, at) for at in (None, 0.0, 100.0, 220.0, 449.0)]
+        between = audio.measure_tuning(sound, 150.0)
+    assert found == pytest.approx([0.1, 0.4, 0.4, 0.1, -0.2], abs=0.03)
+    assert between == 0  # two instruments
+
+
+def test_what_has_no_tuning_is_left_as_it_is():
+    noise = np.random.default_rng(0).standard_normal(600_000)
+    short = notes(0.4, 0.3)
+    assert [audio.tuning_of(sound) for sound in (np.zeros(100_000), noise, short)] == [0, 0, 0]
+
+
+def test_a_query_is_heard_at_its_own_tuning(tmp_path):
+    usual, other = (
+        recording_windows(recording(tmp_path / f"{tuning}.wav", 22_050, notes(tuning, 9.0)), 42)[1]
+        for tuning in (0.0, -0.4)
+    )
+    untuned = windows.crop_excerpts(whole(tmp_path / "-0.4.wav"), np.array([90]), 42)
+    tuned = windows.crop_excerpts(whole(tmp_path / "0.0.wav"), np.array([90]), 42)
+    assert np.abs(usual - other).mean() < 0.5 * np.abs(tuned - untuned).mean()
 
 
 @pytest.mark.parametrize(

@@ -9,32 +9,30 @@ from models.retrieval.reading import read_examples
 from tests.support.staves import write_shard
 from tests.support.tones import PIECES, printed
 
-FPS = 20.0
-
 
 def test_an_even_tempo_is_one_everywhere():
     moment = np.arange(40) / 2
-    np.testing.assert_allclose(conditions.local_tempo(moment * FPS, moment, FPS), 1.0)
+    np.testing.assert_allclose(conditions.local_tempo(moment, moment), 1.0)
 
 
 def test_a_faster_passage_is_faster_than_the_median():
     """Of sixty quarters, the last twenty take half a second instead of one."""
     seconds = np.cumsum(np.where(np.arange(60) < 40, 1.0, 0.5)) - 1
-    tempo = conditions.local_tempo(seconds * FPS, np.arange(60.0), FPS)
+    tempo = conditions.local_tempo(seconds, np.arange(60.0))
     np.testing.assert_allclose(tempo[5:38], 1.0)
     np.testing.assert_allclose(tempo[-15:], 2.0)
 
 
 def test_a_jump_back_is_no_tempo():
     moment = np.concatenate([np.arange(20.0), np.arange(20.0)])
-    tempo = conditions.local_tempo(np.arange(40) * FPS / 2, moment, FPS)
+    tempo = conditions.local_tempo(np.arange(40) / 2, moment)
     np.testing.assert_allclose(tempo, 1.0)
 
 
 def test_a_lonely_onset_tells_no_tempo():
     moment = np.concatenate([np.arange(10.0), [30.0]])
     seconds = np.concatenate([np.arange(10) / 2, [20.0]])
-    assert np.isnan(conditions.local_tempo(seconds * FPS, moment, FPS)[-1])
+    assert np.isnan(conditions.local_tempo(seconds, moment)[-1])
 
 
 def test_pairs_fall_into_bins_of_local_tempo():
