@@ -7,6 +7,7 @@ so lower or higher, as an instrument out of tune sounds. The peer is the vote of
 identification, at the level and the pitch as recorded.
 """
 
+import math
 import sys
 import tempfile
 import time
@@ -26,11 +27,12 @@ from models.retrieval.inference import (
     load_network,
 )
 from models.retrieval.windows import recording_windows, window_centres
+from pipeline.constants import AUDIO_RATE_HZ
 
 DATA, FONT = "results/data/piano", "bright"
 GAINS_DB = (-24, -12, 0, 12, 24)
-CENTS = (-50, -40, -20, 20, 40)
-CHANGES = [(gain, 0) for gain in GAINS_DB] + [(0, cents) for cents in CENTS]
+OTHER_RATES_HZ = (43_200, 45_000)  # 36 cents lower and 35 higher, and quick to resample
+CHANGES = [(gain, AUDIO_RATE_HZ) for gain in GAINS_DB] + [(0, rate) for rate in OTHER_RATES_HZ]
 
 
 def windows(recording: Path, context: int) -> np.ndarray:
@@ -68,12 +70,12 @@ def measure(data: Path, font: str, folder: Path) -> pd.DataFrame:
     for path in sorted(data.glob(f"audio/{font}/1.0/*/*.flac")):
         if path.stem not in collection.pieces:
             continue
-        sound, rate = soundfile.read(path, dtype="float32")
+        sound, _ = soundfile.read(path, dtype="float32")
         recording = folder / f"{path.stem}.wav"
-        for gain, cents in CHANGES:
-            other_rate = round(rate * 2 ** (cents / 1200))
-            soundfile.write(recording, sound * 10 ** (gain / 20), other_rate, subtype="FLOAT")
+        for gain, rate in CHANGES:
+            soundfile.write(recording, sound * 10 ** (gain / 20), rate, subtype="FLOAT")
             own = ranks(recording, collection, embed, module.context)
+            cents = round(1200 * math.log2(rate / AUDIO_RATE_HZ))
             rows.append({"gain_db": gain, "cents": cents} | own)
         recording.unlink()
     return pd.DataFrame(rows)

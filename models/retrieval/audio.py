@@ -21,6 +21,7 @@ from scipy.signal import resample_poly
 
 import pipeline.spectrogram
 from pipeline.constants import RETRIEVAL, SPECTROGRAM_RATE_HZ, WINDOW_SAMPLES
+from pipeline.spectrogram import TUNING_HZ
 
 SILENT = 1e-3  # log10(1+|X|) that no bin of silence reaches; a loud note comes near 1
 QUIET = 0.01  # of the loudest window's level (40 dB below it): noise between two pieces
@@ -28,7 +29,7 @@ LEVEL = 0.5  # root mean square of |X|; excerpts of the fonts trained on lie at 
 BLOCK_FRAMES = 200  # transformed at once: 10 s
 TUNED_SAMPLES = 120 * SPECTROGRAM_RATE_HZ  # that the tuning is found from
 TUNING_WINDOW = 8_192  # samples
-LARGEST_DISAGREEMENT = 0.1  # semitones, of the tuning of two halves
+LEAST_AGREEMENT = 0.5  # of the peaks about their tuning, 0 to 1; a piano has 0.9, noise 0.01
 RESAMPLING_REACH = 10  # half the length of resample_poly's filter, in periods of the slower rate
 LEAD_SAMPLES = 16_384  # read before a part and dropped: an MP3 decoder needs a past
 TOOL = "ffmpeg"
@@ -128,13 +129,16 @@ def samples(sound: soundfile.SoundFile) -> np.ndarray:
 
 
 def tuning_of(samples: np.ndarray) -> float:
-    """By how much an instrument is tuned higher than a' = 440 Hz: semitones, from -0.5 up to 0.5.
+    """By how much an instrument is tuned higher than a' = 440 Hz: semitones, -0.5 to 0.5.
+
+    It is the circular mean of how far the louder half of all spectral peaks lie from the nearest
+    semitone, weighted by magnitude.
 
     Args:
         samples: (n,) floating point at 22.05 kHz, of which two minutes in the middle are heard.
 
     Returns:
-        0 if it cannot be told: for less than 0.4 s, silence, and noise, whose two halves disagree.
+        0 if it cannot be told: for less than 0.4 s, silence, and what has no common tuning.
     """
     import librosa
 
@@ -143,20 +147,13 @@ def tuning_of(samples: np.ndarray) -> float:
     if len(heard) < TUNING_WINDOW:
         return 0.0
     hertz, magnitude = librosa.piptrack(y=heard, sr=SPECTROGRAM_RATE_HZ, n_fft=TUNING_WINDOW)
-    tones = hertz > 0
-    tones &= magnitude >= np.median(magnitude[tones]) if tones.any() else tones
-    halves = [part[of] for part, of in zip(_halves(hertz), _halves(tones), strict=True)]
-    if not all(map(len, halves)):
+    peaks = hertz > 0
+    if not peaks.any():
         return 0.0
-    first, second = map(librosa.pitch_tuning, halves)
-    if abs((first - second + 0.5) % 1 - 0.5) > LARGEST_DISAGREEMENT:
-        return 0.0
-    return float(librosa.pitch_tuning(hertz[tones]))
-
-
-def _halves(frames: np.ndarray) -> list[np.ndarray]:
-    """Columns up to the middle, and from there."""
-    return np.array_split(frames, 2, axis=1)
+    peaks &= magnitude >= np.median(magnitude[peaks])
+    semitones, weights = 12 * np.log2(hertz[peaks] / TUNING_HZ), magnitude[peaks]
+    mean = (weights * np.exp(2j * np.pi * semitones)).sum() / weights.sum()
+    return float(np.angle(mean) / (2 * np.pi)) if abs(mean) >= LEAST_AGREEMENT else 0.0
 
 
 def measure_tuning(sound: soundfile.SoundFile, at: float | None = None) -> float:
