@@ -23,8 +23,8 @@ def embed_recording(
         weights: Of a network; by default those that come with the package.
 
     Returns:
-        The middles of the windows in seconds, (windows,), and unit vectors, (windows, 32) float32.
-        Windows in which nothing sounds are left out.
+        The middles of the windows in seconds of the file, (windows,), and unit vectors,
+        (windows, 32) float32. Windows in which nothing sounds are left out.
 
     Raises:
         FileNotFoundError: If there is no such recording.
