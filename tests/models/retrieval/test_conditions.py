@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.retrieval import audio, conditions
+from models.retrieval import align, audio, conditions
 from models.retrieval.reading import read_examples
 from tests.support.staves import write_shard
 from tests.support.tones import PIECES, printed
@@ -63,6 +63,24 @@ def test_conditions_are_compared_among_the_same_positions(tmp_path, weights):
     assert "| people" in (tmp_path / "table.md").read_text()
     local = pd.read_csv(tmp_path / "table_local_tempo.csv")
     assert local["pairs"].sum() > 0
+
+
+def test_alignment_is_judged_by_when_onsets_sound(tmp_path, weights, monkeypatch):
+    rows = [printed(name, tones) for name, tones in PIECES.items()]
+    for row in rows:
+        row["onset_s"] = row["onset_s"] - 0.02  # within the frame before
+    heard, usual = [], align.position_errors
+
+    def record(onsets, x, times, positions):
+        heard.append((onsets, times[0]))
+        return usual(onsets, x, times, positions)
+
+    monkeypatch.setattr(align, "position_errors", record)
+    shards = {"as written": [write_shard(tmp_path / "plain.parquet", rows)]}
+    conditions.conditions(shards, tmp_path / "table", weights=weights)
+    for row, (onsets, first) in zip(rows, heard, strict=True):
+        np.testing.assert_allclose(onsets, row["onset_s"])
+        assert first == -0.025
 
 
 def test_recordings_are_brought_to_one_level_and_silence_stays(tmp_path):
