@@ -5,8 +5,10 @@ Sections and tables are those of Dorfer et al. 2016 (A) and Balke et al. 2019 (B
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np  # who reads a number alone need not wait for it
 
 # --- sound ---------------------------------------------------------------------------------
 AUDIO_RATE_HZ = 44_100  # of the FLAC files
@@ -53,7 +55,7 @@ def onset_frame(onset_s: float, fps: float) -> int:
 FRAME_DELAY = 0.5  # frames from an onset to `onset_frame`, in the mean
 
 
-def onset_times(frames: np.ndarray, fps: float) -> np.ndarray:
+def onset_times(frames: "np.ndarray", fps: float) -> "np.ndarray":
     """Times of what a network finds at some frames, in seconds; negative at frame 0.
 
     Networks learn from the first frame at or after an onset, half a frame late in the mean.

@@ -163,7 +163,9 @@ def measure_tuning(sound: soundfile.SoundFile, at: float | None = None) -> float
         ValueError: naming the file, if it is truncated or corrupt.
     """
     whole = _samples(sound)
-    middle = whole // 2 if at is None else round(at * SPECTROGRAM_RATE_HZ)
+    middle = whole // 2
+    if at is not None:
+        middle = round(at * SPECTROGRAM_RATE_HZ)
     start = min(max(middle - TUNED_SAMPLES // 2, 0), max(whole - TUNED_SAMPLES, 0))
     return tuning_of(_resampled(sound, start, min(start + TUNED_SAMPLES, whole)))
 
