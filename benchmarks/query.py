@@ -26,7 +26,7 @@ from models.retrieval.inference import (
     embed_windows,
     load_network,
 )
-from models.retrieval.windows import recording_windows, window_centres
+from models.retrieval.windows import read_windows, recording_windows, window_centres
 from pipeline.constants import AUDIO_RATE_HZ
 
 DATA, FONT = "results/data/piano", "bright"
@@ -39,8 +39,8 @@ def windows(recording: Path, context: int) -> np.ndarray:
     """Excerpts (n, 1, 92, context) of a recording as the published identification hears them."""
     with audio.open_recording(recording) as sound:
         frames = window_centres(audio.count_frames(sound), context)
-        cut = [audio.read_frames(sound, frame - context // 2, context) for frame in frames.tolist()]
-    return np.ascontiguousarray(np.stack(cut).transpose(0, 2, 1)[:, None])
+        cut = read_windows(sound, frames, context)
+    return np.ascontiguousarray(cut.transpose(0, 2, 1)[:, None])
 
 
 def ranks(recording: Path, collection: Index, embed, context: int) -> dict[str, float | bool]:

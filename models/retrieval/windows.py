@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from models.retrieval import audio
 from pipeline.constants import (
@@ -66,10 +67,7 @@ def recording_windows(
             frames = np.array([round(at * RETRIEVAL.fps)])
         else:
             raise ValueError(f"{recording}: {at:g} s is outside; it lasts {seconds:.1f} s")
-        tuning, before = audio.measure_tuning(sound, at), context // 2
-        excerpts = np.stack(
-            [audio.read_frames(sound, frame - before, context, tuning) for frame in frames.tolist()]
-        )
+        excerpts = read_windows(sound, frames, context, audio.measure_tuning(sound, at))
     audible = audio.audible(excerpts)
     if not audible.any():
         where = "" if at is None else f" around {at:g} s"
@@ -78,6 +76,32 @@ def recording_windows(
         )
     levelled = audio.normalise_level(excerpts[audible]).transpose(0, 2, 1)[:, None]
     return frames[audible], np.ascontiguousarray(levelled)
+
+
+def read_windows(
+    sound: soundfile.SoundFile, centres: np.ndarray, context: int, tuning: float = 0.0
+) -> np.ndarray:
+    """Excerpts around frames of an open recording, zeros beyond its ends.
+
+    Those that overlap are read together, since no part is transformed twice then; those of a long
+    recording lie apart and are read one by one.
+
+    Args:
+        sound: from `audio.open_recording`.
+        centres: (n,) frames in ascending order; each is in row context // 2 of its excerpt.
+        context: frames of an excerpt.
+        tuning: of the instrument, from `audio.measure_tuning`.
+
+    Returns:
+        (n, context, 92) float32.
+    """
+    starts = centres - context // 2
+    length = starts[-1] + context - starts[0]
+    if length > len(starts) * context:
+        each = (audio.read_frames(sound, start, context, tuning) for start in starts.tolist())
+        return np.stack(list(each))
+    together = audio.read_frames(sound, int(starts[0]), int(length), tuning)
+    return together[(starts - starts[0])[:, None] + np.arange(context)]
 
 
 def crop_snippets(strip: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -4,13 +4,14 @@ import os
 import stat
 import sys
 
+import librosa
 import numpy as np
 import pytest
 import soundfile
 
 import pipeline.spectrogram
 from models.retrieval import audio
-from models.retrieval.windows import recording_windows
+from models.retrieval.windows import read_windows, recording_windows
 from pipeline.constants import RETRIEVAL, SPECTROGRAM_RATE_HZ
 
 SECONDS = 11.87  # several blocks, and no whole number of frames
@@ -102,6 +103,17 @@ def test_what_has_no_tuning_is_left_as_it_is():
     assert [audio.tuning_of(sound) for sound in (np.zeros(100_000), noise, short)] == [0, 0, 0]
 
 
+def test_peaks_are_those_of_librosa():
+    sound = notes(0.3).astype(np.float32)
+    hertz, magnitude = audio.spectral_peaks(sound)
+    expected, loudness = librosa.piptrack(
+        y=sound, sr=22_050, n_fft=audio.TUNING_WINDOW, center=False
+    )
+    peaks = expected.T > 0  # in the order of time
+    np.testing.assert_allclose(hertz, expected.T[peaks], rtol=1e-5)
+    np.testing.assert_allclose(magnitude, loudness.T[peaks], rtol=1e-3)
+
+
 def test_a_query_is_heard_at_its_own_tuning(tmp_path, monkeypatch):
     usual, low = (
         recording(tmp_path / f"{tuning}.wav", 22_050, notes(tuning, 9.0)) for tuning in (0.0, -0.4)
@@ -110,6 +122,16 @@ def test_a_query_is_heard_at_its_own_tuning(tmp_path, monkeypatch):
     monkeypatch.setattr(audio, "measure_tuning", lambda *_: 0.0)
     _, untuned = recording_windows(low, 42)
     assert np.abs(found - expected).mean() < 0.5 * np.abs(untuned - expected).mean()
+
+
+@pytest.mark.parametrize("centres", [[0], [3, 10, 60], [0, 200, 230]], ids=len)
+def test_windows_are_cut_from_the_whole_together_or_one_by_one(tmp_path, centres):
+    path = recording(tmp_path / "sound.wav", 48_000)
+    with audio.open_recording(path) as sound:
+        found = read_windows(sound, np.array(centres), 42)
+    padded = np.pad(whole(path), ((42, 42), (0, 0)))
+    expected = [padded[centre + 21 : centre + 63] for centre in centres]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize(
