@@ -117,16 +117,15 @@ def _dlnco(peaks: dict[int, np.ndarray], frames: int) -> np.ndarray:
     return found[:, :frames].astype(np.float32)
 
 
-def of_notes(onsets: np.ndarray, ends: np.ndarray, pitch: np.ndarray, seconds: float) -> Features:
+def of_notes(onsets: np.ndarray, ends: np.ndarray, pitch: np.ndarray, frames: int) -> Features:
     """Features that notes would have, without synthesis.
 
     Args:
         onsets: (notes,) s.
         ends: (notes,) s.
         pitch: (notes,) MIDI.
-        seconds: Length of the whole.
+        frames: of the whole, 50 a second.
     """
-    frames = 1 + int(seconds * FPS)
     tones = np.zeros((12, frames), np.float32)
     heard: dict[int, list[tuple[float, float]]] = {}
     for onset, end, note in zip(onsets.tolist(), ends.tolist(), pitch.tolist(), strict=True):

@@ -123,7 +123,8 @@ def printed_features(score: Score) -> Features:
     onsets, ends, pitch = (
         np.array([getattr(note, name) for note in notes]) for name in ("begin", "end", "pitch")
     )
-    return of_notes(onsets - begin, ends - begin, pitch, score.bars[-1].end_s - begin + 1)
+    frames = 1 + round((score.bars[-1].end_s - begin + 1) * FPS)
+    return of_notes(onsets - begin, ends - begin, pitch, frames)
 
 
 def find(score: Score, heard: Features) -> Route:

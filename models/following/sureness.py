@@ -37,7 +37,7 @@ def evidence(found: list[Onset], heard: Features) -> dict[str, np.ndarray]:
     times = np.array([onset.time for onset in found])
     rows = [(onset.time, note.pitch) for onset in found for note in onset.notes]
     begins, pitch = (np.array(column) for column in zip(*rows, strict=True))
-    told = of_notes(begins, begins + SHORT_S, pitch, (frames - 1) / FPS)
+    told = of_notes(begins, begins + SHORT_S, pitch, frames)
     at = np.clip(np.rint(times * FPS).astype(int), 0, frames - 1)
     first, last = (round(lag * FPS) for lag in LAGS_S)
     lags = [0, *range(-last, -first + 1), *range(first, last + 1)]

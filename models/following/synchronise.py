@@ -169,11 +169,11 @@ def _fine(groups, at: np.ndarray, heard: Features, start: float, end: float) -> 
             onsets_.append(when - start)
             ends.append(max(off - start, when - start + 0.05))
             pitch.append(note.pitch)
-    told = of_notes(np.array(onsets_), np.array(ends), np.array(pitch), end - start)
     part = slice(begin_frame, end_frame + 1)
     chroma, onset = heard.chroma[:, part], heard.onsets[:, part]
-    if min(chroma.shape[1], told.chroma.shape[1]) < 2 * FPS // 10:
+    if chroma.shape[1] < 2 * FPS // 10:
         return at
+    told = of_notes(np.array(onsets_), np.array(ends), np.array(pitch), chroma.shape[1])
     path = sync_via_mrmsdtw(
         f_chroma1=told.chroma.astype(float),
         f_chroma2=chroma.astype(float),

@@ -45,6 +45,17 @@ def test_where_a_figure_repeats_no_onset_is_as_sure():
     assert sure["repeated"].mean() < sure["varied"].mean() - 0.05
 
 
+@pytest.mark.parametrize("frames", [114, 115, 403, 805])  # (frames - 1) / 50 * 50 may be less
+def test_recordings_of_any_length_have_a_sureness(found, frames):
+    onsets, heard, _ = found
+    spare = ((0, 0), (0, max(frames - heard.chroma.shape[1], 0)))
+    chroma, told = (np.pad(kind, spare)[:, :frames] for kind in (heard.chroma, heard.onsets))
+    begun = [onset for onset in onsets if onset.time < 2]
+    whole = sureness.of_onsets(begun, heard)
+    part = sureness.of_onsets(begun, features.Features(chroma, told, heard.level))
+    assert part == pytest.approx(whole, abs=0.2) and (part > 0.5).all()
+
+
 def test_no_onsets_have_no_sureness(found):
     assert sureness.of_onsets([], found[1]).shape == (0,)
 
