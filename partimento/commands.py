@@ -48,7 +48,7 @@ COMMANDS = {
         PEOPLE, "models.reporting.summary:summary", "Print the best numbers of a run."
     ),
     "settings": Command(
-        PEOPLE, "pipeline.planning.settings:show", "Print one setting that a run would have."
+        PEOPLE, "partimento.workflow:show", "Print one setting that a run would have."
     ),
     "fetch": Command(
         DATA, "pipeline.reading.fetching:fetch", "Download an archive and check its contents."

@@ -1,5 +1,6 @@
 """Run the workflow, with Snakemake and the settings of this project, and check its results."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,28 @@ def run(
     command = [sys.executable, "-m", "snakemake", *options, *arguments]
     if code := subprocess.run(command).returncode:
         sys.exit(code)
+
+
+def show(key: str, *, config: Annotated[list[Path] | None, CONFIG] = None) -> None:
+    """Print one setting of a run, for instance `results`: text as it is, anything else as JSON.
+
+    Args:
+        key: the setting's name, groups divided by dots: `collections.tunes.chunks`.
+        config: YAML files of settings, as for `run`.
+
+    Raises:
+        ValueError: if there is no such setting, or if the settings do not fit.
+    """
+    from pipeline.planning import messages  # slow to import
+    from pipeline.planning.settings import load
+
+    found: object = load(config or [])
+    for name in key.split("."):
+        if not isinstance(found, dict) or name not in found:
+            known = found if isinstance(found, dict) else []
+            raise ValueError(messages.not_one_of(key, name, known))
+        found = found[name]
+    print(found if isinstance(found, str) else json.dumps(found))
 
 
 def settings(config: list[str]) -> list[str]:

@@ -5,7 +5,6 @@ Everything here raises ValueError with one sentence that names the key and, if k
 """
 
 import datetime
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -228,22 +227,3 @@ def _origin(files: Sequence[Path | str], path: tuple) -> str | None:
     """The file that says something at a place; None if none does."""
     number = _last(files, path)
     return str(files[number]) if number >= 0 else None
-
-
-def show(key: str, configfile: list[Path] | None = None) -> None:
-    """Print one setting of a run, for instance `results`: text as it is, anything else as JSON.
-
-    Args:
-        key: the setting's name, groups divided by dots: `collections.tunes.chunks`.
-        configfile: files of settings, the last one on top.
-
-    Raises:
-        ValueError: if there is no such setting, or if the settings do not fit.
-    """
-    found: object = load(configfile or [])
-    for name in key.split("."):
-        if not isinstance(found, dict) or name not in found:
-            known = found if isinstance(found, dict) else []
-            raise ValueError(messages.not_one_of(key, name, known))
-        found = found[name]
-    print(found if isinstance(found, str) else json.dumps(found))

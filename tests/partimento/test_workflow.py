@@ -56,6 +56,12 @@ def test_files_of_settings_may_have_the_name_of_snakemake(asked):
     assert asked[1] == [[{"seed": 3}]]
 
 
+@pytest.mark.parametrize("name", ["--config", "--configfile"])
+def test_a_setting_of_a_run_is_printed(asked, capsys, name):
+    cli.run(["settings", "seed", name, "mine.yaml"])
+    assert capsys.readouterr().out == "3\n"
+
+
 def test_results_are_verified_with_the_same_settings(asked):
     cli.run(["run", "--config", "mine.yaml", "results=results/mine", "unconfined=refuse"])
     assert asked[1] == [[{"seed": 3}, {"results": "results/mine", "unconfined": "refuse"}]]
