@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +37,11 @@ INDEX = pa.schema(
         tables.field(
             "x", pa.list_(pa.float32()), "printed positions with an onset, in order", "px"
         ),
-        tables.field("note_id", pa.list_(pa.int32()), "first onset that is printed there"),
+        tables.field(
+            "note_id",
+            pa.list_(pa.int32()),
+            "of the first onset printed there; null if only people play it",
+        ),
         tables.field("page", pa.list_(pa.int32()), "image that shows the position; null: unknown"),
         tables.field("system", pa.list_(pa.int32()), "of the piece; null if not known"),
         tables.field("bar", pa.list_(pa.string()), "number of the bar; null if not known"),
@@ -60,7 +64,7 @@ def index(
 
     A piece may be performed any number of times: its strip is taken from the first performance,
     its positions from all. Pieces are embedded one by one, so memory does not grow with their
-    number (but for their positions, a few bytes each).
+    number (but for their positions, about a hundred bytes each).
 
     Args:
         shards: Parquet shards of strips.
@@ -87,18 +91,33 @@ def index(
     tables.write(rows, INDEX.with_metadata(metadata), out, row_group=PIECES_PER_ROW_GROUP)
 
 
-def _positions(shards: list[Path]) -> dict[str, dict[float, int]]:
-    """The printed positions (px) of every piece, each with the smallest note_id printed there.
+class _Onset(NamedTuple):
+    """By what the tables beside a shard know a printed position."""
+
+    note_id: int | None  # None if only people play it: they number what they play themselves
+    moment: float | None  # quarters in the printed score, of what people play
+
+
+def _positions(shards: list[Path]) -> dict[str, dict[float, _Onset]]:
+    """The printed positions (px) of every piece, each with the first onset that is printed there.
 
     Reads neither spectrograms nor images.
     """
-    positions: dict[str, dict[float, int]] = {}
+    positions: dict[str, dict[float, _Onset]] = {}
     for path in shards:
-        for row in shard_columns(path, ["piece_id", "note_id", "x", "reason"]):
+        columns = ["piece_id", "performer", "note_id", "moment", "x", "reason"]
+        for row in shard_columns(path, columns):
             of_piece = positions.setdefault(row["piece_id"], {})
-            for x, note_id, reason in zip(row["x"], row["note_id"], row["reason"], strict=True):
+            moments = row["moment"] or [None] * len(row["x"])
+            for x, note_id, moment, reason in zip(
+                row["x"], row["note_id"], moments, row["reason"], strict=True
+            ):
                 if reason is None:
-                    of_piece[x] = min(note_id, of_piece.get(x, note_id))
+                    before = of_piece.get(x, _Onset(None, None))
+                    if row["performer"] is not None:
+                        of_piece[x] = before._replace(moment=moment)
+                    elif before.note_id is None or note_id < before.note_id:
+                        of_piece[x] = before._replace(note_id=note_id)
     return {piece: of_piece for piece, of_piece in positions.items() if of_piece}
 
 
@@ -106,7 +125,7 @@ def _indexed(
     fabric: "Fabric",
     network: AnyNetwork,
     shards: list[Path],
-    positions: dict[str, dict[float, int]],
+    positions: dict[str, dict[float, _Onset]],
 ) -> Iterator[dict]:
     """Rows of INDEX, one a piece, in the order of the shards."""
     left = dict(positions)
@@ -123,8 +142,8 @@ def _indexed(
                 except ValueError as error:
                     raise ValueError(f"{path}: {row['piece_id']}: {error}") from None
                 about = known.get(row["piece_id"], printed.Piece())
-                note_ids = [of_piece[position] for position in x.tolist()]
-                places = [about.places.get(note_id, printed.Place()) for note_id in note_ids]
+                onsets = [of_piece[position] for position in x.tolist()]
+                places = [about.place(*onset) for onset in onsets]
                 yield {
                     "piece_id": row["piece_id"],
                     "title": about.title or None,
@@ -132,7 +151,7 @@ def _indexed(
                     "strip": row["images"][0],
                     "width": strip.shape[1],
                     "x": x,
-                    "note_id": note_ids,
+                    "note_id": [onset.note_id for onset in onsets],
                     "page": [place.page for place in places],
                     "system": [place.system for place in places],
                     "bar": [place.bar for place in places],

@@ -7,6 +7,7 @@ data set and know the rest; without them it stays unknown.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -27,7 +28,15 @@ class Piece:
 
     title: str = ""
     composer: str = ""
-    places: dict[int, Place] = field(default_factory=dict)  # by note_id
+    notes: dict[int, Place] = field(default_factory=dict)  # by note_id
+    moments: dict[float, Place] = field(default_factory=dict)  # by quarters in the printed score
+
+    def place(self, note_id: int | None, moment: float | None) -> Place:
+        """Where an onset is printed, by its note if that is known, else by its moment."""
+        place = self.notes.get(note_id) if note_id is not None else None
+        if place is None and moment is not None:
+            place = self.moments.get(np.float32(moment).item())
+        return place or Place()
 
 
 def pieces(shard: Path, wanted: set[str]) -> dict[str, Piece]:
@@ -43,17 +52,24 @@ def pieces(shard: Path, wanted: set[str]) -> dict[str, Piece]:
     folder, chunk = shard.resolve().parent.parent.parent, shard.stem.rpartition("-")[2]
     about = _rows(folder / f"pieces/{chunk}.parquet", ("title", "composer"), wanted)
     notes = _rows(folder / f"notes/{chunk}.parquet", ("note_id", "notehead_id"), wanted)
+    columns = ("notehead_id", "image", "system", "bar", "moment")
     heads = {
-        (row["piece_id"], row["notehead_id"]): Place(row["image"], row["system"], row.get("bar"))
-        for row in _rows(
-            folder / f"noteheads/{chunk}.parquet", ("notehead_id", "image", "system", "bar"), wanted
-        )
+        (row["piece_id"], row["notehead_id"]): row
+        for row in _rows(folder / f"noteheads/{chunk}.parquet", columns, wanted)
     }
     found = {row["piece_id"]: Piece(row["title"] or "", row["composer"] or "") for row in about}
     for note in notes:
-        place = heads.get((note["piece_id"], note["notehead_id"]))
-        if place and note["piece_id"] in found:
-            found[note["piece_id"]].places[note["note_id"]] = place
+        head, piece = (
+            heads.get((note["piece_id"], note["notehead_id"])),
+            found.get(note["piece_id"]),
+        )
+        if head and piece:
+            place = Place(head["image"], head["system"], head.get("bar"))
+            piece.notes[note["note_id"]] = place
+            if head.get("moment") is not None:
+                moment = np.float32(head["moment"]).item()  # as a shard has it
+                if piece.moments.setdefault(moment, place) != place:
+                    piece.moments[moment] = Place()  # a grace note before a bar line, say
     return found
 
 

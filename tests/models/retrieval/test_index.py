@@ -67,6 +67,26 @@ def test_a_place_is_kept_once_whoever_played_it(tmp_path, weights):
     assert len(found["vectors"]) == 3 * 32
 
 
+def test_notes_that_people_play_are_placed_by_their_moment(tmp_path, weights):
+    """People number what they play: their note 0 is not the score's, which is in bar 1."""
+    data = tmp_path / "data"
+    heads = [
+        {"piece_id": "tune", "notehead_id": n, "image": 0, "system": n, "bar": f"{n + 1}"}
+        | {"moment": n / 3}
+        for n in range(3)
+    ]
+    notes = [{"piece_id": "tune", "note_id": n, "notehead_id": n} for n in range(3)]
+    tables.write([{"piece_id": "tune"}], tables.PIECES, data / "pieces/0.parquet")
+    tables.write(notes, tables.NOTES, data / "notes/0.parquet")
+    tables.write(heads, tables.NOTEHEADS, data / "noteheads/0.parquet")
+    person = printed("tune", [2, 4], performer="Lee", moment=[1 / 3, 2 / 3])
+    (data / "shards/test").mkdir(parents=True)
+    shard = write_shard(data / "shards/test/people-human-0.parquet", [person])
+    indexing.index([shard], tmp_path / "index.parquet", weights=weights)
+    (found,) = tables.read(tmp_path / "index.parquet", INDEX).to_pylist()
+    assert (found["bar"], found["note_id"]) == (["2", "3"], [None, None])
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path, weights, monkeypatch):
     shard = write_shard(tmp_path / "shard.parquet", [printed(p, t) for p, t in PIECES.items()])
     before = sorted(tmp_path.iterdir())

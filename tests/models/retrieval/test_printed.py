@@ -1,6 +1,6 @@
 """Names and places from the tables beside a shard."""
 
-from models.retrieval.printed import Piece, Place, located, named, pieces
+from models.retrieval.printed import Place, located, named, pieces
 from pipeline import tables
 
 
@@ -12,12 +12,17 @@ def test_tables_beside_a_shard_tell_titles_and_places(tmp_path):
             {"piece_id": "a", "note_id": 3, "notehead_id": 5},
             {"piece_id": "a", "note_id": 4, "notehead_id": None},
         ],
-        "noteheads": [{"piece_id": "a", "notehead_id": 5, "image": 1, "system": 2, "bar": "12"}],
+        "noteheads": [
+            {"piece_id": "a", "notehead_id": 5, "image": 1, "system": 2, "bar": "12", "moment": 0.1}
+        ],
     }
     for name, values in rows.items():
         schema = getattr(tables, name.upper())
         tables.write(values, schema, tmp_path / name / "7.parquet")
-    assert pieces(shard, {"a", "c"}) == {"a": Piece("Air", "Bach", {3: Place(1, 2, "12")})}
+    (found,) = pieces(shard, {"a", "c"}).values()
+    assert (found.title, found.composer) == ("Air", "Bach")
+    places = [found.place(*onset) for onset in [(3, None), (None, 0.1), (4, None), (None, 0.2)]]
+    assert places == [Place(1, 2, "12"), Place(1, 2, "12"), Place(), Place()]
     assert pieces(tmp_path / "elsewhere/shards/test/sgm-1.0-7.parquet", {"a"}) == {}
     assert pieces(shard, set()) == {}  # a later sound font has no piece that is new
 
