@@ -78,7 +78,7 @@ def search(
         FileNotFoundError: If there is no such recording or index.
         ValueError: If one of them cannot be read, or the index was made with other weights.
     """
-    collection = read_index(Path(index), Path(weights))
+    collection = read_index(Path(index), inference.weights_path(weights))
     fabric, network = inference.load_network(weights)
     frames, vectors = inference.embed_recording(fabric, network, Path(recording))
     scores = piece_scores(vectors, frames, collection.vectors, collection.piece)

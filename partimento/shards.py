@@ -63,11 +63,17 @@ class Shards(Dataset):
 
 def _item(row: dict) -> dict:
     shape = -1, row["bins"]
-    known = np.array([reason is None for reason in row["reason"]], bool)
+    known = np.array([x is not None for x in row["x"]], bool)
     pictures = [torch.tensor(images.grey(png)) for png in row["images"]]
     return {
         **{name: row[name] for name in ("piece_id", "split", "font", "tempo_ratio", "fps")},
         "spectrogram": torch.tensor(row["spectrogram"], dtype=torch.float32).reshape(shape),
         "images": pictures,
-        **{name: torch.from_numpy(np.array(row[name])[known]) for name in PER_ONSET},
+        **{name: torch.from_numpy(_array(row[name], name)[known]) for name in PER_ONSET},
     }
+
+
+def _array(values: list, name: str) -> np.ndarray:
+    """The values of a column's row, typed as its schema has them; 0 if missing."""
+    kind = tables.SHARDS.field(name).type.value_type.to_pandas_dtype()
+    return np.array([0 if value is None else value for value in values], kind)

@@ -21,6 +21,7 @@ from models.following import (
 from models.following.alignment import About, Alignment, Sheet
 from models.following.synchronise import Onset
 from models.retrieval.audio import tuning_of
+from pipeline.reading.pieces import printable
 
 STEPS = 5
 
@@ -50,7 +51,7 @@ def align(path: Path, sheet: Sheet) -> Alignment:
         fit = sureness.fit(way)
         fits = bool(fit >= sureness.LEAST_FIT and found)
         about = About(
-            recording=path.name,
+            recording=printable(path.name),
             duration=recording.seconds(samples),
             method="notes",
             route=words.spoken(printed, way),

@@ -20,6 +20,7 @@ from models.retrieval.align import STEP_FRAMES, window_positions
 from pipeline import strips
 from pipeline.constants import RETRIEVAL, STRIP_HEIGHT_PX, onset_times
 from pipeline.images import grey
+from pipeline.reading.pieces import printable
 
 STEP_PX = 10  # between windows over the print, about; all that follows was set with it
 CLEF_PX = 35  # at the left of a system, five staff spaces: no note is printed there
@@ -99,7 +100,7 @@ def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIG
         sure, fit = sureness(cosine, way)
         found = rows(printed, way, seconds, sure)
         about = About(
-            recording=path.name,
+            recording=printable(path.name),
             duration=len(heard) / RETRIEVAL.fps,
             method="image",
             route=route(printed, way),

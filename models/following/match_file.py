@@ -6,6 +6,7 @@ Notes are held as long as they are written, at the recording's own tempo.
 """
 
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 from models.following import score, timeline
@@ -103,20 +104,23 @@ def _bars(rows: list[dict], heads: dict[int, dict]) -> list[tuple[tuple[int, int
     )
     found: list[tuple[tuple[int, int, int], list]] = []
     now = 0
-    before = None
-    for row in rows:
-        printed = [heads[head]["beat"] or 0.0 for head in row["notehead_ids"]]
-        pickup = row["beat"] < 0 and all(beat < 0 for beat in printed)  # else a grace note leads
-        key = (row["bar"], row["pass"], pickup)
-        if key != before:
-            begin = _quarters(row["onset"] - (0.0 if pickup else row["beat"]))
-            quarters = next((line - begin for line in lines if line > begin), Fraction(4))
-            start, now = now, now + max(round(quarters * DIVISIONS), 1)
-            found.append(((len(found) + 1, start, now), []))
-            before = key
-        at = start + max(round((row["onset"] - begin) * DIVISIONS), 0)
-        found[-1][1].append((at, row))
+    for _, group in groupby(rows, lambda row: (row["bar"], row["pass"], _in_pickup(row, heads))):
+        bar = list(group)
+        pickup = _in_pickup(bar[0], heads)
+        begin = _quarters(bar[0]["onset"] - (0.0 if pickup else bar[0]["beat"]))
+        places = [max(round((row["onset"] - begin) * DIVISIONS), 0) for row in bar]
+        length = next((line - begin for line in lines if line > begin), None)
+        if length is None:  # of the last printed bar
+            length = max(Fraction(4), Fraction(max(places), DIVISIONS) + 1)
+        start, now = now, now + max(round(length * DIVISIONS), 1)
+        onsets = [(start + place, row) for place, row in zip(places, bar, strict=True)]
+        found.append(((len(found) + 1, start, now), onsets))
     return found
+
+
+def _in_pickup(row: dict, heads: dict[int, dict]) -> bool:
+    """Whether an onset is in a pickup; else a negative beat is that of a grace note."""
+    return row["beat"] < 0 and all((heads[head]["beat"] or 0.0) < 0 for head in row["notehead_ids"])
 
 
 def _quarters(value: float) -> Fraction:

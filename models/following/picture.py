@@ -93,7 +93,7 @@ class Picture:
         pen, font = ImageDraw.Draw(line), _font()
         room = WIDTH - 5 * MARGIN_PX - pen.textlength(right, font)
         while left and pen.textlength(left, font) > room:
-            left = left[:-2] + "…"
+            left = left[:-2] + "…" if len(left) > 1 else ""
         pen.text((2 * MARGIN_PX, LINE_PX / 2), left, 90, font, anchor="lm")
         pen.text((WIDTH - 2 * MARGIN_PX, LINE_PX / 2), right, 0, font, anchor="rm")
         grey = np.asarray(line) * ((WHITE - BLACK) / 255) + BLACK

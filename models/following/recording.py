@@ -25,7 +25,7 @@ def check_length(path: Path) -> None:
     """
     try:
         sound = soundfile.info(path)
-    except soundfile.LibsndfileError:
+    except (soundfile.LibsndfileError, TypeError):
         return
     _check(path, sound.frames / sound.samplerate)
 

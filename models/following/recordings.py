@@ -111,7 +111,7 @@ def _performances(
         try:
             onsets = aligned(one.path, heads[piece_id], sounding[piece_id], least_sureness)
             samples = _samples(one.path, loudness_db)
-        except (ValueError, OSError, soundfile.LibsndfileError) as error:
+        except (ValueError, FileNotFoundError, soundfile.LibsndfileError) as error:
             tqdm.write(f"{printable(str(one.path))}: left out, {_reason(error, one)}", sys.stderr)
             yield row | {"reason": _reason(error, one)}
             continue

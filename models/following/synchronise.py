@@ -11,12 +11,11 @@ import numpy as np
 
 from models.following.features import FPS, Features, of_notes
 from models.following.route import Route, Visit
-from models.following.score import PlayedNote, Score
+from models.following.score import CLOSE, PlayedNote, Score
 
 MARGIN_S = 0.5  # of the recording before and after the music that DTW sees as well
 STEP_WEIGHTS = (1.5, 1.5, 2.0)  # of a step by either side, by both; high-resolution setting
 AREA = 10**6  # cells that DTW computes at once
-CHORD_S = 0.03  # notes of one onset differ by less in the score
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _chords(notes: list[PlayedNote]) -> list[list[PlayedNote]]:
     for note in notes:
         if (
             found
-            and note.position - found[-1][0].position < 1e-3
+            and note.position - found[-1][0].position < CLOSE
             and note.grace == found[-1][0].grace
         ):
             found[-1].append(note)

@@ -208,7 +208,7 @@ def _verdict(answer: dict) -> str:
     if answer["fits"] is None:
         why = "not calibrated for these weights"
         if answer["threshold"] is not None:
-            why = "too short to tell if it is the right one"
+            why = "too few windows to tell if it is the right one"
         return f"best match: {best} ({why})"
     found = f"evidence {answer['evidence']:.2f}, needed {answer['threshold']:.2f}"
     if answer["fits"]:

@@ -55,7 +55,10 @@ def attention(
     Raises:
         ValueError: if the network has no attention, or a pair is not in the shards.
     """
-    model, data = load(weights), read_examples(shards)
+    model = load(weights)
+    if not model.attends:
+        raise ValueError(f"{weights}: {model.name} has no attention to draw; name one that has")
+    data = read_examples(shards)
     pairs = read_pairs(embeddings)
     chosen = varied(data, model.context)
     excerpts = data.excerpt_batch(chosen, model.context)

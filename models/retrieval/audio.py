@@ -50,6 +50,7 @@ def open_recording(path: Path | str) -> Iterator[soundfile.SoundFile]:
 
     Raises:
         FileNotFoundError: if there is no such file.
+        ChildProcessError: if ffmpeg is needed and not installed.
         ValueError: naming the file and the remedy, if it cannot be read.
     """
     path = Path(path)
@@ -58,10 +59,9 @@ def open_recording(path: Path | str) -> Iterator[soundfile.SoundFile]:
     with tempfile.TemporaryDirectory(prefix="recording-") as folder:
         try:
             sound = soundfile.SoundFile(path)
-        except soundfile.LibsndfileError as error:
-            sound = soundfile.SoundFile(
-                _decoded(path, Path(folder) / "decoded.flac", error.error_string)
-            )
+        except (soundfile.LibsndfileError, TypeError) as error:  # of raw samples, a TypeError
+            why = getattr(error, "error_string", "of unknown format")
+            sound = soundfile.SoundFile(_decoded(path, Path(folder) / "decoded.flac", why))
         with sound:
             if sound.frames <= 0:
                 raise ValueError(f"{path}: the recording is empty (0 s)")
@@ -73,7 +73,7 @@ def _decoded(path: Path, out: Path, why: str) -> Path:
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty; choose a recording")
     if shutil.which(TOOL) is None:
-        raise ValueError(
+        raise ChildProcessError(
             f"{path}: not readable as audio ({why}); convert it to WAV, FLAC, OGG or MP3, "
             f"or install {TOOL}, which is then used"
         )

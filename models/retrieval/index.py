@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from models.dataset import shard_columns
 from models.retrieval import printed
-from models.retrieval.inference import DEFAULT_WEIGHTS, embed_strip, load_network
+from models.retrieval.inference import DEFAULT_WEIGHTS, embed_strip, load_network, weights_path
 from models.retrieval.reading import decode_strip
 from models.retrieval.weights import AnyNetwork
 from models.weights import digest
@@ -75,7 +75,7 @@ def index(
     Raises:
         ValueError: naming file and piece, if shards or weights are not valid.
     """
-    weights = Path(weights or DEFAULT_WEIGHTS)
+    weights = weights_path(weights or DEFAULT_WEIGHTS)
     shards = [Path(path) for path in shards]
     positions = _positions(shards)
     if not positions:

@@ -6,6 +6,7 @@ in their order, to each piece (`sequence`); pieces are ranked by the score of th
 position are drawn side by side.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,12 @@ from models.retrieval.inference import (
     DEFAULT_WEIGHTS,
     embed_windows,
     load_network,
+    weights_path,
 )
 from models.retrieval.weights import AnyNetwork
 from models.retrieval.windows import recording_windows
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
+from pipeline.reading.pieces import printable
 from pipeline.replacing import replacing
 from pipeline.strips import snippet
 
@@ -67,7 +70,8 @@ def query(
     if top < 1:
         raise ValueError(f"--top is {top}; ask for one or more")
     out = Path(out or f"{recording.stem}-matches.png")
-    weights = Path(weights or DEFAULT_WEIGHTS)
+    weights = weights_path(weights or DEFAULT_WEIGHTS)
+    _check_picture(out, [recording, index, weights])
     collection = read_index(index, weights)
     fabric, network = load_network(weights)
     frames, excerpts = recording_windows(recording, network.context, at)
@@ -76,8 +80,18 @@ def query(
     answer = answers.answer(collection, vectors, frames, top, answers.calibration(weights))
     answer["matches"] = answers.matches(collection, matches, frames)
     _draw(index, collection, matches, frames, excerpts, _attention(fabric, network, excerpts), out)
-    answer |= {"recording": str(recording), "picture": str(out)}
+    answer |= {"recording": printable(str(recording)), "picture": printable(str(out))}
     print(answers.as_json(answer) if json else answers.in_words(answer))
+
+
+def _check_picture(out: Path, sources: list[Path]) -> None:
+    """Raise ValueError if the picture cannot be written, or would replace what is read."""
+    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{out}: its folder may not be written to; name another with --out")
+    for source in sources:
+        if out.exists() and source.exists() and out.samefile(source):
+            raise ValueError(f"{out}: is what is read; name another picture with --out")
 
 
 def best_matches(windows: np.ndarray, index: Index, top: int) -> list[Match]:

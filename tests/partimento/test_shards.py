@@ -37,12 +37,15 @@ def test_an_item_has_the_shapes_that_it_promises(paths):
 
 
 def test_onsets_without_a_notehead_are_left_out(tmp_path):
-    reasons = [None, "an ornament: trill", None]
+    """Those that are no example of score following have one, and are kept."""
+    reasons = [None, "an ornament: trill", "another onset within 5 frames"]
     row = performances.performance("piece", notes=3, reason=reasons)
-    item = Shards([staves.write_shard(tmp_path / "0.parquet", [row])])[0]
+    shown = row | {"x": [row["x"][0], None, row["x"][2]], "image": [0, None, 0]}
+    item = Shards([staves.write_shard(tmp_path / "0.parquet", [shown])])[0]
     assert item["x"].tolist() == pytest.approx(np.float32(row["x"][[0, 2]]))
     assert item["note_id"].tolist() == [0, 2]
     assert item["onset_s"].tolist() == row["onset_s"][[0, 2]].tolist()
+    assert (item["x"].dtype, item["image"].dtype) == (torch.float32, torch.int32)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -109,6 +109,26 @@ def test_the_notes_of_a_pickup_keep_their_places(followed, tmp_path):
     assert np.diff(part.note_array()["onset_quarter"]).tolist() == [1.0] * 15
 
 
+def test_the_last_bar_may_be_longer_than_four_quarters(followed, tmp_path):
+    """All after bar 1 is one bar of eight quarters, heard twice."""
+    heads = [
+        row | ({"bar": "2", "beat": row["beat"] + 4.0} if row["bar"] == "3" else {})
+        for row in followed.noteheads.to_pylist()
+    ]
+    long = [row for row in followed.table.to_pylist() if row["bar"] != "1"]
+    rows = [
+        row | {"bar": "2", "beat": row["onset"] - 4.0, "pass": number, "time": 1 + 0.5 * place}
+        for place, (number, row) in enumerate((n, row) for n in (1, 2) for row in long[4:])
+    ]
+    changed = {
+        "noteheads": pa.Table.from_pylist(heads, followed.noteheads.schema),
+        "table": alignment.table(rows, followed.about),
+    }
+    exports.write(Alignment(**vars(followed) | changed), tmp_path / "a.match")
+    _, _, part = partitura().load_match(str(tmp_path / "a.match"), create_score=True)
+    assert np.diff(part.note_array()["onset_quarter"]).tolist() == [1.0] * 15
+
+
 def test_pages_without_notes_make_no_match_file(followed, tmp_path):
     bare = Alignment(**vars(followed) | {"notes": followed.notes.slice(0, 0)})
     with pytest.raises(ValueError, match=r"a.match: a match file needs the notes"):

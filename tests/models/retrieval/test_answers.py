@@ -65,7 +65,7 @@ def test_what_fits_backwards_as_well_does_not_fit(index):
 
 
 def test_without_order_or_calibration_it_is_not_told(index):
-    assert "best match: Minuet, by Christian Petzold (too short to tell" in say(index, [0, 1])
+    assert "best match: Minuet, by Christian Petzold (too few windows to tell" in say(index, [0, 1])
     assert "(not calibrated for these weights)" in say(index, list(range(12)), None)
 
 

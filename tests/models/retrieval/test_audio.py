@@ -290,11 +290,20 @@ def test_other_files_go_through_ffmpeg(tmp_path, monkeypatch):
     np.testing.assert_array_equal(audio.spectrogram(film), audio.spectrogram(sound))
 
 
+def test_raw_samples_are_named(tmp_path, monkeypatch):
+    (tmp_path / "take.raw").write_bytes(bytes(4_000))
+    tool(tmp_path / "bin", monkeypatch, "sys.exit('no format')")
+    with pytest.raises(ValueError, match=r"take.raw: has no sound that ffmpeg can decode"):
+        audio.spectrogram(tmp_path / "take.raw")
+
+
 def test_without_ffmpeg_the_remedy_is_named(tmp_path, monkeypatch):
     film = tmp_path / "film.mp4"
     film.write_bytes(b"not for libsndfile")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ValueError, match=r"film.mp4: .*convert it to WAV.* or install ffmpeg"):
+    with pytest.raises(
+        ChildProcessError, match=r"film.mp4: .*convert it to WAV.* or install ffmpeg"
+    ):
         audio.spectrogram(film)
 
 

@@ -188,6 +188,17 @@ def test_bad_arguments_are_named(tmp_path, index, weights, arguments, message):
         query.query(recording, index=index, weights=weights, **arguments)
 
 
+def test_the_picture_replaces_nothing_that_is_read(tmp_path, index, weights):
+    recording = played(tmp_path / "tune.wav", [0])
+    for source in (recording, index, weights):
+        before = source.read_bytes()
+        with pytest.raises(ValueError, match=rf"{source.name}: is what is read"):
+            query.query(recording, index=index, weights=weights, out=source)
+        assert source.read_bytes() == before
+    with pytest.raises(ValueError, match=r"out.png: its folder may not be written to"):
+        query.query(recording, index=index, weights=weights, out=recording / "out.png")
+
+
 def test_silence_is_named(tmp_path, index, weights):
     recording = played(tmp_path / "quiet.wav", [0, 1, 2], volume=0.0)
     with pytest.raises(ValueError, match=r"quiet.wav: the recording is silent; there"):
