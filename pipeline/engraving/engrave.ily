@@ -64,6 +64,7 @@
          (y (ly:stencil-extent stencil Y)))
    `(,@(partimento-place "head" grob (ly:grob-object grob 'staff-symbol #f))
      (data-number . ,(partimento-number grob))
+     (data-score . ,(partimento-number (ly:grob-original (ly:grob-system grob))))
      (data-where . ,(partimento-where event))
      (data-pitch . ,(partimento-pitch event))
      (data-steps . ,(if (ly:pitch? pitch) (number->string (ly:pitch-steps pitch)) ""))

@@ -3,10 +3,12 @@
 Nothing is estimated. If one notehead comes from a note's location, the note is linked to it. If
 music is printed more than once from one location, or if print and sound are two copies of the
 music, the passage decides: within a passage, score time and printed time differ by a constant.
+Each of several scores in a file counts its time from zero; a note that they all may print is in the
+one that prints most notes of the score that it sounds in.
 """
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from fractions import Fraction
 
 from pipeline.engraving import svg
@@ -60,32 +62,62 @@ def link(
         at_time[(_moment(notehead), notehead.pitch)].append(number)
 
     linked: list[int | None] = [None] * len(notes)
-    sure: list[tuple[Fraction, Fraction]] = []  # onset, and score time less printed time
     for number, note in enumerate(notes):
         candidates = at_location.get((note.location, note.written), ())
         if len(candidates) == 1:
             (linked[number],) = candidates
-            sure.append((note.onset, note.moment[0] - noteheads[candidates[0]].moment))
 
+    sure = _by_score(notes, linked)
     copied: dict[tuple, int] = {}  # noteheads of locations that sound but are not printed
-    onsets = [onset for onset, _ in sure]
     taken = set(linked)
+    several: dict[int, list[int]] = {}  # noteheads that a note may have, equally well
     reasons: list[str | None] = [None] * len(notes)
     for number, note in enumerate(notes):
         if linked[number] is not None:
             continue
-        before = bisect_right(onsets, note.onset)
-        near = [shift for _, shift in sure[max(before - 1, 0) : before + 1]] or [Fraction(0)]
+        near = _about(note, notes, sure)
+        shifts = [notes[other].moment[0] - noteheads[linked[other]].moment for other in near]
         candidates = at_location.get((note.location, note.written), ())
-        for shift in dict.fromkeys(near):
+        for shift in dict.fromkeys(shifts or [Fraction(0)]):
             when = _shifted(note, shift)
             match = [index for index in candidates if _moment(noteheads[index]) == when]
             match = match or [i for i in at_time.get((when, note.written), ()) if i not in taken]
             if match:
-                linked[number] = copied[(note.location, note.written)] = match[0]
+                if len(match) > 1 and len(sure) > 1:
+                    several[number] = match
+                else:  # printed as a full score and as parts, say, of which the first is taken
+                    linked[number] = copied[(note.location, note.written)] = match[0]
                 break
         else:
             linked[number] = None if candidates else copied.get((note.location, note.written))
             if linked[number] is None:
                 reasons[number] = SEVERAL if candidates else NO_NOTEHEAD
+
+    votes: dict[int, Counter[int]] = defaultdict(Counter)  # printed scores, for each that sounds
+    for note, index in zip(notes, linked, strict=True):
+        if index is not None:
+            votes[note.score][noteheads[index].score] += 1
+    for number, match in several.items():
+        of_score = votes[notes[number].score]
+        best = max(match, key=lambda index: of_score[noteheads[index].score])
+        if of_score[noteheads[best].score]:
+            linked[number] = best
+        else:
+            reasons[number] = SEVERAL
     return linked, reasons
+
+
+def _by_score(notes: list[Note], linked: list[int | None]) -> dict[int, list[int]]:
+    """For each score that sounds, its linked notes in order of onset."""
+    found: dict[int, list[int]] = {note.score: [] for note in notes}
+    for number, head in enumerate(linked):
+        if head is not None:
+            found[notes[number].score].append(number)
+    return found
+
+
+def _about(note: Note, notes: list[Note], known: dict[int, list[int]]) -> list[int]:
+    """Of the linked notes of a note's score, the last one up to its onset and the next."""
+    in_order = known[note.score]
+    after = bisect_right(in_order, note.onset, key=lambda number: notes[number].onset)
+    return in_order[max(after - 1, 0) : after + 1]

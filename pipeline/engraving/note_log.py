@@ -157,7 +157,7 @@ def _read_score(events: list[list[str]], number: int) -> SoundLog:
         pitch = _pitch(fraction(written) + transposed.get(played, 0), location)
         note = ties.continued(moment, voice, int(written))
         if note:
-            note.duration = onset + duration - note.onset
+            note.duration = max(note.duration, onset + duration - note.onset)  # or a unison's
             note.held.append(location)
         elif note := struck.get((kind, onset, pitch)):
             note.duration = max(note.duration, duration)

@@ -50,6 +50,7 @@ class Notehead:
     number: int = -1  # tells the heads of a piece apart
     bar: int | None = None
     beat: Fraction | None = None  # quarters from the bar's beginning; negative in a pickup
+    score: int = 0  # tells the scores of a file apart
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def _head(group: ET.Element) -> Notehead:
         int(group.get("data-number")),
         int(bar) if (bar := group.get("data-bar")) else None,
         4 * note_log.fraction(beat) if (beat := group.get("data-beat")) else None,
+        int(group.get("data-score")),
     )
 
 

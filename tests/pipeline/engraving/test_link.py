@@ -6,13 +6,14 @@ from pipeline.engraving import link, svg
 from pipeline.engraving.note_log import Note
 
 
-def head(where, moment, pitch=60):
-    return svg.Notehead(where, pitch, 0, 0, 0, F(moment), F(0), 0.0, 0.0, 1.0, 1.0)
+def head(where, moment, pitch=60, score=0):
+    box = 0.0, 0.0, 1.0, 1.0
+    return svg.Notehead(where, pitch, 0, 0, 0, F(moment), F(0), *box, score=score)
 
 
-def note(where, onset, moment=None, pitch=60):
+def note(where, onset, moment=None, pitch=60, score=0):
     when = F(onset if moment is None else moment)
-    return Note(F(onset), F(1), pitch, pitch, where, (when, F(0)), 0)
+    return Note(F(onset), F(1), pitch, pitch, where, (when, F(0)), score)
 
 
 def test_a_head_that_is_repeated_sounds_twice():
@@ -42,6 +43,45 @@ def test_a_copy_that_sounds_again_sounds_from_the_same_heads():
     heads = [head("print:1", 0), head("print:2", 1, pitch=62)]
     notes = [note(f"midi:{n % 2}", n, pitch=(60, 62)[n % 2]) for n in range(4)]
     assert link.link(notes, heads)[0] == [0, 1, 0, 1]
+
+
+def test_a_theme_that_two_scores_print_is_linked_in_its_own():
+    """The time of each score begins at zero, and each ends with a note of its own."""
+    heads = [
+        *(head("theme", 0, score=4), head("end", 1, score=4)),
+        *(head("theme", 0, score=7), head("other end", 1, score=7)),
+    ]
+    notes = [
+        note(where, 2 * score + moment, moment, score=score)
+        for score, end in enumerate(["end", "other end"])
+        for moment, where in enumerate(["theme", end])
+    ]
+    assert link.link(notes, heads)[0] == [0, 1, 2, 3]
+
+
+def test_copies_for_the_ear_of_two_scores_are_linked_in_their_own():
+    """Print and sound of two movements, which share their second note."""
+    pitches = [(60, 62), (67, 62)]
+    heads = [
+        head(f"print {score}:{n}", n, pitches[score][n], score) for score in (0, 1) for n in (0, 1)
+    ]
+    notes = [
+        note(f"midi {score}:{n}", 2 * score + n, n, pitches[score][n], score)
+        for score in (0, 1)
+        for n in (0, 1)
+    ]
+    assert link.link(notes, heads)[0] == [0, 1, 2, 3]
+
+
+def test_scores_that_nothing_tells_apart_are_not_linked():
+    heads = [head("theme", 0), head("theme", 0)]
+    linked, reasons = link.link([note("theme", n, 0, score=n) for n in (0, 1)], heads)
+    assert linked == [None, None] and reasons == [link.SEVERAL] * 2
+
+
+def test_of_a_score_and_its_parts_the_first_print_is_taken():
+    heads = [head("a", 0), head("b", 1, 64), head("a", 0)]
+    assert link.link([note("a", 0), note("b", 1, pitch=64)], heads)[0] == [0, 1]
 
 
 def test_a_note_without_a_head_takes_no_head_of_another():
