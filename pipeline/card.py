@@ -10,10 +10,10 @@ import pandas as pd
 
 from pipeline import tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET
-from pipeline.describing import counts, croissant, licences
+from pipeline.describing import counts, croissant
 from pipeline.describing.front_matter import Part, front_matter
 from pipeline.describing.markdown import escape, plain, table
-from pipeline.reading import catalogue
+from pipeline.reading import catalogue, licences
 from pipeline.replacing import replacing
 
 TOP = 10  # composers and licences that are named, the others are only counted

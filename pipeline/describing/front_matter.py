@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import yaml
 
-from pipeline.describing import features, licences
+from pipeline.describing import features
 from pipeline.describing.markdown import plain
+from pipeline.reading import licences
 
 HUGGING_FACE = {"valid": "validation"}  # its name of a split, if it differs from ours
 TAGS = [

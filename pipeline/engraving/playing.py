@@ -63,7 +63,10 @@ def _goes_on(held: Played, onset: Fraction) -> bool:
 
 
 def play(score: Score, order: list[int]) -> list[Played]:
-    """The notes that sound if the bars are played in this order, sorted by onset and pitch."""
+    """The notes that sound if the bars are played in this order, sorted by onset and pitch.
+
+    Grace notes that lead to the first note have onsets below zero.
+    """
     clock = Clock(score.tempi)
     in_bar: dict[int, list[tuple[Note, int]]] = defaultdict(list)  # with the pitch that sounds
     for note in sorted(score.notes, key=lambda note: (note.begin, note.grace is None)):
@@ -71,7 +74,7 @@ def play(score: Score, order: list[int]) -> list[Played]:
             in_bar[note.bar].append((note, note.pitch + note.transposed))
     found: list[Played] = []
     latest: dict[str, Played] = {}  # what a written note last sounded as
-    ending: dict[tuple[int, Fraction], Played] = {}  # by pitch and end
+    ending: dict[tuple[int, int, Fraction], Played] = {}  # by part, pitch and end
     now, now_s = Fraction(0), 0.0
     for bar in order:
         start, end = score.begins[bar], score.begins[bar + 1]
@@ -81,25 +84,35 @@ def play(score: Score, order: list[int]) -> list[Played]:
             onset = first + shift
             held = latest.get(score.ties.get(note.name, ""))
             if held is None and note.name in score.loose:
-                held = ending.get((pitch, onset))
+                held = ending.get((note.part, pitch, onset))
             if held is not None and held.pitch == pitch and _goes_on(held, onset):
                 held.end, held.end_s = last + shift, clock.seconds(last) + shift_s
                 held.held.append(onset)
             else:
-                onset_s = clock.seconds(first) + shift_s
                 held = Played(
                     note.name,
                     bar,
                     pitch,
-                    max(onset, Fraction(0)),
+                    onset,
                     last + shift,
-                    max(onset_s, 0.0),
-                    max(clock.seconds(last) + shift_s, 0.0),
+                    clock.seconds(first) + shift_s,
+                    clock.seconds(last) + shift_s,
                     note.grace is not None,
                     note.program,
                 )
                 found.append(held)
-            latest[note.name] = ending[(pitch, held.end)] = held
+            latest[note.name] = ending[(note.part, pitch, held.end)] = held
         now += end - start
         now_s += clock.seconds(end) - clock.seconds(start)
     return sorted(found, key=lambda note: (note.onset, note.pitch))
+
+
+def begin_at_zero(played: list[Played]) -> None:
+    """Move all notes later if grace notes sound before the first bar begins."""
+    lead = -min((note.onset for note in played), default=Fraction(0))
+    lead_s = -min((note.onset_s for note in played), default=0.0)
+    if lead > 0:
+        for note in played:
+            note.onset, note.end = note.onset + lead, note.end + lead
+            note.onset_s, note.end_s = note.onset_s + lead_s, note.end_s + lead_s
+            note.held = [onset + lead for onset in note.held]

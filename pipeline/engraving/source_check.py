@@ -61,7 +61,7 @@ def check(
             the bars.
     """
     found = comparison.compare(
-        [(float(note.onset), note.pitch, note.grace) for note in played],
+        [(max(float(note.onset), 0.0), note.pitch, note.grace) for note in played],
         [(float(onset), note.pitch) for note in played for onset in note.held],
         [(float(when), tempo) for when, tempo in score.tempi],
         reading,

@@ -105,6 +105,7 @@ def rows(
     if not played:
         raise ValueError("no notes sound")
     compared = source_check.check(score, played, order, reading)
+    playing.begin_at_zero(played)
     printed = mei.pitches(engraved)
     if wanted != parts.ALL:
         score.notes = [note for note in score.notes if note.name in printed]

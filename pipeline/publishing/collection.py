@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from pipeline import tables
 from pipeline.constants import STAFF_HEIGHT_PX, STAFF_WIDTH_PX
-from pipeline.describing import features, licences
-from pipeline.reading import catalogue
+from pipeline.describing import features
+from pipeline.reading import catalogue, licences
 from pipeline.reading.recording_files import RECORDED, RECORDINGS
 
 ABOUT = ("composer", "title", "lyricist", "licence", "source")  # of PIECES, in every row

@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline import card
-from pipeline.describing import croissant, licences, records
+from pipeline.describing import croissant, records
 from pipeline.describing.front_matter import Part, front_matter, hub_split
 from pipeline.publishing import collection, files
+from pipeline.reading import licences
 from pipeline.replacing import replacing
 
 DIGESTS = "SHA256SUMS"

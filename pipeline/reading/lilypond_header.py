@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterable
 
+from pipeline.reading import licences
 from pipeline.reading.lilypond_files import STRING, code, strings
+
+LONGEST = 200  # characters
 
 
 def header_fields(texts: Iterable[str]) -> dict[str, str | None]:
@@ -28,9 +31,11 @@ def _field(text: str, *names: str) -> str | None:
 
 
 def _licence(text: str | None) -> str | None:
-    """A licence by its name, without the text around it."""
+    """A licence by its name, without the text around it unless that limits it."""
     if text is None:
         return None
     if match := re.search(r"Creative Commons Attribution[A-Za-z-]*( [\d.]*\d)?", text):
-        return match[0]
-    return "Public Domain" if re.search("public ?domain", text, re.IGNORECASE) else text[:200]
+        name = match[0]
+    else:
+        name = "Public Domain" if re.search("public ?domain", text, re.IGNORECASE) else text
+    return licences.in_short(text, name)[:LONGEST]

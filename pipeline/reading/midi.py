@@ -90,14 +90,18 @@ def read_melody(
 
 # --- what the file states besides notes
 def _events(tracks: list[mido.MidiTrack], kind: str) -> list[tuple[int, mido.MetaMessage]]:
-    """Meta events of one type in some tracks, with their tick, in order; the first of each tick."""
+    """Meta events of one type in some tracks, with their tick, in order.
+
+    Of several at one tick the last one holds, of the first track that has any there.
+    """
     found: dict[int, mido.MetaMessage] = {}
     for track in tracks:
-        now = 0
+        now, of_track = 0, {}
         for message in track:
             now += message.time
             if message.type == kind:
-                found.setdefault(now, message)
+                of_track[now] = message
+        found = of_track | found
     return sorted(found.items())
 
 

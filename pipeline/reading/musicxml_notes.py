@@ -112,8 +112,8 @@ class _Reader:
         """Read a part whose bars begin where `begins` says."""
         for bar, measure in enumerate(element.findall("measure")):
             self._measure(measure, part, bar, begins[bar])
-        for voice in list(part.waiting):
-            self._lead(part, voice, None, len(begins) - 2, begins[-1])
+            for voice in list(part.waiting):  # at its end, to no note of their own bar
+                self._lead(part, voice, None, bar, begins[bar + 1])
 
     def _measure(self, measure: ET.Element, part: _Part, bar: int, begin: Fraction) -> None:
         now = last = begin
@@ -185,6 +185,7 @@ class _Reader:
             length=length,
             left_out=_left_out(element, pitch),
             program=part.programs.get(name, part.programs.get(None)),
+            part=part.first_staff,
         )
         self.score.notes.append(note)
         if note.left_out is None and pitch is not None:

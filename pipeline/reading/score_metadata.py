@@ -3,6 +3,8 @@
 import re
 from xml.etree import ElementTree as ET
 
+from pipeline.reading import licences
+
 _MEI = "{http://www.music-encoding.org/ns/mei}"
 _HUMDRUM = {"composer": "COM", "title": "OTL", "lyricist": "LYR", "licence": "YEM"}
 _ABC = {"composer": "C", "title": "T", "lyricist": "A", "licence": "Z"}
@@ -49,12 +51,12 @@ def _words(text: str | None) -> str | None:
 def _licence(text: str | None) -> str | None:
     """A licence by its name if it is a known one, else in its own words; None if it is no licence.
 
-    Some programs put a subtitle where the rights belong.
+    Words that limit a known licence are kept. Some programs put a subtitle where the rights belong.
     """
     for pattern, name in _LICENCES:
         if match := re.search(pattern, text or "", re.IGNORECASE):
             known = match.expand(name)
-            return known.upper() if known.startswith("CC ") else known
+            return licences.in_short(text, known.upper() if known.startswith("CC ") else known)
     return text if re.search(_OF_RIGHTS, text or "", re.IGNORECASE) else None
 
 

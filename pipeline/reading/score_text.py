@@ -140,6 +140,8 @@ def _checked_plain(text: str, suffix: str) -> str:
         raise ValueError("no Humdrum: no line begins a spine with **")
     if suffix == ".abc" and not re.search(r"^\s*K:", text, re.MULTILINE):
         raise ValueError("no ABC: no line K: names the key")
+    if (tunes := len(re.findall(r"^X:", text, re.MULTILINE))) > 1 and suffix == ".abc":
+        raise ValueError(f"holds {tunes} tunes; put each into a file of its own")
     if len(text) > MAX_BYTES // 10:
         raise ValueError(f"larger than {MAX_BYTES // 10:,} characters, no score")
     return _with_lengths(text) if suffix == ".abc" else text
@@ -195,6 +197,11 @@ def _mei(root: ET.Element) -> str:
     """Number the notes of an MEI file; gives it as text."""
     space = f"{{{MEI_NAMESPACE}}}"
     notes = list(root.iter(f"{space}note"))
+    movements = [
+        mdiv for mdiv in root.iter(f"{space}mdiv") if mdiv.find(f"{space}score") is not None
+    ]
+    if len(movements) > 1:
+        raise ValueError(f"holds {len(movements)} movements; put each into a file of its own")
     _check_size(sum(1 for _ in root.iter(f"{space}measure")), len(notes))
     _give_ids(root, notes, XML_ID)
     return ET.tostring(root, encoding="unicode")

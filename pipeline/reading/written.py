@@ -25,6 +25,7 @@ class Note:
     length: Fraction = Fraction(0)  # of a grace note, as written
     left_out: str | None = None  # why it does not sound: HIDDEN or UNPITCHED
     program: int | None = None  # General MIDI, from 0
+    part: int = 0  # tells the parts apart, if they are known
 
 
 @dataclass

@@ -142,6 +142,7 @@ CONFIGS = [  # of the project, each on top of the ones before it
     ["asap"],
     ["human"],
     ["msmd", "msmd-segments", "msmd-extra", "msmd-second"],
+    ["msmd", "msmd-segments", "msmd-third"],
     ["msmd", "msmd-two-cores"],
 ]
 

@@ -32,6 +32,8 @@ def test_markup_is_reduced_to_its_words_and_what_is_missing_is_none():
         ('copyright = \\markup { "Sans" "Placed in the" "public domain by the typesetter" }',
          "Public Domain"),
         ('license = "GPL" copyright = "Public Domain"', "GPL"),
+        ('copyright = "Creative Commons Attribution NonCommercial NoDerivatives 4.0"',
+         "Creative Commons Attribution NonCommercial NoDerivatives 4.0"),
     ],
 )  # fmt: skip
 def test_licences_in_their_own_words(text, licence):

@@ -89,6 +89,14 @@ def test_the_config_states_pickup_metre_and_tempo_if_the_file_does_not():
     assert score.tempi == [(0, 120.0)]
 
 
+def test_of_two_tempi_at_one_moment_the_later_one_holds():
+    """As pretty_midi, and FluidSynth, play it."""
+    data = scores.midi(scores.scale(8), tempi=[(0, 500_000), (0, 1_000_000)])
+    assert midi.read_melody(data).tempi == [(0, 60)]
+    played = pretty_midi.PrettyMIDI(io.BytesIO(data))
+    assert played.get_tempo_changes()[1].tolist() == [60]
+
+
 def test_a_pickup_as_long_as_a_bar_is_refused():
     with pytest.raises(ValueError, match="a pickup of 4 quarters, but a bar has 4"):
         midi.read_melody(scores.midi(scores.scale(8)), pickup=4)

@@ -28,6 +28,13 @@ def test_musicxml_names_its_people_title_and_licence():
     }
 
 
+LIMITED = (  # words around the name of a licence that take something away
+    "Copyright 2010 John Doe, all rights reserved. Music in the public domain.",
+    "This edition is not in the public domain",
+    "Edition (c) 2015 X, CC BY-NC-ND 4.0. Music in the public domain.",
+)
+
+
 @pytest.mark.parametrize(
     ("rights", "licence"),
     [
@@ -37,6 +44,7 @@ def test_musicxml_names_its_people_title_and_licence():
         ("Licensed under CC BY-SA 4.0, 2019", "CC BY-SA 4.0"),
         ("http://creativecommons.org/licenses/by-nc/3.0/", "CC BY-NC 3.0"),
         ("This work is in the public domain.", "Public Domain"),
+        *(2 * (limited,) for limited in LIMITED),
     ],
 )
 def test_a_licence_is_known_by_its_name(rights, licence):

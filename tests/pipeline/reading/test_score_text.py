@@ -16,6 +16,7 @@ MEI = (
     '<measure><staff n="1"><layer><note pname="c" oct="4" dur="4"/></layer></staff></measure>'
     "</section></score></mdiv></body></music></mei>"
 )
+MOVEMENTS = MEI.replace("</mdiv>", "</mdiv><mdiv><score/></mdiv>")
 
 
 def packed(files: dict[str, str | bytes]) -> bytes:
@@ -115,6 +116,8 @@ BOMB = (
         (b"PK\3\4 cut short", "s.mxl", "cannot be unpacked"),
         (b"hello", "s.krn", "no Humdrum"),
         (b"X:1\nT:no key\n", "s.abc", "no ABC"),
+        (b"X:1\nK:C\nC\n\nX:2\nK:C\nD\n", "s.abc", "holds 2 tunes"),
+        (MOVEMENTS.encode(), "s.mei", "holds 2 movements"),
     ],
 )
 def test_what_is_no_score_is_refused_with_a_reason(content, name, reason):

@@ -88,3 +88,9 @@ def forbidden(licence: str | None, allowed: Iterable[str] = ()) -> str | None:
     if of_creative_commons and re.search(_PARTS["nd"], licence, re.IGNORECASE):
         return f"forbids derivatives: {licence}"
     return None
+
+
+def in_short(text: str, name: str) -> str:
+    """A licence by its `name` if that allows and forbids what the `text` does, else the text."""
+    same = identifier(text) == identifier(name)
+    return name if same and (forbidden(text) is None) == (forbidden(name) is None) else text

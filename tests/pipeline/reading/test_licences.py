@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.describing.licences import forbidden, identifier
+from pipeline.reading.licences import forbidden, identifier
 
 
 @pytest.mark.parametrize(
