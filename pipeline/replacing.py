@@ -1,7 +1,9 @@
 """Write files and folders whole or not at all."""
 
 import errno
+import fcntl
 import glob
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -16,7 +18,8 @@ def replacing(path: Path | str):
     """Yield a temporary path beside `path` that takes its name once the block has succeeded.
 
     A killed or failed writer leaves nothing under the final name, and what a killed one left
-    beside it is swept away by the next. Works for files and folders.
+    beside it is swept away by the next; what a living one holds is locked. Works for files and
+    folders.
 
     Raises:
         FileExistsError: if `path` is a folder that holds something; it is left as it is.
@@ -29,8 +32,13 @@ def replacing(path: Path | str):
     path.parent.mkdir(parents=True, exist_ok=True)
     begun = f".{path.name}.{UNFINISHED}"
     for left in path.parent.glob(f"{glob.escape(begun)}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=begun, dir=path.parent) as folder:
+        with _locked(left) as ours:
+            if ours:
+                shutil.rmtree(left, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=begun, dir=path.parent) as folder,
+        _locked(Path(folder)),
+    ):
         temporary = Path(folder) / path.name
         try:
             yield temporary
@@ -41,6 +49,30 @@ def replacing(path: Path | str):
                 ) from error
             raise
         temporary.replace(path)  # a folder can only take the place of an empty one
+
+
+@contextmanager
+def _locked(folder: Path):
+    """Yield whether nobody else has locked a folder, which is ours for the time of the block.
+
+    A file system without locks, or a folder that is gone, counts as nobody's.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield True
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        free = True
+    except BlockingIOError:
+        free = False
+    except OSError:
+        free = True
+    try:
+        yield free
+    finally:
+        os.close(handle)
 
 
 def _want_of_space(error: Exception, folder: Path) -> BaseException | None:

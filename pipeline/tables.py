@@ -323,7 +323,12 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
         kind = found.field(column.name).type
         if not _fits(kind, column.type):
             raise ValueError(f"{path}: column '{column.name}' is {kind}, not {column.type}")
-    return pq.read_table(path, columns=columns)
+    try:
+        return pq.read_table(path, columns=columns)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(
+            f"{path}: corrupt ({' '.join(str(error).split())}); delete it and run again"
+        ) from None
 
 
 def _fits(found: pa.DataType, expected: pa.DataType) -> bool:

@@ -1,6 +1,5 @@
 """Draw a page beside its degraded scan, each with its noteheads marked."""
 
-import io
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ from pipeline import tables
 from pipeline.engrave import pages_by_either
 from pipeline.engraving import degrade
 from pipeline.engraving.looks import from_settings
+from pipeline.images import grey
 from pipeline.replacing import replacing
 from pipeline.sandbox import lilypond
 
@@ -23,7 +23,7 @@ MARK = (213, 94, 0)  # of a notehead's box
 def _marked(found: dict[str, pa.Table]) -> Image.Image:
     """The first page of a piece with its noteheads' boxes."""
     first = found["images"].slice(0, 1).to_pylist()[0]
-    picture = Image.open(io.BytesIO(first["png"])).convert("RGB")
+    picture = Image.fromarray(grey(first["png"])).convert("RGB")
     brush = ImageDraw.Draw(picture)
     for head in found["noteheads"].to_pylist():
         if head["image"] == first["image"]:

@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from pipeline.constants import WHITE
 from pipeline.engraving import svg
+from pipeline.images import grey
 
 Scan = Literal["copier", "phone"]
 
@@ -123,7 +124,7 @@ def tables_of(found: dict[str, pa.Table], scan: Scan, seed: int, piece_id: str) 
     digest = hashlib.sha256(f"scan:{seed}:{piece_id}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     images = found["images"].to_pylist()
-    pages = [np.asarray(Image.open(io.BytesIO(row["png"])).convert("L")) for row in images]
+    pages = [grey(row["png"]) for row in images]
     matrices = {}
     for number, row in enumerate(images):
         behind = pages[number + 1] if number + 1 < len(pages) else None

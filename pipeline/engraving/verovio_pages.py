@@ -164,15 +164,20 @@ def _pages(
 
 
 def _add_system(rows: list[dict], piece_id: str, system: verovio_svg.System) -> dict[int, int]:
-    """Add a row of SYSTEMS; gives the place of each staff in it by its number in the score."""
+    """Add a row of SYSTEMS; gives the place of each staff in it by its number in the score.
+
+    Raises ValueError if no staff of the system has lines.
+    """
+    if not system.staves:
+        raise ValueError("a system without staff lines is printed")
     staves = sorted(system.staves.items(), key=lambda pair: pair[1].top)
     rows.append(
         {
             "piece_id": piece_id,
             "system": len(rows),
             "image": system.page,
-            "left": min((staff.left for _, staff in staves), default=0.0),
-            "right": max((staff.right for _, staff in staves), default=0.0),
+            "left": min(staff.left for _, staff in staves),
+            "right": max(staff.right for _, staff in staves),
             "top": [staff.top for _, staff in staves],
             "bottom": [staff.bottom for _, staff in staves],
         }
@@ -196,12 +201,14 @@ def _noteheads(
         note = score.notes[place[box.note]] if box.note in place else None
         if note is None or note.left_out is not None:
             continue
+        if note.staff not in row_of[box.system]:  # a staff without lines
+            continue
         found.append(
             {
                 "piece_id": piece_id,
                 "image": box.page,
                 "system": box.system,
-                "staff": row_of[box.system].get(note.staff, 0),
+                "staff": row_of[box.system][note.staff],
                 "x": box.x,
                 "y": box.y,
                 "width": box.width,

@@ -68,7 +68,7 @@ def tell_unconfined(unconfined: str, rules: Iterable[str]) -> None:
 
     What the jobs themselves say goes to their logs. With `refuse` they stop by themselves.
     """
-    if unconfined == "warn" and {"select", "engrave"} & set(rules):
+    if unconfined == "warn" and {"select", "engrave", "scans"} & set(rules):
         confine(require=False)
 
 

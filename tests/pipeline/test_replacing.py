@@ -44,6 +44,16 @@ def test_files_that_come_while_a_folder_is_written_are_kept(tmp_path):
     assert [path.name for path in folder.iterdir()] == ["mine"]
 
 
+def test_two_at_once_do_not_sweep_away_each_others_work(tmp_path):
+    """The later one takes the name last."""
+    with replacing(tmp_path / "a.txt") as first:
+        with replacing(tmp_path / "a.txt") as second:
+            first.write_text("first")
+            second.write_text("second")
+        assert (tmp_path / "a.txt").read_text() == "second"
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["first"]
+
+
 WRITERS = {
     "Parquet": lambda path: tables.write(
         ({"piece_id": f"p{n}"} for n in range(5_000)), tables.ENGRAVED, path

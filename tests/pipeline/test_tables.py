@@ -87,3 +87,13 @@ def test_a_truncated_file_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r"t\.parquet: not a Parquet file.*delete it"):
         tables.read(path, tables.ENGRAVED)
+
+
+def test_a_file_with_a_corrupt_page_is_named(tmp_path):
+    path = tmp_path / "t.parquet"
+    tables.write(rows(1_000), tables.ENGRAVED, path)
+    content = bytearray(path.read_bytes())
+    content[20:60] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"t\.parquet: corrupt .*delete it and run again"):
+        tables.read(path, tables.ENGRAVED)

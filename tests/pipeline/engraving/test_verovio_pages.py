@@ -163,6 +163,19 @@ def test_a_score_without_a_sounding_note_is_refused(engrave):
         engrave(score([note("C4", 4, print_object="no")]))
 
 
+def test_a_score_without_staff_lines_is_refused(engrave):
+    notes = "".join(f'<note xml:id="n{n}" pname="c" oct="5" dur="4"/>' for n in range(4))
+    text = (
+        '<mei xmlns="http://www.music-encoding.org/ns/mei"><music><body><mdiv><score>'
+        '<scoreDef meter.count="4" meter.unit="4"><staffGrp>'
+        '<staffDef n="1" lines="0" clef.shape="G" clef.line="2"/></staffGrp></scoreDef><section>'
+        f'<measure n="1"><staff n="1"><layer n="1">{notes}</layer></staff></measure>'
+        "</section></score></mdiv></body></music></mei>"
+    )
+    with pytest.raises(ValueError, match="a system without staff lines"):
+        engrave(text, "s.mei")
+
+
 def test_repeats_without_end_are_refused_before_verovio_lists_them(engrave):
     endless = score([note("C4", 4) + repeat("backward", times=99_999)] * 50)
     for repeats in ("unfold", "once"):
