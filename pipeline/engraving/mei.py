@@ -223,7 +223,13 @@ def read(root: ET.Element, times: Times) -> Score:
     Args:
         root: of the file.
         times: when its notes begin and end.
+
+    Raises:
+        ValueError: if notes under an octave sign do not say how they sound.
     """
+    signs = next(root.iter(f"{SPACE}octave"), None)
+    if signs is not None and not any(note.get("oct.ges") for note in root.iter(f"{SPACE}note")):
+        raise ValueError("octave signs whose notes do not say how they sound (oct.ges)")
     reader = _Reader(times)
     music = next(root.iter(f"{SPACE}score"), None)
     if music is not None:

@@ -163,17 +163,28 @@ def test_a_score_without_a_sounding_note_is_refused(engrave):
         engrave(score([note("C4", 4, print_object="no")]))
 
 
-def test_a_score_without_staff_lines_is_refused(engrave):
+def mei(lines: int = 5, more: str = "") -> str:
+    """A bar of MEI, four quarters C5, on a staff of so many lines; `more` stands below them."""
     notes = "".join(f'<note xml:id="n{n}" pname="c" oct="5" dur="4"/>' for n in range(4))
-    text = (
+    return (
         '<mei xmlns="http://www.music-encoding.org/ns/mei"><music><body><mdiv><score>'
         '<scoreDef meter.count="4" meter.unit="4"><staffGrp>'
-        '<staffDef n="1" lines="0" clef.shape="G" clef.line="2"/></staffGrp></scoreDef><section>'
-        f'<measure n="1"><staff n="1"><layer n="1">{notes}</layer></staff></measure>'
+        f'<staffDef n="1" lines="{lines}" clef.shape="G" clef.line="2"/></staffGrp></scoreDef>'
+        f'<section><measure n="1"><staff n="1"><layer n="1">{notes}</layer></staff>{more}</measure>'
         "</section></score></mdiv></body></music></mei>"
     )
+
+
+def test_a_score_without_staff_lines_is_refused(engrave):
     with pytest.raises(ValueError, match="a system without staff lines"):
-        engrave(text, "s.mei")
+        engrave(mei(lines=0), "s.mei")
+
+
+def test_an_octave_sign_of_unknown_sound_is_refused(engrave):
+    """Our readers take the pitch as written, Verovio plays it an octave higher."""
+    sign = '<octave dis="8" dis.place="above" staff="1" startid="#n0" endid="#n3"/>'
+    with pytest.raises(ValueError, match=r"octave signs .* \(oct.ges\)"):
+        engrave(mei(more=sign), "s.mei")
 
 
 def test_repeats_without_end_are_refused_before_verovio_lists_them(engrave):
