@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from pipeline import tables
 from pipeline.constants import EXCERPT_FRAMES, FRAMES_AFTER_ONSET
@@ -206,6 +207,15 @@ def card(
     )
 
 
+def _others_beside(shards: list[Path]) -> list[Path]:
+    """Shards in the folders of splits that are not among `shards`, and have rows."""
+    known = {path.resolve() for path in shards}
+    folders = {path.resolve().parent.parent for path in shards}
+    beside = {path for folder in folders for path in folder.glob("*/*.parquet")}
+    beside = {path for path in beside - known if not path.name.startswith(".")}
+    return sorted(path for path in beside if pq.read_metadata(path).num_rows)
+
+
 def describe(
     name: str,
     layout: str,
@@ -269,6 +279,11 @@ def describe(
         warnings.append(
             f"{kept:,} performances are recordings of people, which the licence of a score does not"
             " cover: look before you hand them on."
+        )
+    if strays := _others_beside(shards):
+        warnings.append(
+            f"Shards of a run with other settings lie beside these: {len(strays):,}, for instance"
+            f" {strays[-1].name}. To load the folder mixes both: move them away."
         )
     told = "".join(f"> {escape(warning)}\n>\n" for warning in warnings)
 

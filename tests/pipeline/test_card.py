@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from pipeline import card, tables
 from pipeline.constants import STAFF_HEIGHT_PX, STAFF_WIDTH_PX
-from tests.support import collection
+from tests.support import collection, performances, staves
 
 
 def write(
@@ -40,6 +40,14 @@ def test_the_card_counts_by_split_and_warns_of_an_empty_one(tmp_path):
         assert line in text
     assert "> The split valid is empty.\n" in text
     assert "The split test" not in text
+
+
+def test_the_card_warns_of_shards_of_other_settings(tmp_path):
+    """Empty ones are of sound fonts that do not play the split."""
+    assert "other settings" not in write(tmp_path)
+    row = performances.performance("of before")
+    staves.write_shard(tmp_path / "shards/train/old-1.0-7.parquet", [row])
+    assert "lie beside these: 1, for instance old-1.0-7.parquet" in write(tmp_path)
 
 
 def test_the_card_warns_of_unknown_licences_and_of_a_collection_without_a_test_split(
