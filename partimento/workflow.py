@@ -1,6 +1,7 @@
 """Run the workflow, with Snakemake and the settings of this project, and check its results."""
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,8 +52,24 @@ def run(
     if dry_run:
         options += ["--dry-run"]
     command = [sys.executable, "-m", "snakemake", *options, *arguments]
-    if code := subprocess.run(command).returncode:
+    if code := _finished(subprocess.Popen(command)):
         sys.exit(code)
+
+
+def _finished(process: subprocess.Popen) -> int:
+    """The exit code of a process, which ends by itself after Ctrl-C and SIGTERM.
+
+    Snakemake then waits for its jobs and unlocks the folder; the terminal sends it Ctrl-C, too.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def show(key: str, *, config: Annotated[list[Path] | None, CONFIG] = None) -> None:

@@ -1,9 +1,12 @@
 """The workflow as a command: what Snakemake is asked for, and what is checked before."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -22,17 +25,17 @@ def asked(tmp_path, monkeypatch):
     calls: list[list[str]] = []
     settings: list[list[dict]] = []
 
-    def snakemake(command: list[str]) -> subprocess.CompletedProcess:
+    def snakemake(command: list[str]) -> SimpleNamespace:
         assert command[:3] == [sys.executable, "-m", "snakemake"]
         calls.append(command[3:])
-        return subprocess.CompletedProcess(command, 0)
+        return SimpleNamespace(wait=lambda: 0)
 
     def verify(*, config: list[Path], repair: bool) -> None:
         assert repair
         settings.append([yaml.safe_load(path.read_text()) for path in config])
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(subprocess, "run", snakemake)
+    monkeypatch.setattr(subprocess, "Popen", snakemake)
     monkeypatch.setattr(workflow, "verify", verify)
     Path("mine.yaml").write_text("seed: 3")
     return calls, settings
@@ -92,10 +95,36 @@ def test_a_missing_file_of_settings_is_told_before_anything_runs(asked):
 
 
 def test_a_failed_run_has_the_exit_code_of_snakemake(asked, monkeypatch):
-    failed = subprocess.CompletedProcess([], 7)
-    monkeypatch.setattr(subprocess, "run", lambda command: failed)
+    failed = SimpleNamespace(wait=lambda: 7)
+    monkeypatch.setattr(subprocess, "Popen", lambda command: failed)
     with pytest.raises(SystemExit, match="7"):
         cli.run(["run"])
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_snakemake_ends_by_itself_when_it_is_stopped(tmp_path, stop):
+    """It tidies up for longer than a killer would wait."""
+    child = (
+        "import signal, sys, time, pathlib\n"
+        "def tidy(*_): time.sleep(0.6); pathlib.Path('unlocked').touch(); sys.exit(5)\n"
+        "signal.signal(signal.SIGINT, tidy); signal.signal(signal.SIGTERM, tidy)\n"
+        "pathlib.Path('ready').touch(); time.sleep(20)\n"
+    )
+    parent = (
+        "import subprocess, sys; from partimento.workflow import _finished\n"
+        f"sys.exit(_finished(subprocess.Popen([sys.executable, '-c', {child!r}])))"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", parent], cwd=tmp_path, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    while not (tmp_path / "ready").exists():
+        time.sleep(0.05)
+    (os.killpg if stop == signal.SIGINT else os.kill)(
+        run.pid, stop
+    )  # as a terminal, as a scheduler
+    assert run.wait(timeout=20) == 5
+    assert (tmp_path / "unlocked").exists()
 
 
 @pytest.mark.slow
