@@ -75,8 +75,10 @@ class Training(ABC):
             history: file of the table of epochs.
 
         Raises:
-            ValueError: if the checkpoint is corrupt or of a different run.
+            ValueError: if the checkpoint is corrupt or of a different run, or there is no epoch.
         """
+        if settings.epochs < 1:
+            raise ValueError(f"epochs is {settings.epochs}; train one or more")
         self.fabric, self.network, self.settings, self.seed = fabric, network, settings, seed
         self.valid = valid
         self.weights, self.history_path = Path(weights), Path(history)

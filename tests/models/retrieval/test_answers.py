@@ -51,6 +51,14 @@ def test_the_answer_names_piece_page_system_and_bar(index):
     assert "searched 2 pieces with 20 positions, listened to 12 windows" in said
 
 
+@pytest.mark.parametrize("entries", [range(12), [14, 13, 17, 16, 15, 19, 12, 13, 18, 17, 12]])
+def test_evidence_is_that_of_the_best_piece_searched_both_ways(index, entries):
+    windows, frames = index.vectors[[*entries]], 10 * np.arange(len(entries))
+    expected = answers.evidence(*answers.both_ways(index, windows, frames))
+    found = answers.answer(index, windows, frames, 1, CALIBRATED)["evidence"]
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
 def test_a_repeat_is_a_passage_of_its_own(index):
     said = say(index, [*range(6), *range(12)])
     assert "heard 0:00 to 0:02: page 1, system 1, bar 1 to page 1, system 2, bar 2" in said
