@@ -93,6 +93,9 @@ COMMANDS = {
     "retrieval identify": Command(
         LEARNING, f"{RETRIEVAL}.identify:identify", "Identify whole pieces among all."
     ),
+    "retrieval mix": Command(
+        LEARNING, f"{RETRIEVAL}.mixing:mix", "Mix the weights before and after a further training."
+    ),
     "retrieval align": Command(
         LEARNING, f"{RETRIEVAL}.align:align", "Align recordings with their scores."
     ),
