@@ -45,7 +45,7 @@ NOT_RUN = {  # a pattern of commands: why no test runs them
     r".*profiles/slurm.*": "needs a cluster; tests/cluster has one on request",
     r"partimento run data --config config/.*": "downloads the data, and runs for hours",
     r".*results/(msmd|human)/.*": "reads the results of such a run",
-    r"partimento retrieval .*(\$TRAIN|\$TEST|\$S/test/|(BL2-SC|PT)(-refined)?\.safetensors).*":
+    r"partimento retrieval .*(\$TRAIN|\$MSMD|\$S/test/|(BL2-SC|PT)(-refined)?\.safetensors).*":
         "trains on those for an hour, or reads what that leaves",
     r".* \.\.\.": "is cut short on the page",
 }  # fmt: skip
