@@ -14,8 +14,8 @@ from partimento import cli
 from tests.support.documents import PAGES, ROOT, commands, split
 
 OTHERS = {  # programs that are not ours
-    "apptainer", "cd", "cp", "docker", "find", "git", "pip", "podman", "pre-commit", "pytest", "source",
-    "zcat",
+    "apptainer", "cd", "cp", "docker", "find", "git", "pip", "podman", "pre-commit", "pytest",
+    "source", "zcat",
 }  # fmt: skip
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
