@@ -75,8 +75,8 @@ def link(
     for number, note in enumerate(notes):
         if linked[number] is not None:
             continue
-        near = _about(note, notes, sure)
-        shifts = [notes[other].moment[0] - noteheads[linked[other]].moment for other in near]
+        near = _about(note, sure)
+        shifts = [other.moment[0] - noteheads[head].moment for other, head in near]
         candidates = at_location.get((note.location, note.written), ())
         for shift in dict.fromkeys(shifts or [Fraction(0)]):
             when = _shifted(note, shift)
@@ -107,17 +107,17 @@ def link(
     return linked, reasons
 
 
-def _by_score(notes: list[Note], linked: list[int | None]) -> dict[int, list[int]]:
-    """For each score that sounds, its linked notes in order of onset."""
-    found: dict[int, list[int]] = {note.score: [] for note in notes}
-    for number, head in enumerate(linked):
+def _by_score(notes: list[Note], linked: list[int | None]) -> dict[int, list[tuple[Note, int]]]:
+    """For each score that sounds, its linked notes in order of onset, and their noteheads."""
+    found: dict[int, list[tuple[Note, int]]] = {note.score: [] for note in notes}
+    for note, head in zip(notes, linked, strict=True):
         if head is not None:
-            found[notes[number].score].append(number)
+            found[note.score].append((note, head))
     return found
 
 
-def _about(note: Note, notes: list[Note], known: dict[int, list[int]]) -> list[int]:
+def _about(note: Note, known: dict[int, list[tuple[Note, int]]]) -> list[tuple[Note, int]]:
     """Of the linked notes of a note's score, the last one up to its onset and the next."""
     in_order = known[note.score]
-    after = bisect_right(in_order, note.onset, key=lambda number: notes[number].onset)
+    after = bisect_right(in_order, note.onset, key=lambda pair: pair[0].onset)
     return in_order[max(after - 1, 0) : after + 1]

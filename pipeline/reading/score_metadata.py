@@ -54,7 +54,7 @@ def _licence(text: str | None) -> str | None:
     Words that limit a known licence are kept. Some programs put a subtitle where the rights belong.
     """
     for pattern, name in _LICENCES:
-        if match := re.search(pattern, text or "", re.IGNORECASE):
+        if text and (match := re.search(pattern, text, re.IGNORECASE)):
             known = match.expand(name)
             return licences.in_short(text, known.upper() if known.startswith("CC ") else known)
     return text if re.search(_OF_RIGHTS, text or "", re.IGNORECASE) else None
