@@ -54,6 +54,13 @@ def test_a_key_struck_by_two_voices_at_once_sounds_once_for_the_longer():
     assert only.duration == 2
 
 
+def test_a_tie_of_one_voice_does_not_shorten_the_longer_note_of_another():
+    """A whole note, and at once two tied quarters of the same pitch."""
+    whole, tied = note(0, 60, length="1"), note(0, 60, voice=2, tied="tied")
+    (only,) = note_log.read_log(log(SCORE, whole, tied, note("1/4", 60, voice=2), END)).notes
+    assert only.duration == 4
+
+
 def test_a_grace_note_takes_nine_fortieths_of_its_length_before_its_moment():
     text = log(SCORE, note(0, 60), note("1/4", 62, grace="-1/8", length="1/8"), note("1/4", 64))
     _, grace, main = note_log.read_log(text).notes
