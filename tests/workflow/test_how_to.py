@@ -40,7 +40,8 @@ NOT_RUN = {  # a pattern of commands: why no test runs them
     r"make\b.*": "sets up a virtual environment of its own and runs for minutes to hours",
     r"source .*": "enters that environment",
     r"pip install .*": "downloads packages",
-    r"(podman|apptainer) build .*": "downloads an image; tests/image builds it on request",
+    r"podman save .*|(podman|apptainer) build .*":
+        "downloads an image; tests/image builds it on request",
     r"partimento run": "trains for minutes; `partimento run -n` lists the same jobs",
     r".*profiles/slurm.*": "needs a cluster; tests/cluster has one on request",
     r"partimento run data --config config/.*": "downloads the data, and runs for hours",
