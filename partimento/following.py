@@ -12,6 +12,7 @@ from pipeline import tables
 from pipeline.describing import inspect
 from pipeline.describing import page as pages
 from pipeline.reading import scans
+from pipeline.replacing import require_writable
 
 if TYPE_CHECKING:
     from models.following.alignment import Alignment, Sheet
@@ -215,22 +216,13 @@ def _files(
             raise ValueError(f"{path}: a {kind} has one of the suffixes {known}")
         if path.is_dir():
             raise ValueError(f"{path}: is a folder; name a file to write")
-        _check_folder(path)
+        require_writable(path)
         if kind == "video":
             ffmpeg.require(path)
         for source in sources:
             if path.exists() and source.exists() and path.samefile(source):
                 raise ValueError(f"{path}: is what is read; name another file to write")
     return files
-
-
-def _check_folder(path: Path) -> None:
-    """Raise ValueError if `path` cannot be written because of its folder."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir():
-        raise ValueError(f"{path}: {folder} is not a folder; name another place")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"{path}: {folder} may not be written to; name another place")
 
 
 def _summary(alignment: "Alignment", written: list[Path]) -> str:

@@ -51,6 +51,15 @@ def replacing(path: Path | str):
         temporary.replace(path)  # a folder can only take the place of an empty one
 
 
+def require_writable(path: Path) -> None:
+    """Raise ValueError if `path` cannot be written because of its folder."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise ValueError(f"{path}: {folder} is not a folder; name another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{path}: {folder} may not be written to; name another place")
+
+
 @contextmanager
 def _locked(folder: Path):
     """Yield whether nobody else has locked a folder, which is ours for the time of the block.

@@ -6,7 +6,6 @@ in their order, to each piece (`sequence`); pieces are ranked by the score of th
 position are drawn side by side.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ from models.retrieval.weights import AnyNetwork
 from models.retrieval.windows import recording_windows
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.reading.pieces import printable
-from pipeline.replacing import replacing
+from pipeline.replacing import replacing, require_writable
 from pipeline.strips import snippet
 
 if TYPE_CHECKING:
@@ -86,9 +85,7 @@ def query(
 
 def _check_picture(out: Path, sources: list[Path]) -> None:
     """Raise ValueError if the picture cannot be written, or would replace what is read."""
-    folder = next(parent for parent in out.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"{out}: its folder may not be written to; name another with --out")
+    require_writable(out)
     for source in sources:
         if out.exists() and source.exists() and out.samefile(source):
             raise ValueError(f"{out}: is what is read; name another picture with --out")
