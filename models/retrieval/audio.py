@@ -69,7 +69,7 @@ def open_recording(path: Path | str) -> Iterator[soundfile.SoundFile]:
 
 
 def _decoded(path: Path, out: Path, why: str) -> Path:
-    """Have ffmpeg write the first audio track of a file as mono FLAC at 22.05 kHz."""
+    """Have ffmpeg write the first audio track of a file as mono FLAC, at the file's own rate."""
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty; choose a recording")
     if shutil.which(TOOL) is None:
@@ -78,7 +78,7 @@ def _decoded(path: Path, out: Path, why: str) -> Path:
             f"or install {TOOL}, which is then used"
         )
     command = [TOOL, "-nostdin", "-v", "error", "-protocol_whitelist", "file", "-i", f"file:{path}"]
-    command += ["-map", "0:a:0", "-ac", "1", "-ar", str(SPECTROGRAM_RATE_HZ), str(out)]
+    command += ["-map", "0:a:0", "-ac", "1", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode or not out.is_file():
         message = (done.stderr.strip().splitlines() or ["no reason given"])[0]

@@ -225,11 +225,14 @@ def read(root: ET.Element, times: Times) -> Score:
         times: when its notes begin and end.
 
     Raises:
-        ValueError: if notes under an octave sign do not say how they sound.
+        ValueError: if notes under an octave sign do not say how they sound, or ties do not name
+            their notes.
     """
     signs = next(root.iter(f"{SPACE}octave"), None)
     if signs is not None and not any(note.get("oct.ges") for note in root.iter(f"{SPACE}note")):
         raise ValueError("octave signs whose notes do not say how they sound (oct.ges)")
+    if any(tie.get("tstamp") or tie.get("tstamp2") for tie in root.iter(f"{SPACE}tie")):
+        raise ValueError("ties from beat to beat (tstamp) that do not name notes (startid, endid)")
     reader = _Reader(times)
     music = next(root.iter(f"{SPACE}score"), None)
     if music is not None:

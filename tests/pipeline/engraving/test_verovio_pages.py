@@ -187,6 +187,13 @@ def test_an_octave_sign_of_unknown_sound_is_refused(engrave):
         engrave(mei(more=sign), "s.mei")
 
 
+def test_ties_that_do_not_name_their_notes_are_refused(engrave):
+    """They are printed, but the second note would be struck again."""
+    tie = '<tie staff="1" layer="1" tstamp="1" tstamp2="0m+2"/>'
+    with pytest.raises(ValueError, match=r"ties from beat to beat .* \(startid, endid\)"):
+        engrave(mei(more=tie), "s.mei")
+
+
 def test_repeats_without_end_are_refused_before_verovio_lists_them(engrave):
     endless = score([note("C4", 4) + repeat("backward", times=99_999)] * 50)
     for repeats in ("unfold", "once"):
