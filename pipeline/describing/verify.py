@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from pipeline.describing import forms, records
+from pipeline.describing import forms, made_with, records
 from pipeline.describing.records import ASIDE
 from pipeline.planning import conflicts, learning_files, settings
 from pipeline.planning.plan import Plan
@@ -240,6 +240,9 @@ def _lacks(path: Path) -> bool:
 def verify(configfile: list[Path] | None = None, repair: bool = False) -> None:
     """Look for corrupt, truncated and incomplete files among results and downloads.
 
+    Says also if packages that make scores and sound have other versions than when the data were
+    made.
+
     Args:
         configfile: files of settings, the last one on top; `config.yaml` of the working directory
             lies below them, as when the workflow runs.
@@ -251,6 +254,11 @@ def verify(configfile: list[Path] | None = None, repair: bool = False) -> None:
     """
     plan = Plan(settings.load(configfile or []))
     conflicts.check(plan)
+    if changed := made_with.changed(Path(plan.results)):
+        print(
+            f"{plan.results}: its data were made with {', '.join(changed)} and are kept; "
+            "partimento run data --forceall makes them anew"
+        )
     found = faults(plan)
     for fault in found:
         print(f"{fault.path}: {fault.reason}")

@@ -1,5 +1,6 @@
 """What is corrupt is found and set aside; whatever else lies among the results is left alone."""
 
+import importlib.metadata
 import json
 import os
 import zipfile
@@ -200,6 +201,17 @@ def test_command_says_what_it_found_and_fails(plan, tmp_path, monkeypatch, capsy
     verify.verify(repair=True)
     assert "pieces/0.parquet is set aside as 0.parquet.damaged" in capsys.readouterr().out
     verify.verify()
+
+
+def test_other_versions_of_what_made_the_data_are_named(plan, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(json.dumps(plan.settings))
+    same = {"verovio": importlib.metadata.version("verovio"), "torch": "0.1"}  # torch makes none
+    for versions, told in ((same, False), (same | {"verovio": "2.7"}, True)):
+        record = {"outputs": {}, "versions": versions}
+        Path(plan.results, "data/provenance.json").write_text(json.dumps(record))
+        verify.verify()
+        assert ("made with verovio 2.7 (now" in capsys.readouterr().out) == told
 
 
 # --- downloads

@@ -1,0 +1,33 @@
+"""Which of the packages that make scores and sound have changed since a run made its data."""
+
+import importlib.metadata
+import json
+from pathlib import Path
+
+from pipeline.describing import records
+
+MAKERS = (
+    "lilypond", "verovio", "music21", "partitura", "pretty_midi",
+    "pyfluidsynth", "pyroomacoustics", "soundfile", "ducc0",
+)  # fmt: skip
+
+
+def changed(results: Path) -> list[str]:
+    """Packages whose version is not the one that the data were made with, in words.
+
+    Snakemake makes nothing anew for such a change, so old and new data would stand side by side.
+
+    Args:
+        results: folder of the results; without a readable record of provenance nothing is known.
+    """
+    try:
+        before = json.loads((results / records.NAMES[-1]).read_text())["versions"]
+        then = {name: before[name] for name in MAKERS if name in before}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    now = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+    return [
+        f"{name} {version} (now {now[name]})"
+        for name, version in then.items()
+        if now.get(name, version) != version
+    ]
