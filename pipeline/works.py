@@ -46,14 +46,15 @@ class Work:
         composer: as the source gives it; None if it does not.
         numbers: catalogue and opus numbers, for instance {"bwv 817"}.
         title: its words in plain lower case, without accents.
-        grams: runs of intervals between the highest notes of successive onsets, semitones.
+        grams: runs of intervals between the highest notes of successive onsets, semitones, a byte
+            each.
         names: words of all that names the piece, in lower case; a composer's may be among them.
     """
 
     composer: str | None
     numbers: frozenset[str]
     title: tuple[str, ...]
-    grams: frozenset[tuple[int, ...]]
+    grams: frozenset[bytes]
     names: frozenset[str] = frozenset()
 
 
@@ -76,7 +77,7 @@ def title_words(title: str | None) -> tuple[str, ...]:
     return tuple(re.findall(r"\w+", "".join(c for c in plain if not unicodedata.combining(c))))
 
 
-def melody_grams(onset: np.ndarray, pitch: np.ndarray) -> frozenset[tuple[int, ...]]:
+def melody_grams(onset: np.ndarray, pitch: np.ndarray) -> frozenset[bytes]:
     """Runs of `GRAM` intervals of a piece's upper voice; a transposed copy has the same.
 
     Args:
@@ -85,8 +86,8 @@ def melody_grams(onset: np.ndarray, pitch: np.ndarray) -> frozenset[tuple[int, .
     """
     order = np.lexsort((pitch, onset))
     last = np.append(np.diff(onset[order]) > 0, True)  # the highest note of its onset
-    steps = np.diff(pitch[order][last[: len(order)]].astype(int)).tolist()
-    runs = (tuple(steps[begin : begin + GRAM]) for begin in range(len(steps) - GRAM + 1))
+    steps = np.diff(pitch[order][last[: len(order)]].astype(np.int8)).tobytes()
+    runs = (steps[begin : begin + GRAM] for begin in range(len(steps) - GRAM + 1))
     return frozenset(run for run in runs if len(set(run)) >= DISTINCT_INTERVALS)
 
 

@@ -23,7 +23,8 @@ rule synthesize:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=memory(1500),  # the font's samples, and one recording of up to an hour; 400 measured
+        # the font's samples, and one recording; measured: 400, and 2,100 for half an hour in a room
+        mem_mb=memory(2500),
         runtime=minutes(120),  # of sound, some 60 times as fast as it plays
     params:
         splits=lambda wildcards: PLAN.played_splits(wildcards.font),

@@ -33,6 +33,21 @@ def _marked(found: dict[str, pa.Table]) -> Image.Image:
     return picture.crop((0, 0, picture.width, min(picture.height, MOST_HEIGHT)))
 
 
+def _rows(pieces: Path) -> list[dict]:
+    """The pieces of a chunk with their scores."""
+    columns = ["piece_id", "reason", "score", "look"]
+    return tables.read(pieces, tables.PIECES, columns).to_pylist()
+
+
+def _lengths(pieces: Path, looks: set[str]) -> list[tuple[int, str, Path]]:
+    """How long the scores of a chunk's pieces with such looks are, in characters; their ids."""
+    return [
+        (sum(len(file["text"]) for file in row["score"]), row["piece_id"], pieces)
+        for row in _rows(pieces)
+        if row["reason"] is None and row["look"] in looks
+    ]
+
+
 def scans(
     pieces: list[Path],
     repeats: Literal["unfold", "once"],
@@ -58,16 +73,11 @@ def scans(
     """
     known = from_settings(looks)
     lilypond.confine(unconfined == "refuse")
-    columns = ["piece_id", "reason", "score", "look"]
-    kept = [
-        row
-        for path in pieces
-        for row in tables.read(path, tables.PIECES, columns).to_pylist()
-        if row["reason"] is None and row["look"] in known and known[row["look"]].scan
-    ]
-    kept.sort(key=lambda row: (sum(len(file["text"]) for file in row["score"]), row["piece_id"]))
+    scanned_looks = {name for name, look in known.items() if look.scan}
+    shortest_first = sorted(found for path in pieces for found in _lengths(path, scanned_looks))
     both = [Image.new("RGB", (1, 1), "white")] * 2
-    for piece in kept:
+    for _, piece_id, path in shortest_first:
+        piece = next(row for row in _rows(path) if row["piece_id"] == piece_id)
         ((_, found),) = pages_by_either([piece], repeats, known, parts)
         scan = known[piece["look"]].scan
         if not isinstance(found, str) and scan:
