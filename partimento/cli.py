@@ -205,7 +205,9 @@ def _json(path: Path) -> str:
     if not path.is_file():
         raise ValueError(f"{path}: no such file of settings")
     try:
-        settings = yaml.safe_load(path.read_text())
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not UTF-8 text; is it a file of settings?") from None
     except yaml.YAMLError as error:
         why = " ".join(str(error).split())
         raise ValueError(f"{path}: neither JSON nor YAML ({why})") from None

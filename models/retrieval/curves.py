@@ -13,6 +13,7 @@ from models import plotting
 from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT
 from models.retrieval import network, report
 from models.retrieval.token_network import PT
+from pipeline import tables
 from pipeline.constants import CONTEXTS
 
 # Colour and mark of each length of excerpt: the marks tell them apart in grey prints, too.
@@ -33,9 +34,9 @@ def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -
         metrics: Parquet table that `evaluate` wrote.
         out: folder of the figures.
     """
-    epochs = {model: pd.read_parquet(path) for model, path in zip(models, histories, strict=True)}
+    epochs = {model: tables.read_frame(path) for model, path in zip(models, histories, strict=True)}
     plotting.save(training(epochs), out / "retrieval_history")
-    known = pd.read_parquet(metrics)
+    known = tables.read_frame(metrics)
     table = report.compare_tempi(known[known.model.isin(models)])
     plotting.save(tempo(table), out / "retrieval_tempo")
 

@@ -35,7 +35,7 @@ MARKED_EPOCHS = 40  # with more of them, marks run together
 
 def _of_test(predictions: Path, columns: list[str]) -> pd.DataFrame:
     """Columns of the test split's predictions; raises ValueError if there are none."""
-    frame = pd.read_parquet(predictions, columns=columns, filters=[("split", "==", TEST)])
+    frame = tables.read_frame(predictions, columns=columns, filters=[("split", "==", TEST)])
     if frame.empty:
         raise ValueError(f"{predictions}: no prediction of the split '{TEST}'")
     return frame
@@ -230,7 +230,7 @@ def history(histories: dict[str, Path], out_stem: Path) -> None:
         figure = plotting.new(7.0, 2.6)
         left, right = figure.subplots(1, 2)
         for network, path in histories.items():
-            epochs, (colour, mark) = pd.read_parquet(path), NETWORK_LOOKS[network]
+            epochs, (colour, mark) = tables.read_frame(path), NETWORK_LOOKS[network]
             every = -(-len(epochs) // MARKED_EPOCHS)
             for axes, name, label, line in (
                 (left, "train_loss", "train", ":"),

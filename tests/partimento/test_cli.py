@@ -164,6 +164,7 @@ def test_a_list_without_types_is_json_or_a_word(tmp_path):
         (None, "no such file of settings"),
         ("words", "a name and a value on each line"),
         ("{", "neither JSON nor YAML"),
+        ("Müller", "mine.yaml: not UTF-8 text"),
         ("epoch: 4", 'Unknown field "epoch"'),
         ("epochs: many", 'unable to convert "many" into int'),
     ],
@@ -171,7 +172,7 @@ def test_a_list_without_types_is_json_or_a_word(tmp_path):
 def test_a_bad_file_of_settings_is_told_in_one_line(tmp_path, monkeypatch, capsys, text, said):
     file = tmp_path / "mine.yaml"
     if text is not None:
-        file.write_text(text)
+        file.write_text(text, encoding="latin-1")
     told = message(
         "train", "a", "--out", "w", "--settings", str(file), monkeypatch=monkeypatch, capsys=capsys
     )
