@@ -4,7 +4,7 @@ Three ways: `tracked` (see `tracking`), the plain `arg-max` on the staff that th
 and the plain arg-max on the `oracle` staff, the one that truth names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -100,7 +100,7 @@ def track(
         shards: Parquet shards.
         out: Parquet table to write, a row for each onset and way.
         tracks: Parquet table to write, a row for each moment and way.
-        tunes: how many recordings to follow, the first ones.
+        tunes: how many recordings to follow: of the first pieces, the first of each.
         precision: `bf16-mixed` or `32-true`.
 
     Raises:
@@ -109,7 +109,7 @@ def track(
     fabric = inference_device(precision)
     network = fabric.to_device(load(weights).to(memory_format=torch.channels_last))
     found, moments = [], []
-    chosen = list(islice(read_tunes(shards), tunes))
+    chosen = list(islice(_one_of_each(read_tunes(shards)), tunes))
     if not chosen:
         raise ValueError("no recording in the shards")
     for tune in tqdm(chosen, desc="track", unit="tune", disable=None, mininterval=PROGRESS_S):
@@ -141,6 +141,15 @@ def read_tunes(shards: list[Path]) -> Iterator[Tune]:
                 right=np.array(row["right"]),
                 **columns,
             )
+
+
+def _one_of_each(tunes: Iterable[Tune]) -> Iterator[Tune]:
+    """The first recording of each piece."""
+    seen: set[str] = set()
+    for tune in tunes:
+        if tune.piece_id not in seen:
+            seen.add(tune.piece_id)
+            yield tune
 
 
 def follow(

@@ -76,7 +76,8 @@ def test_lags_count_from_the_onset(tune):
 
 def test_table_and_figure(tmp_path, shards, weights, few_threads):
     reached, tracks = tmp_path / "reached.parquet", tmp_path / "tracks.parquet"
-    track.track(weights, shards["test"], reached, tracks, precision="32-true")
+    twice = [*shards["test"], *shards["test"]]  # of a piece's recordings one is followed
+    track.track(weights, twice, reached, tracks, precision="32-true")
     rows = tables.read(reached, track.REACHED).to_pandas()
     assert rows.way.value_counts().to_dict() == dict.fromkeys(track.WAYS, 36)
     compared = compare(rows).set_index("way")
