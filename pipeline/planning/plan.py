@@ -73,6 +73,8 @@ class Plan:
         """Font and tempo ratio of all performances of a collection, or of one split of it; its
         recordings have names of their own in place of both."""
         wanted = {split} if split else set(self.splits(collection))
+        if split == "train" and self.settings["collections"][collection].get("train_on_extra"):
+            wanted.add("extra")  # where its pieces come from
         synthesized = [
             (font, ratio)
             for font, entry in self.settings["fonts"].items()

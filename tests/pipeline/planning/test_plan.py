@@ -45,6 +45,16 @@ def test_extra_pieces_are_compared_with_held_out_ones_only_if_they_are_trained_o
     assert plan.shared_works("tunes") == [path] and path in plan.data_files("tunes")
 
 
+def test_a_font_of_the_extra_pieces_alone_plays_for_training():
+    fonts = {"hall": plans.font() | {"splits": ["extra"]}}
+    shard = "results/data/tunes/shards/train/hall-1.0-0.parquet"
+    for trained_on in (False, True):
+        collections = {"tunes": {"train_on_extra": trained_on}}
+        plan = Plan(plans.complete(collections=collections, fonts=fonts))
+        assert (shard in plan.shards("tunes", "train")) == trained_on
+        assert shard in plan.data_files("tunes")
+
+
 def test_a_collection_that_is_kept_apart_is_compared_with_the_tables_of_the_other():
     collections = {"tunes": {"chunks": 2}, "songs": plans.SONGS | {"apart_from": "tunes"}}
     plan = Plan(plans.complete(collections=collections))

@@ -143,6 +143,7 @@ CONFIGS = [  # of the project, each on top of the ones before it
     ["human"],
     ["msmd", "msmd-segments", "msmd-extra", "msmd-second"],
     ["msmd", "msmd-segments", "msmd-third"],
+    ["msmd", "msmd-segments", "msmd-fourth"],
     ["msmd", "msmd-two-cores"],
 ]
 
