@@ -24,7 +24,7 @@ def run(
     *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
     config: Annotated[list[str] | None, CONFIG] = None,
     cores: str | None = None,
-    dry_run: Annotated[bool, Parameter(name=["--dry-run", "-n"])] = False,
+    dry_run: Annotated[bool, Parameter(name=["--dry-run", "--dryrun", "-n"])] = False,
 ) -> None:
     """Run the workflow with Snakemake; re-running is incremental.
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,7 +177,15 @@ def card(
         ValueError: No piece was kept, or more than `max_failures` of them failed later.
     """
     described = describe(
-        name, layout, pieces, engraved, notes, performances, shards, max_failures=max_failures
+        name,
+        layout,
+        pieces,
+        engraved,
+        notes,
+        performances,
+        shards,
+        max_failures=max_failures,
+        strays=_others_beside(shards),
     )
     for warning in described.warnings:
         print(f"{plain(name)}: {warning}", file=sys.stderr)
@@ -227,6 +235,7 @@ def describe(
     *,
     max_failures: float = 1.0,
     without: Collection[str] = (),
+    strays: Sequence[Path] = (),
 ) -> Description:
     """Count what a data set holds, and put it into words.
 
@@ -240,6 +249,7 @@ def describe(
         shards: Shards.
         max_failures: Fraction of the selected pieces that may fail later.
         without: Pieces that are not counted.
+        strays: Shards of other runs in the folders of these, of which the text warns.
 
     Raises:
         ValueError: No piece was kept, or more than `max_failures` of them failed later.
@@ -280,7 +290,7 @@ def describe(
             f"{kept:,} performances are recordings of people, which the licence of a score does not"
             " cover: look before you hand them on."
         )
-    if strays := _others_beside(shards):
+    if strays:
         warnings.append(
             f"Shards of a run with other settings lie beside these: {len(strays):,}, for instance"
             f" {strays[-1].name}. To load the folder mixes both: move them away."

@@ -19,6 +19,7 @@ from models.reporting.headlines import (
     pieces,
     retrieval_table,
 )
+from models.table_output import MISSING
 from pipeline.planning import learning_files
 from pipeline.planning.learning_files import SHIPPED, following_figures, retrieval_figures
 from pipeline.planning.progress import duration
@@ -244,10 +245,15 @@ def _data(results: Path) -> Section | None:
     return Section("data", "Data", parts)
 
 
+def _memory(peak_mb: int | None) -> str:
+    """In words; some systems do not let Snakemake measure it."""
+    return MISSING if peak_mb is None else f"{peak_mb:,}"
+
+
 def _origin(run: dict) -> Section:
     """Settings, versions and time of each stage."""
     stages = "".join(
-        f"| {name} | {stage['jobs']} | {stage['seconds']:,.0f} | {stage['peak_mb']:,} |\n"
+        f"| {name} | {stage['jobs']} | {stage['seconds']:,.0f} | {_memory(stage['peak_mb'])} |\n"
         for name, stage in run.get("jobs", {}).items()
     )
     times = f"| stage | jobs | seconds | most memory of one / MB |\n|---|---|---|---|\n{stages}"

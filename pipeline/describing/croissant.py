@@ -168,6 +168,15 @@ def describe(name: str, sets: list[Records], licences: list[str], folder: Path) 
     }
 
 
+def listed(description: Path) -> set[str] | None:
+    """The files that a description lists, relative to its folder; None if there is none to read."""
+    try:
+        found = json.loads(description.read_text())["distribution"]
+        return {entry["contentUrl"] for entry in found if entry["@type"] == "cr:FileObject"}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
 def write(name: str, sets: list[Records], licences: list[str], out: Path) -> None:
     """Write the description as JSON."""
     described = describe(name, sets, licences, out.parent)

@@ -1,14 +1,13 @@
 """Which of the packages that make scores and sound have changed since a run made its data."""
 
-import importlib.metadata
 import json
 from pathlib import Path
 
-from pipeline.describing import records
+from pipeline.describing import provenance, records
 
 MAKERS = (
     "lilypond", "verovio", "music21", "partitura", "pretty_midi",
-    "pyfluidsynth", "pyroomacoustics", "soundfile", "ducc0",
+    "fluidsynth", "pyroomacoustics", "soundfile", "ducc0", "resvg_py", "pillow",
 )  # fmt: skip
 
 
@@ -25,7 +24,7 @@ def changed(results: Path) -> list[str]:
         then = {name: before[name] for name in MAKERS if name in before}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return []
-    now = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+    now = provenance.versions()
     return [
         f"{name} {version} (now {now[name]})"
         for name, version in then.items()

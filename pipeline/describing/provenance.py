@@ -5,6 +5,7 @@ import ctypes
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import subprocess
@@ -37,7 +38,7 @@ def _commit() -> dict | None:
     return {"hash": commit, "changed_files": [line[3:] for line in changed.splitlines()]}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Versions of the system's parts and of all packages."""
     found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
     return {
@@ -100,10 +101,16 @@ def _jobs(root: Path) -> dict[str, dict[str, float]]:
         stage: {
             "jobs": len(jobs),
             "seconds": round(float(sum(job.s for job in jobs)), 1),
-            "peak_mb": round(float(max(job.max_rss for job in jobs)) * 2**20 / 1e6),
+            "peak_mb": _peak_mb([float(job.max_rss) for job in jobs]),
         }
         for stage, jobs in stages.items()
     }
+
+
+def _peak_mb(resident_mib: list[float]) -> int | None:
+    """The most memory of a job (MB); None on systems where Snakemake measures none (NaN)."""
+    known = [mib for mib in resident_mib if not math.isnan(mib)]
+    return round(max(known) * 2**20 / 1e6) if known else None
 
 
 def provenance(
@@ -128,7 +135,7 @@ def provenance(
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "settings": settings,
-        "versions": _versions(),
+        "versions": versions(),
         "cores": os.cpu_count(),
         "sources": {name: _source(paths) for name, paths in _used(settings).items()},
         "jobs": _jobs(root),

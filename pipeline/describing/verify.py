@@ -226,7 +226,7 @@ def set_aside(plan: Plan, found: list[Fault]) -> Iterator[tuple[Path, Path]]:
     for fault in found:
         yield fault.path, aside(fault.path)
     root = Path(plan.results)
-    if found or any(map(_lacks, made(plan))):
+    if found or any(map(_lacks, _lasting(plan))):
         for record in (root / name for name in records.NAMES):
             if _is_file(root, record):
                 yield record, aside(record)
@@ -235,6 +235,13 @@ def set_aside(plan: Plan, found: list[Fault]) -> Iterator[tuple[Path, Path]]:
 def _lacks(path: Path) -> bool:
     """Whether a file was set aside and not made again since."""
     return os.path.lexists(f"{path}{ASIDE}") and not os.path.lexists(path)
+
+
+def _lasting(plan: Plan) -> list[Path]:
+    """What a complete run leaves: no checkpoints, and recordings only if they are kept."""
+    ours = _made(plan)
+    kept = ours.audio if plan.settings["performances"]["keep_audio"] else {}
+    return [*(path for path in ours.files if path.suffix != learning_files.CHECKPOINT), *kept]
 
 
 def verify(configfile: list[Path] | None = None, repair: bool = False) -> None:

@@ -1,5 +1,6 @@
 """Find settings that cannot go together: names that are not there, or that would collide."""
 
+import math
 import re
 from collections.abc import Iterator
 from itertools import combinations
@@ -29,6 +30,9 @@ def _faults(plan: Plan) -> Iterator[str]:
     for name, entry in collections.items():
         if entry["layout"] == "staves" and not (entry.get("durations") and entry.get("tempo")):
             yield f"collections.{name}: 'layout: staves' needs 'durations' and 'tempo'"
+        shares = entry["split"]
+        if isinstance(shares, dict) and not math.isclose(total := sum(shares.values()), 1):
+            yield f"collections.{name}.split: the shares add up to {total:g}, not to 1"
         if entry.get("train_on_extra") and (lacking := _lacking(plan, name)):
             yield (f"collections.{name}.train_on_extra: needs the split {lacking}, which 'splits'"
                    " leaves out, to tell which extra pieces share a work with it")  # fmt: skip

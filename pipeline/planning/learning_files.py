@@ -8,6 +8,7 @@ import math
 TABLES = (".md", ".csv", ".tex", ".html")
 FIGURES = (".png", ".pdf")
 CONDITIONS = (".md", ".csv", "_local_tempo.csv")  # of a table by conditions of recording
+CHECKPOINT = ".state"  # ends the name of weights' checkpoint
 SHIPPED = "shipped"  # names the weights of retrieval that come with the project
 SHIPPED_CONTEXT = "LC"  # length of their network's excerpts, a key of constants.CONTEXTS
 NETWORK_FIGURES = ("errors", "example", "tracking")  # of each network of score following
@@ -69,7 +70,7 @@ def attending(retrieval: dict) -> list[str]:
 
 def _score_following(following: dict) -> list[str]:
     networks = following["networks"]
-    weights = (".safetensors", ".safetensors.state", "_history.parquet")
+    weights = (".safetensors", f".safetensors{CHECKPOINT}", "_history.parquet")
     predictions = (".parquet", "_metrics.parquet", "_reached.parquet", "_tracks.parquet")
     return [
         *suffixed("models/score_following", networks, weights),
@@ -97,7 +98,7 @@ def conditions(retrieval: dict) -> list[str]:
 
 def _retrieval(retrieval: dict) -> list[str]:
     networks = retrieval["networks"]
-    weights = (".safetensors", ".safetensors.state", "_history.parquet")
+    weights = (".safetensors", f".safetensors{CHECKPOINT}", "_history.parquet")
     predictions = [*evaluated(retrieval), "pairs", "metrics", "identified", "aligned"]
     tables = ["retrieval", "tempo_robustness", "identification", "alignment"]
     return [

@@ -175,7 +175,8 @@ def complete(
     files = list(files)
     said = rename(own, files)
     merged = merge(own, read(default), own)  # names in the order that the user gives them
-    known = list(merged["collections"] or [])  # fonts may name one that is taken away
+    entries = merged["collections"]
+    known = list(entries) if isinstance(entries, dict) else []  # fonts may name one taken away
     for section in ("collections", "fonts"):
         if isinstance(entries := merged[section], dict):
             merged[section] = {name: entry for name, entry in entries.items() if entry is not None}

@@ -1,6 +1,7 @@
 """What others are given of a collection: rows with pages and sound inside, file after file."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline import tables
 from pipeline.constants import STAFF_HEIGHT_PX, STAFF_WIDTH_PX
-from pipeline.describing import features
+from pipeline.describing import counts, croissant, features
 from pipeline.reading import catalogue, licences
 from pipeline.reading.recording_files import RECORDED, RECORDINGS
 
@@ -25,16 +26,18 @@ KEY = ["piece_id", "font", "performer", "room"]  # tell performances apart, with
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection as the workflow left it, less its recordings of people.
+    """A collection as the last run left it, less its recordings of people.
 
     Attributes:
         folder: Its data.
+        shard_files: The shards of that run; others may lie beside them.
         pieces: Rows of PIECES without score and melody, by piece id, of the pieces that go out.
         left_out: Why the others stay, by piece id.
         bins: Frequency bins of a frame.
     """
 
     folder: Path
+    shard_files: list[Path]
     pieces: dict[str, dict]
     left_out: dict[str, str]
     bins: int
@@ -55,7 +58,16 @@ class Collection:
 
     def shards(self, split: str) -> list[Path]:
         """The shards of a split, in order of name."""
-        return self.tables(f"shards/{split}")
+        return [path for path in self.shard_files if path.parent.name == split]
+
+    def performance_tables(self) -> list[Path]:
+        """The tables of performances that the shards were made of, in order of name."""
+        names = {path.stem for path in self.shard_files}
+        return [
+            path
+            for path in self.tables("performances")
+            if f"{path.parent.parent.name}-{path.parent.name}-{path.stem}" in names
+        ]
 
     def layout(self) -> str:
         """What an image shows: staves or pages."""
@@ -78,7 +90,7 @@ def read(folder: Path, allowed: list[str]) -> Collection:
             them, or no piece that may be handed on.
     """
     files = sorted((folder / "pieces").glob("*.parquet"))
-    shards = sorted((folder / "shards").glob("*/*.parquet"))
+    shards = _shards(folder)
     if not files or not shards:
         raise ValueError(
             f"{folder}: no pieces and shards in it; name the data of a collection, as"
@@ -95,11 +107,29 @@ def read(folder: Path, allowed: list[str]) -> Collection:
             )
     kept = {row["piece_id"]: row for row in rows if row["reason"] is None}
     reasons = {name: licences.forbidden(row["licence"], allowed) for name, row in kept.items()}
-    pieces = {name: row for name, row in kept.items() if reasons[name] is None}
+    split_of = counts.splits(shards, tables.SHARDS)  # where works in common may have moved them
+    pieces = {
+        name: row | {"split": split_of.get(name, row["split"])}
+        for name, row in kept.items()
+        if reasons[name] is None
+    }
     if not pieces:
         raise ValueError(f"{folder}: no piece of it may be handed on. {licences.RULE}")
     left_out = {name: reason for name, reason in reasons.items() if reason}
-    return Collection(folder, pieces, left_out, _bins(shards))
+    return Collection(folder, shards, pieces, left_out, _bins(shards))
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The shards that the last run listed in its description, less those of recordings."""
+    files = sorted((folder / "shards").glob("*/*.parquet"))
+    files = [path for path in files if not path.name.startswith(".")]
+    known = croissant.listed(folder / "croissant.json")
+    if known is not None:
+        for path in files:
+            if path.relative_to(folder).as_posix() not in known:
+                print(f"{path}: of a run with other settings; stays", file=sys.stderr)
+        files = [path for path in files if path.relative_to(folder).as_posix() in known]
+    return [path for path in files if not OF_RECORDINGS.search(path.as_posix())]
 
 
 def _bins(shards: list[Path]) -> int:
@@ -166,7 +196,7 @@ def _recordings(collection: Collection) -> dict[tuple, Path]:
     """The recordings that were kept, by `_key`."""
     folder = collection.folder / "performances"
     found = {}
-    for path in collection.tables("performances"):
+    for path in collection.performance_tables():
         audio = collection.folder / "audio" / path.relative_to(folder).with_suffix("")
         columns = [*KEY, "tempo_ratio", "audio"]
         for row in tables.read(path, tables.PERFORMANCES, columns).to_pylist():

@@ -133,8 +133,8 @@ def _lay_out(given: collection.Collection, folder: Path, name: str) -> None:
         pieces=given.tables("pieces"),
         engraved=given.tables("engraved"),
         notes=given.tables("notes"),
-        performances=given.tables("performances"),
-        shards=given.tables("shards"),
+        performances=given.performance_tables(),
+        shards=given.shard_files,
         without=given.left_out,
     )
     stated = [row["licence"] for row in given.pieces.values()]

@@ -1,9 +1,9 @@
 """Download what the catalogue lists, from a mirror or its URL, and compare its digest."""
 
+import http.client
 import os
 import shutil
 import tempfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def fetch(name: str, path: Path | str) -> None:
                 if (found := contents_digest(temporary, entry.get("members"))) != entry["digest"]:
                     raise ValueError(f"its contents have the digest {found}, not {entry['digest']}")
             return
-        except (OSError, urllib.error.URLError, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             failures.append(f"  {location}: {error}")
     raise ValueError(
         f"could not fetch {entry['file']} ({entry['title']}):\n"

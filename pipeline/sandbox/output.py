@@ -110,6 +110,7 @@ def sweep(folder: Path) -> None:
     Links, pipes, sockets, names that are not UTF-8 and folders too deep are removed, so that nobody
     who reads or writes here is led elsewhere.
     """
+    folder.chmod(0o755)  # the program may have locked its own
     opened = os.open(folder, _OPEN)
     try:
         _sweep(opened, 1)

@@ -2,6 +2,13 @@
 # A training that is killed continues from its checkpoint.
 import json
 
+# What a training that begins with the shipped weights reruns for: others of them.
+BEGINS_WITH = (
+    {"initial": SHIPPED_STATE}
+    if RETRIEVAL["training"]["PT"].get("initial") == SHIPPED
+    else {}
+)
+
 
 rule retrieval_train:
     input:
@@ -29,6 +36,7 @@ rule retrieval_train:
             else f"train --model {wildcards.model}"
         ),
         settings=lambda wildcards: json.dumps(training_of(wildcards.model)),
+        **BEGINS_WITH,
         seed=config["seed"],
         memory_mb=option("memory_mb", config["memory_mb"]),
     message:

@@ -77,8 +77,10 @@ def test_options_of_snakemake_are_passed_on(asked):
     ]
 
 
-def test_a_dry_run_sets_nothing_aside(asked):
-    cli.run(["run", "--dry-run"])
+@pytest.mark.parametrize("flag", ["-n", "--dry-run", "--dryrun"])
+def test_a_dry_run_sets_nothing_aside(asked, flag):
+    cli.run(["run", flag])
+    assert "--dry-run" in asked[0][0]
     assert asked[1] == []
 
 

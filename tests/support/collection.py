@@ -51,7 +51,7 @@ def write(
     numbers |= {"off_ink": 1, "midi_frames": 5}
     shards = [
         staves.write_shard(
-            folder / "shards" / split / "0.parquet",
+            folder / "shards" / split / "grand-1.0-0.parquet",
             [
                 staves.performance(piece_id, split=split, tempo_ratio=tempo_ratio)
                 for piece_id, tempo_ratio in PLAYED
@@ -60,7 +60,7 @@ def write(
         )
         for split in ("train", "valid", "test")
     ]
-    staves.write_shard(folder / "shards" / "train" / "1.parquet", [])  # nothing of it is played
+    staves.write_shard(folder / "shards/train/grand-1.0-1.parquet", [])  # nothing of it is played
     return {
         "pieces": one("pieces", tables.PIECES, [*kept, *others, *later]),
         "engraved": one(

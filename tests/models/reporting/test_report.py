@@ -82,7 +82,10 @@ def write(results, *, pairs=3_000, top1=0.7514):
     record = {
         "written": "2026-11-28T14:00:00+00:00", "commit": {"hash": "0123456789"},
         "settings": settings(pairs), "versions": {"python": "3.11"}, "cores": 2,
-        "jobs": {"engrave": {"jobs": 2, "seconds": 754.0, "peak_mb": 300}},
+        "jobs": {
+            "engrave": {"jobs": 2, "seconds": 754.0, "peak_mb": 300},
+            "select": {"jobs": 1, "seconds": 2.0, "peak_mb": None},
+        },
     }  # fmt: skip
     (results / "provenance.json").write_text(json.dumps(record))
     return results

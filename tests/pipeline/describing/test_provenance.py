@@ -75,6 +75,15 @@ def test_jobs_are_counted_by_stage(settings):
     }
 
 
+def test_memory_that_snakemake_cannot_measure_is_no_number(settings):
+    """As on macOS."""
+    job = Path(settings["results"], "logs/tunes/select/0.tsv")
+    job.parent.mkdir()
+    job.write_text("s\th:m:s\tmax_rss\tcpu_time\n2.5\t0:00:02\tNA\tNA\n")
+    jobs = recorded(settings, [])["jobs"]
+    assert jobs["select"] == {"jobs": 1, "seconds": 2.5, "peak_mb": None}
+
+
 def test_a_changed_source_has_another_digest(settings):
     before = recorded(settings, [])["sources"]
     tune = Path(settings["collections"]["tunes"]["source"], "a.mid")

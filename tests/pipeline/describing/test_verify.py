@@ -141,6 +141,14 @@ def test_repair_that_was_cut_short_is_finished(plan):
     assert not Path(plan.results, records.NAME).exists()
 
 
+def test_what_comes_and_goes_is_not_missed_for_ever(plan):
+    checkpoint = Path(plan.results, "models/score_following/PT.safetensors.state")
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.with_name(f"{checkpoint.name}.damaged").touch()
+    assert checkpoint in verify.made(plan)
+    assert dict(verify.set_aside(plan, [])) == {}
+
+
 def plant(results: Path, outside: Path) -> None:
     """Files of a user among the results, and things that are no files."""
     planted.plant(results)

@@ -29,6 +29,8 @@ from tests.support.plans import font
         ({"collections": {"tunes": {"train_on_extra": True, "splits": ["train", "extra"]}},
           "score_following": None},
          "collections.tunes.train_on_extra: needs the split valid, which 'splits' leaves out"),
+        ({"collections": {"tunes": {"split": {"train": 0.8, "valid": 0.1, "test": 0.05}}}},
+         "collections.tunes.split: the shares add up to 0.95, not to 1"),
         ({"collections": {"songs": plans.SONGS | {"apart_from": "tune"}}},
          "collections.songs.apart_from: 'tune' is not one of tunes, songs; did you mean 'tunes'?"),
         ({"collections": {"tunes": {"apart_from": "tunes"}}},

@@ -37,6 +37,7 @@ def fault(tmp_path, text: str) -> str:
         ("seed: 2016-01-01", "seed: 2016-01-01 is read as a date; put it in quotes"),
         ("seed: !!binary aGk=", "seed: a value of the kind bytes is not a setting"),
         ("seed: !!set {a, b}", "seed: a value of the kind set is not a setting"),
+        ("collections: 5", "collections: must be a group of settings, not 5"),
         ("collections: null", "collections: must be a group of settings, not null"),
         ("fonts: null", "fonts: must be a group of settings, not null"),
         ("fonts: []", "fonts: must be a group of settings, not []"),

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from pipeline import tables
+from pipeline.describing import croissant
 from pipeline.publishing import files, publish
 from tests.support import collection, staves
 
@@ -83,6 +84,28 @@ def test_datasets_alone_loads_rows_pages_and_sound_from_the_folder_alone(tmp_pat
     assert found["sound"] == "fLaC"
     assert found["noteheads"][0]["x"] == 7.5
     assert found["ours"] == []
+
+
+def test_only_what_the_last_run_made_goes_out_in_the_splits_of_its_shards(tmp_path, capsys):
+    """A piece that shares a work with another collection's test pieces is `extra` in the shards."""
+    data = write(tmp_path)
+    old = data / "shards/test/old-1.0-0.parquet"
+    shutil.copy(data / "shards/train/grand-1.0-0.parquet", old)
+    (data / "shards/extra").mkdir()
+    moved = data / "shards/extra/grand-1.0-0.parquet"
+    (data / "shards/test/grand-1.0-0.parquet").rename(moved)
+    staves.write_shard(moved, [staves.performance("fugue", split="extra")])
+    run = [path for path in sorted(data.glob("shards/*/*.parquet")) if path != old]
+    records = croissant.Records("all", tables.SHARDS, "shards/*/*.parquet", run)
+    croissant.write("own", [records], [], data / "croissant.json")
+    publish.publish(data, out=tmp_path / "hub")
+    assert "old-1.0-0.parquet: of a run with other settings; stays" in capsys.readouterr().err
+    for part in ("performances", "scores"):
+        (held,) = (tmp_path / "hub" / part).glob("extra-*.parquet")
+        assert pq.read_table(held)["piece_id"].to_pylist() == ["fugue"]
+        assert not list((tmp_path / "hub" / part).glob("test-*.parquet"))
+    card = (tmp_path / "hub/README.md").read_text()
+    assert "lie beside" not in card and "| pieces | 2 | 1 |" in card
 
 
 def test_pieces_without_a_licence_stay_and_are_told(tmp_path, capsys):

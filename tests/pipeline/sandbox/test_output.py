@@ -80,7 +80,9 @@ def test_hidden_folders_and_files_can_be_read_afterwards(tmp_path):
     (tmp_path / "sub" / "file").write_text("text")
     (tmp_path / "sub" / "file").chmod(0)
     (tmp_path / "sub").chmod(0)
+    tmp_path.chmod(0)
     output.sweep(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "sub" / "file").read_text() == "text"
     assert (tmp_path / "sub").stat().st_mode & 0o777 == 0o755
 
