@@ -185,6 +185,7 @@ def shard(
     out: dict[str, Path],
     *,
     shared_works: Path | None = None,
+    kept_apart: Path | None = None,
 ) -> None:
     """Join the tables of a chunk and one set of performances into shards, which training reads.
 
@@ -200,17 +201,19 @@ def shard(
         features: Parquet table of FEATURES.
         layout: What the images show: single staves, or pages, which are cut into one strip.
         out: Parquet files to write, by split (--out.train FILE --out.valid FILE ...).
-        shared_works: Parquet table of SHARED_WORKS; extra pieces that it does not list are then
-            training pieces, and training pieces that it lists are extra ones. Without it all stay
-            in their splits.
+        shared_works: Parquet table of SHARED_WORKS; extra pieces that it does not list become
+            training pieces.
+        kept_apart: Such a table, too; training pieces that it lists become extra ones. Without
+            these two all stay in their splits.
     """
     known = tables.read(pieces, tables.PIECES, ["piece_id", "split"]).to_pylist()
     split_of = {row["piece_id"]: row["split"] for row in known}
-    if shared_works:
-        kept_apart = set(tables.read(shared_works, tables.SHARED_WORKS)["piece_id"].to_pylist())
-        for piece_id, split in split_of.items():
-            if split in ("train", "extra"):
-                split_of[piece_id] = "extra" if piece_id in kept_apart else "train"
+    for table, before, after in ((shared_works, "extra", "train"), (kept_apart, "train", "extra")):
+        if table is not None:
+            listed = set(tables.read(table, tables.SHARED_WORKS)["piece_id"].to_pylist())
+            for piece_id, split in split_of.items():
+                if split == before and (piece_id in listed) == (after == "extra"):
+                    split_of[piece_id] = after
     shown = _by_piece(images, tables.IMAGES)
     lines = _by_piece(systems, tables.SYSTEMS)
     heads = _by_piece(noteheads, tables.NOTEHEADS)

@@ -29,7 +29,8 @@ rule shard:
     params:
         layout=of_collection("layout"),
         shared_works=lambda wildcards, input: option(
-            "shared_works", next(iter(input.shared_works), None)
+            PLAN.use_of_shared_works(wildcards.collection),
+            next(iter(input.shared_works), None),
         ),
         out=lambda wildcards, output: text(dict(zip(SPLITS, output))),
     message:

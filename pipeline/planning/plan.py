@@ -140,6 +140,11 @@ class Plan:
             return []
         return [f"{self.data}/shared_works.parquet".format(collection=collection)]
 
+    def use_of_shared_works(self, collection: str) -> str:
+        """The argument of `shard` that takes this table: what it is there for."""
+        entry = self.settings["collections"][collection]
+        return "kept_apart" if entry.get("apart_from") else "shared_works"
+
     def held_out(self, collection: str, table: str) -> list[str]:
         """Files of a table of the collection that this is `apart_from`; none without the key."""
         other = self.settings["collections"][collection].get("apart_from")

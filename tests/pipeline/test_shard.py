@@ -154,27 +154,34 @@ def test_a_shard_joins_the_tables_and_only_its_split_has_rows(chunk):
 
 
 @pytest.mark.parametrize(
-    ("listed", "split"),
-    [(None, None), ([], "train"), (["a"], "extra"), (["b"], "train")],
+    ("use", "before", "listed", "split"),
+    [
+        (None, "extra", "", "extra"),
+        (None, "train", "", "train"),
+        ("shared_works", "extra", "b", "train"),
+        ("shared_works", "extra", "a", "extra"),
+        ("shared_works", "test", "b", "test"),
+        ("kept_apart", "train", "b", "train"),
+        ("kept_apart", "train", "a", "extra"),
+        ("kept_apart", "extra", "b", "extra"),  # nobody compared it with its own test pieces
+    ],
 )
-@pytest.mark.parametrize("before", ["extra", "train"])
 def test_a_piece_is_trained_on_if_it_shares_no_work_with_a_held_out_one(
-    chunk, tmp_path, before, listed, split
+    chunk, tmp_path, use, before, listed, split
 ):
-    """`listed` are the pieces that share one; None stands for no such table."""
+    """Of piece a; `listed` are the pieces that share one, `use` what their table is given for."""
     paths, _ = chunk
     pieces = [{"piece_id": i, "split": before} for i in "ab"]
     tables.write(pieces, tables.PIECES, paths["pieces"])
-    if listed is not None:
-        paths["shared_works"] = tmp_path / "shared_works.parquet"
+    if use is not None:
+        paths[use] = tmp_path / "shared_works.parquet"
         rows = [{"piece_id": i, "shared_with": "t", "split": "test"} for i in listed]
-        tables.write(rows, tables.SHARED_WORKS, paths["shared_works"])
+        tables.write(rows, tables.SHARED_WORKS, paths[use])
     out = {name: tmp_path / f"new-{name}.parquet" for name in ("train", "test", "extra")}
     shard.shard(**paths, layout="staves", out=out)
     found = {
         name: tables.read(path, tables.SHARDS)["split"].to_pylist() for name, path in out.items()
     }
-    split = split or before
     assert found == {"train": [], "test": [], "extra": []} | {split: [split]}
 
 
