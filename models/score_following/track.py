@@ -31,7 +31,9 @@ from pipeline.constants import (
     EXCERPT_FRAMES,
     FRAMES_AFTER_ONSET,
     SCORE_FOLLOWING,
+    SPECTROGRAM_RATE_HZ,
     WHITE,
+    WINDOW_SAMPLES,
 )
 from pipeline.images import grey
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 EXCERPTS_PER_BATCH = 200
 WAYS = ("oracle", "arg-max", "tracked")
+FRAME_S = WINDOW_SAMPLES / SPECTROGRAM_RATE_HZ  # of sound in a frame, from where it begins
 LATEST_S = 3.0  # after an onset: a position that is not there by then is never reached
 
 TRACKS = pa.schema(
@@ -57,12 +60,14 @@ REACHED = pa.schema(
         tables.field("way", pa.string(), "oracle, arg-max, or tracked"),
         tables.field("note_id", pa.int32(), "of the piece"),
         tables.field("time", pa.float64(), "of the onset", "s"),
-        tables.field("near", pa.bool_(), "within one bucket as the excerpt of the onset ends"),
+        tables.field(
+            "near", pa.bool_(), "within one bucket at the look nearest to its excerpt's end"
+        ),
         tables.field("same_staff", pa.bool_(), "the same, on its staff"),
         tables.field(
             "lag",
             pa.float64(),
-            "from the onset's frame until within one bucket; null if later than 3 s",
+            "from the onset until within one bucket; null if later than 3 s",
             "s",
         ),
     ]
@@ -79,6 +84,7 @@ class Tune:
     left: np.ndarray  # (staves,) px
     right: np.ndarray  # (staves,) px
     note_id: np.ndarray  # (onsets,) of those that are printed
+    onset_s: np.ndarray  # (onsets,) s
     frame: np.ndarray  # (onsets,)
     image: np.ndarray  # (onsets,)
     x: np.ndarray  # (onsets,) px
@@ -131,7 +137,7 @@ def read_tunes(shards: list[Path]) -> Iterator[Tune]:
                 continue
             columns = {
                 name: np.array([row[name][n] for n in kept])
-                for name in ("note_id", "frame", "image", "x")
+                for name in ("note_id", "onset_s", "frame", "image", "x")
             }
             yield Tune(
                 piece_id=row["piece_id"],
@@ -162,7 +168,7 @@ def follow(
         (looks,) px.
     """
     probabilities = listen(fabric, network, tune)
-    times = (np.arange(len(probabilities)) * STEP_FRAMES + 1) / SCORE_FOLLOWING.fps
+    times = np.arange(len(probabilities)) * STEP_FRAMES / SCORE_FOLLOWING.fps + FRAME_S
     best = tracking.track(probabilities, tune.left, tune.right)
     looks = np.arange(len(times))
     true_staff, _ = true_positions(tune, times)
@@ -201,7 +207,7 @@ def listen(fabric: "Fabric", network: Network | PT, tune: Tune) -> np.ndarray:
 
 def true_positions(tune: Tune, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The staff and x that sound at some times, x interpolated between onsets of one staff."""
-    onsets = tune.frame / SCORE_FOLLOWING.fps
+    onsets = tune.onset_s
     before = np.clip(np.searchsorted(onsets, times, side="right") - 1, 0, len(onsets) - 1)
     after = np.minimum(before + 1, len(onsets) - 1)
     same = (tune.image[after] == tune.image[before]) & (tune.x[after] >= tune.x[before])
@@ -222,9 +228,9 @@ def _reached(tune: Tune, way: str, times, staff, x) -> list[dict]:
     """Rows of REACHED of a way."""
     bucket = np.floor(np.asarray(x) / BUCKET_PX)
     rows = []
-    onsets = zip(tune.note_id, tune.frame, tune.image, np.floor(tune.x / BUCKET_PX), strict=True)
-    for note, frame, image, true in onsets:
-        onset = frame / SCORE_FOLLOWING.fps
+    buckets = np.floor(tune.x / BUCKET_PX)
+    onsets = zip(tune.note_id, tune.onset_s, tune.frame, tune.image, buckets, strict=True)
+    for note, onset, frame, image, true in onsets:
         at_end = min(round((int(frame) + FRAMES_AFTER_ONSET) / STEP_FRAMES), len(times) - 1)
         near = (staff == image) & (np.abs(bucket - true) <= 1)
         soon = np.flatnonzero(near & (times >= onset) & (times <= onset + LATEST_S))
@@ -233,7 +239,7 @@ def _reached(tune: Tune, way: str, times, staff, x) -> list[dict]:
                 "piece_id": tune.piece_id,
                 "way": way,
                 "note_id": int(note),
-                "time": onset,
+                "time": float(onset),
                 "near": bool(near[at_end]),
                 "same_staff": bool(staff[at_end] == image),
                 "lag": float(times[soon[0]] - onset) if len(soon) else None,

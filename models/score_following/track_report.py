@@ -45,7 +45,8 @@ def tracking_table(reached: dict[str, Path], out_stem: Path) -> None:
     note = (
         f"Measured on {len(first) // len(WAYS):,} onsets of {first.piece_id.nunique()} recordings "
         "from beginning to end. Within one bucket: as the excerpt of an onset ends. Lag: from the "
-        "onset until the position is within one bucket."
+        "onset until the position is within one bucket; it may be before the onset is heard if that "
+        "of the last one is as near."
     )
     grid = Grid(["network", "position", *HEADS], [])
     for row in compared.itertuples():

@@ -51,8 +51,14 @@ def test_the_future_of_the_recording_does_not_change_the_past(tune, weights, few
             np.testing.assert_array_equal(one[:past], other[:past])
 
 
+def test_a_look_has_heard_until_the_end_of_its_last_frame(tune, weights, few_threads):
+    """Its time is that of the last sample: with later sound the frame would be another."""
+    times, _ = track.follow(inference_device("32-true"), load(weights), tune)
+    assert times[2] == pytest.approx(8 / 31.25 + 2_048 / 22_050)
+
+
 def test_true_positions_run_from_note_to_note(tune):
-    onsets = tune.frame / SCORE_FOLLOWING.fps
+    onsets = tune.onset_s
     staff, x = track.true_positions(tune, np.array([0.0, onsets[3], (onsets[3] + onsets[4]) / 2]))
     assert staff.tolist() == [0, 0, 0]
     assert x.tolist() == pytest.approx([tune.x[0], tune.x[3], (tune.x[3] + tune.x[4]) / 2])
@@ -64,7 +70,7 @@ def test_lags_count_from_the_onset(tune):
     """A position 0.5 s late throughout is near its note half a second after the onset."""
     times = np.arange(0, 12, 0.01)
     staff, x = track.true_positions(tune, times - 0.5)
-    onsets = (tune.frame / SCORE_FOLLOWING.fps).tolist()
+    onsets = tune.onset_s.tolist()
     here = np.searchsorted(onsets, times - 0.5, side="right") - 1
     x = np.where(here >= 0, tune.x[np.maximum(here, 0)], -50)  # jumps from note to note
     found = pd.DataFrame(track._reached(tune, "tracked", times, staff, x))
