@@ -29,12 +29,13 @@ def inference_device(precision: str) -> "Fabric":
     return _fabric(precision, 1)
 
 
-def training_devices(precision: str, batch_size: int) -> "Fabric":
+def training_devices(precision: str, batch_size: int, unit: str = "examples") -> "Fabric":
     """Set up all devices of a training and start one process for each.
 
     Args:
         precision: as for `inference_device`.
         batch_size: examples of a step, on all devices together.
+        unit: what these are, in words.
 
     Raises:
         ValueError: if the batch cannot be divided evenly among the devices.
@@ -44,7 +45,8 @@ def training_devices(precision: str, batch_size: int) -> "Fabric":
         fabric.launch()
     if batch_size % fabric.world_size:
         raise ValueError(
-            f"a batch of {batch_size} cannot be divided among {fabric.world_size} devices"
+            f"the {batch_size} {unit} of a batch cannot be divided among {fabric.world_size} "
+            "devices; change batch_size, or show fewer of them (CUDA_VISIBLE_DEVICES)"
         )
     return fabric
 

@@ -89,7 +89,9 @@ class Stream(Generic[T]):
             if (group := self._scan(part, count_usable))
         ]
         if not self.row_groups:
-            raise ValueError("no examples in the shards")
+            raise ValueError(
+                f"no complete examples in {shards[0][0]} and the others; use more or longer pieces"
+            )
         self._passes: list[list[tuple[RowGroup, ...]]] = []
         self._held: tuple[tuple[int, int], T] | None = None
 
@@ -127,7 +129,11 @@ class Stream(Generic[T]):
         return [tuple(window) for window in windows]
 
     def batches(self, window: tuple[RowGroup, ...]) -> int:
-        """How many batches are drawn from a window: as many as its examples fill, at least one."""
+        """How many batches are drawn from a window: as many as its examples fill, at least one.
+
+        The number is rounded, so the last one is filled up, or up to half a batch of the examples
+        are left for another pass.
+        """
         return max(1, round(sum(group.examples for group in window) / self.batch_size))
 
     def find(self, number: int) -> BatchPosition:

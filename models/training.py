@@ -162,7 +162,7 @@ class Training(ABC):
         with self.located():
             loss, metrics = self.loss(self.fabric.to_device(batch))
             value = loss.item()
-            if not math.isfinite(value):
+            if _any(self.fabric, not math.isfinite(value)):  # all stop, or none
                 raise FloatingPointError(f"the loss is {value}; a lower learning rate may help")
         self.optimiser.zero_grad()
         self.fabric.backward(loss)

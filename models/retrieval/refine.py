@@ -34,7 +34,7 @@ def refine(
     augmentation: Augmentation = AUGMENTATION,
     memory_mb: int | None = None,
 ) -> None:
-    """Refine a network's projection: fit it to training examples, augmented as in training.
+    """Refine a network's projection: fit it to training examples, scaled and shifted at random.
 
     Args:
         weights: safetensors file that `train` wrote.

@@ -11,6 +11,7 @@ import pandas as pd
 from models import table_output
 from models.retrieval import piece_report
 from models.retrieval.piece_report import DIRECTIONS
+from models.retrieval.token_network import PT
 from models.table_output import MISSING, Grid
 from pipeline.planning.learning_files import SHIPPED
 from pipeline.tables import read_frame
@@ -242,8 +243,15 @@ def sizes(table: pd.DataFrame) -> str:
         "R@k: percent of queries whose counterpart is among the first k; MRR: mean reciprocal "
         f"rank; MR: median rank. {_pools(table)} Brackets: 95 % interval by bootstrap over pieces. "
         f"{MISSING}: not trained. Doubles: snippets that have an exact copy among the candidates."
-        f"{_shipped(table)}"
+        f"{_own(table)}{_shipped(table)}"
     )
+
+
+def _own(table: pd.DataFrame) -> str:
+    """What the rows of our own network have in common, if it is in the table."""
+    if not table.model.str.startswith(PT.name).any():
+        return ""
+    return f" {PT.name} has no refined projection: its rows are the same in both tables."
 
 
 def _shipped(table: pd.DataFrame) -> str:

@@ -117,7 +117,7 @@ def train_segments(
     network = PT()
     if settings.initial is not None:
         begin_with(network, settings.initial)
-    fabric = training_devices(settings.precision, segments)
+    fabric = training_devices(settings.precision, segments, "segments")
     batches = segment_batches(
         shards_train,
         segments,

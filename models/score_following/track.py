@@ -60,9 +60,7 @@ REACHED = pa.schema(
         tables.field("way", pa.string(), "oracle, arg-max, or tracked"),
         tables.field("note_id", pa.int32(), "of the piece"),
         tables.field("time", pa.float64(), "of the onset", "s"),
-        tables.field(
-            "near", pa.bool_(), "within one bucket at the look nearest to its excerpt's end"
-        ),
+        tables.field("near", pa.bool_(), "within one bucket at the look nearest its excerpt's end"),
         tables.field("same_staff", pa.bool_(), "the same, on its staff"),
         tables.field(
             "lag",

@@ -45,8 +45,8 @@ def tracking_table(reached: dict[str, Path], out_stem: Path) -> None:
     note = (
         f"Measured on {len(first) // len(WAYS):,} onsets of {first.piece_id.nunique()} recordings "
         "from beginning to end. Within one bucket: as the excerpt of an onset ends. Lag: from the "
-        "onset until the position is within one bucket; it may be before the onset is heard if that "
-        "of the last one is as near."
+        "onset until the position is within one bucket, which may be at once if the onset before "
+        "it is printed as near."
     )
     grid = Grid(["network", "position", *HEADS], [])
     for row in compared.itertuples():

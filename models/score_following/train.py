@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from models import training
 from models.dataset import evenly_spaced
-from models.device import training_devices
+from models.device import normalised_together, training_devices
 from models.score_following.batches import Batches, batch_tensors, training_batches
 from models.score_following.network import Network, bucket, soft_targets
 from models.score_following.reading import read_examples
@@ -104,7 +104,7 @@ def train(
         FloatingPointError: if the loss is not finite.
     """
     fabric, batches, valid = start(shards_train, shards_valid, settings, seed, memory_mb)
-    network = Network()
+    network = normalised_together(fabric, Network())
     optimiser = torch.optim.SGD(
         network.parameters(),
         lr=settings.learning_rate,

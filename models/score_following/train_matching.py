@@ -8,6 +8,7 @@ from torch import Tensor
 
 from models import training
 from models.augmentation import vary_sound
+from models.device import normalised_together
 from models.score_following import train
 from models.score_following.matching import PT
 
@@ -76,7 +77,7 @@ def train_matching(
         FloatingPointError: if the loss is not finite.
     """
     fabric, batches, valid = train.start(shards_train, shards_valid, settings, seed, memory_mb)
-    network = PT()
+    network = normalised_together(fabric, PT())
     optimiser = torch.optim.AdamW(
         network.parameters(),
         lr=settings.learning_rate,

@@ -10,7 +10,7 @@ from models.score_following import track
 from models.score_following.track_report import compare, tracking_figure, tracking_table
 from models.score_following.weights import load, save
 from pipeline import tables
-from pipeline.constants import BUCKET_PX, SCORE_FOLLOWING
+from pipeline.constants import BUCKET_PX
 from tests.support.performances import assert_drawn
 from tests.support.staves import narrow, narrow_matching
 
@@ -87,7 +87,7 @@ def test_table_and_figure(tmp_path, shards, weights, few_threads):
     rows = tables.read(reached, track.REACHED).to_pandas()
     assert rows.way.value_counts().to_dict() == dict.fromkeys(track.WAYS, 36)
     compared = compare(rows).set_index("way")
-    assert compared.same_staff["oracle"] == 1
+    assert compared.same_staff["oracle"] > 0.9  # but where the next staff sounds by then
     assert (compared.near <= compared.same_staff).all()
     tracking_table({"PT": reached}, tmp_path / "tables" / "tracking")
     text = (tmp_path / "tables" / "tracking.md").read_text()
