@@ -63,7 +63,7 @@ def drawing() -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         ' font-family="Helvetica, Arial, DejaVu Sans, sans-serif">',
-        "<title>The rooms of the project, and the way of a score through them</title>",
+        "<title>The packages of the project, and the path of a score through them</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="12" fill="{PAPER}"/>',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="5"'
         f' markerHeight="5" orient="auto">{tip}</marker></defs>',
