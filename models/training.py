@@ -1,7 +1,8 @@
 """The training loop of both systems: seeds, checkpoints, validation, progress and a clean stop.
 
 A run that is killed continues from its last checkpoint and ends with the same weights, bit for
-bit, as one that was not, on the same kind of machine with the same number of threads.
+bit, as one that was not, on the same kind of processor with the same number of threads. On a GPU
+they are nearly the same: some of its sums have no fixed order.
 """
 
 import math
