@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import soundfile
 
-from pipeline import performing, rendering, tables
+from pipeline import performing, rendering, spectrogram, tables
 from pipeline.constants import AUDIO_RATE_HZ
 from pipeline.describing import page
 from pipeline.reading.fonts import font_path
@@ -109,8 +108,8 @@ def _sound(
         raise ValueError("give --font, for a recording that was kept, or --font_file, not both")
     if not font_file and (found := _recording(piece, data, chunk, font, tempo_ratio)):
         path, row = found
-        samples, rate = soundfile.read(path, dtype="float32")
-        return samples, rate, row["tempo_ratio"], row["font"]
+        samples = spectrogram.load(path, AUDIO_RATE_HZ)
+        return samples, AUDIO_RATE_HZ, row["tempo_ratio"], row["font"]
     if font is not None:
         raise ValueError(
             f"{data}/audio: no recording of '{piece}' with font {font}"

@@ -290,6 +290,14 @@ def test_a_sound_font_file_plays_although_there_is_a_recording(tmp_path):
     assert content(tmp_path / "page.html")["sound"] == "TimGM6mb, tempo ratio 1"
 
 
+def test_a_truncated_recording_is_named(tmp_path):
+    write_data(tmp_path)
+    (recording,) = tmp_path.glob("audio/**/*.flac")
+    recording.write_bytes(recording.read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"\.flac: not readable as audio"):
+        inspect(PIECE, tmp_path, tmp_path / "page.html")
+
+
 def test_a_font_that_was_not_kept_is_named(tmp_path):
     write_data(tmp_path)
     with pytest.raises(ValueError, match=r"with font grand was kept; name .*--font_file"):
