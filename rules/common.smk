@@ -54,6 +54,16 @@ NETWORK_THREADS = network_threads(
     workflow.resource_settings.cores,
     both=bool(FOLLOWING and RETRIEVAL) and workflow.is_main_process,
 )
+# Data come before trainings, so that these can run side by side; of the data what is begun is ended
+# first, so that few recordings lie on the disk at once; of the trainings the longest begins first.
+PRIORITY = {
+    "shard": 6,
+    "spectrogram": 5,
+    "synthesize": 4,
+    "engrave": 3,
+    "select": 2,
+    "train": 1,
+}
 # What the learning half leaves; its rules, if they are wanted, say what.
 FOLLOWING_FILES = []
 RETRIEVAL_FILES = []

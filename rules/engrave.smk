@@ -14,6 +14,7 @@ rule engrave:
         f"{LOGS}/engrave/{{chunk}}.log",
     benchmark:
         f"{LOGS}/engrave/{{chunk}}.tsv"
+    priority: PRIORITY["engrave"]
     conda:
         "../envs/data.yaml"
     resources:

@@ -10,6 +10,7 @@ rule select:
         f"{LOGS}/select/{{chunk}}.log",
     benchmark:
         f"{LOGS}/select/{{chunk}}.tsv"
+    priority: PRIORITY["select"]
     conda:
         "../envs/data.yaml"
     resources:

@@ -21,6 +21,7 @@ rule shard:
         f"{LOGS}/shard/{{font}}-{{tempo_ratio}}-{{chunk}}.log",
     benchmark:
         f"{LOGS}/shard/{{font}}-{{tempo_ratio}}-{{chunk}}.tsv"
+    priority: PRIORITY["shard"]
     conda:
         "../envs/data.yaml"
     resources:

@@ -11,6 +11,7 @@ rule spectrogram:
         f"{LOGS}/spectrogram/{{font}}-{{tempo_ratio}}-{{chunk}}.log",
     benchmark:
         f"{LOGS}/spectrogram/{{font}}-{{tempo_ratio}}-{{chunk}}.tsv"
+    priority: PRIORITY["spectrogram"]
     conda:
         "../envs/data.yaml"
     resources:

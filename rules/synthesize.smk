@@ -20,6 +20,7 @@ rule synthesize:
         f"{LOGS}/synthesize/{{font}}-{{tempo_ratio}}-{{chunk}}.tsv"
     wildcard_constraints:
         tempo_ratio=SYNTHESIZED,  # what recordings have is made by another rule
+    priority: PRIORITY["synthesize"]
     conda:
         "../envs/data.yaml"
     resources:

@@ -13,6 +13,7 @@ rule train:
         f"{RESULTS}/logs/train-{{network}}.log",
     benchmark:
         f"{RESULTS}/logs/train-{{network}}.tsv"
+    priority: PRIORITY["train"]
     conda:
         "../../envs/learning.yaml"
     threads: NETWORK_THREADS
