@@ -30,13 +30,13 @@ rule retrieval_train:
         mem_mb=memory(3000, 3, config["memory_mb"]),
         runtime=minutes(720),  # continues from its checkpoint if that is not enough
     params:
+        **BEGINS_WITH,
         command=lambda wildcards: (
             "train_segments"
             if wildcards.model == "PT"
             else f"train --model {wildcards.model}"
         ),
         settings=lambda wildcards: json.dumps(training_of(wildcards.model)),
-        **BEGINS_WITH,
         seed=config["seed"],
         memory_mb=option("memory_mb", config["memory_mb"]),
     message:
