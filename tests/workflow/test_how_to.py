@@ -37,7 +37,8 @@ WALKED = ["docs/regenerate.md", "docs/how-to/own-recordings.md", "docs/how-to/so
 # Commands that train for minutes, or make all data again: here they list their jobs (-n).
 LISTED = r"partimento run( --config \S+| data --config mine.yaml seed=7)"
 NOT_RUN = {  # a pattern of commands: why no test runs them
-    r"partimento retrieval (mix|train-segments) .*(third|half|FOURTH|fourth)\b.*": "needs the weights of trainings of an hour and more",
+    r"partimento retrieval (mix|train-segments) .*(third|half|FOURTH|fourth)\b.*":
+        "needs the weights of trainings of an hour and more",
     r"make\b.*": "sets up a virtual environment of its own and runs for minutes to hours",
     r"source .*": "enters that environment",
     r"pip install .*": "downloads packages",
