@@ -5,15 +5,11 @@ A schema's fields carry their unit and meaning in the metadata, so a Parquet fil
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.replacing import replacing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def field(name: str, kind: pa.DataType, description: str, unit: str = "") -> pa.Field:
@@ -333,24 +329,6 @@ def read(path: Path | str, schema: pa.Schema, columns: list[str] | None = None) 
         raise ValueError(
             f"{path}: corrupt ({' '.join(str(error).split())}); delete it and run again"
         ) from None
-
-
-def read_frame(
-    path: Path | str, columns: list[str] | None = None, filters: list[tuple] | None = None
-) -> "pd.DataFrame":
-    """Read a Parquet file that has no schema here, such as one of metrics, with pandas.
-
-    Raises ValueError that names the file if it is none.
-    """
-    import pandas as pd  # slow to import, and most stages need no more than pyarrow
-
-    try:
-        return pd.read_parquet(path, columns=columns, filters=filters)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        why = " ".join(str(error).split())
-        raise ValueError(f"{path}: not a Parquet file ({why}); delete it and run again") from None
 
 
 def _fits(found: pa.DataType, expected: pa.DataType) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
+from models import frames
 from models.score_following.report import NETWORKS
-from pipeline import tables
 from pipeline.planning.learning_files import SHIPPED
 from pipeline.planning.progress import duration
 
@@ -68,7 +68,7 @@ def training(results: Path, task: str, network: str) -> Training | None:
     path = results / "models" / task / f"{network}_history.parquet"
     if not path.is_file():
         return None
-    epochs = tables.read_frame(path, columns=["samples", "seconds"])
+    epochs = frames.read(path, columns=["samples", "seconds"])
     if epochs.empty:
         return None
     return Training(task, int(epochs.samples.max()), float(epochs.seconds.sum()))

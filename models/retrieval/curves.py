@@ -9,11 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from models import plotting
+from models import frames, plotting
 from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT
 from models.retrieval import network, report
 from models.retrieval.token_network import PT
-from pipeline import tables
 from pipeline.constants import CONTEXTS
 
 # Colour and mark of each length of excerpt: the marks tell them apart in grey prints, too.
@@ -34,9 +33,9 @@ def curves(models: list[str], histories: list[Path], metrics: Path, out: Path) -
         metrics: Parquet table that `evaluate` wrote.
         out: folder of the figures.
     """
-    epochs = {model: tables.read_frame(path) for model, path in zip(models, histories, strict=True)}
+    epochs = {model: frames.read(path) for model, path in zip(models, histories, strict=True)}
     plotting.save(training(epochs), out / "retrieval_history")
-    known = tables.read_frame(metrics)
+    known = frames.read(metrics)
     table = report.compare_tempi(known[known.model.isin(models)])
     plotting.save(tempo(table), out / "retrieval_tempo")
 

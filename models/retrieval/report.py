@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models import table_output
+from models import frames, table_output
 from models.retrieval import piece_report
 from models.retrieval.piece_report import DIRECTIONS
 from models.retrieval.token_network import PT
 from models.table_output import MISSING, Grid
 from pipeline.planning.learning_files import SHIPPED
-from pipeline.tables import read_frame
 
 PAPER = Path(__file__).parents[1] / "paper"
 METRICS = {"r1": "R@1", "r5": "R@5", "r25": "R@25", "mrr": "MRR", "median_rank": "MR"}
@@ -44,13 +43,13 @@ def tables(
         identified: Parquet table that `identify` wrote; without it there is no identification.
         aligned: Parquet table that `align` wrote; without it there is no alignment.
     """
-    all_metrics = read_frame(metrics)
+    all_metrics = frames.read(metrics)
     table = compare(all_metrics)
     _write(out / "retrieval", "Retrieval", table, retrieval_grids(table), sizes(table))
     table = compare_tempi(all_metrics)
     _write(out / "tempo_robustness", "Tempo", table, tempo_grids(table), tempo_sizes(table))
     if identified is not None:
-        table = piece_report.count_ranks(read_frame(identified))
+        table = piece_report.count_ranks(frames.read(identified))
         grids = [piece_report.identification_grid(table)]
         _write(
             out / "identification",
@@ -60,7 +59,7 @@ def tables(
             piece_report.IDENTIFICATION,
         )
     if aligned is not None:
-        table = piece_report.summarise_errors(read_frame(aligned))
+        table = piece_report.summarise_errors(frames.read(aligned))
         _write(
             out / "alignment",
             "Alignment",

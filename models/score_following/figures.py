@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import torch
 
-from models import plotting
+from models import frames, plotting
 from models.plotting import BLUE, GREEN, GREY, INK, ORANGE, STYLE, TIGHT, show
 from models.score_following.metrics import buckets_of
 from models.score_following.network import soft_targets
@@ -35,7 +35,7 @@ MARKED_EPOCHS = 40  # with more of them, marks run together
 
 def _of_test(predictions: Path, columns: list[str]) -> pd.DataFrame:
     """Columns of the test split's predictions; raises ValueError if there are none."""
-    frame = tables.read_frame(predictions, columns=columns, filters=[("split", "==", TEST)])
+    frame = frames.read(predictions, columns=columns, filters=[("split", "==", TEST)])
     if frame.empty:
         raise ValueError(f"{predictions}: no prediction of the split '{TEST}'")
     return frame
@@ -230,7 +230,7 @@ def history(histories: dict[str, Path], out_stem: Path) -> None:
         figure = plotting.new(7.0, 2.6)
         left, right = figure.subplots(1, 2)
         for network, path in histories.items():
-            epochs, (colour, mark) = tables.read_frame(path), NETWORK_LOOKS[network]
+            epochs, (colour, mark) = frames.read(path), NETWORK_LOOKS[network]
             every = -(-len(epochs) // MARKED_EPOCHS)
             for axes, name, label, line in (
                 (left, "train_loss", "train", ":"),

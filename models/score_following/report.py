@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from models import table_output
+from models import frames, table_output
 from models.table_output import Grid
-from pipeline import tables
 
 PAPER = Path(__file__).parents[1] / "paper" / "score_following.csv"
 SPLITS = ("train", "valid", "test")
@@ -38,7 +37,7 @@ def table(metrics: dict[str, Path], out_stem: Path) -> None:
         metrics: Parquet table that `evaluate` wrote, by network: `paper` or `PT`.
         out_stem: path of the table without its suffix; .md, .html, .csv and .tex are written.
     """
-    compared = compare({name: tables.read_frame(path) for name, path in metrics.items()})
+    compared = compare({name: frames.read(path) for name, path in metrics.items()})
     note = sizes(compared)
     forms = {
         ".md": table_output.markdown(grids(compared), note),

@@ -169,7 +169,7 @@ def describe(name: str, sets: list[Records], licences: list[str], folder: Path) 
 
 
 def listed(description: Path) -> set[str] | None:
-    """The files that a description lists, relative to its folder; None if there is none to read."""
+    """The files that a description lists, relative to its folder; None if it cannot be read."""
     try:
         found = json.loads(description.read_text())["distribution"]
         return {entry["contentUrl"] for entry in found if entry["@type"] == "cr:FileObject"}

@@ -14,7 +14,7 @@ MAKERS = (
 def changed(results: Path) -> list[str]:
     """Packages whose version is not the one that the data were made with, in words.
 
-    Snakemake makes nothing anew for such a change, so old and new data would stand side by side.
+    Snakemake reruns no job for such a change, so a run could mix old and new data.
 
     Args:
         results: folder of the results; without a readable record of provenance nothing is known.

@@ -264,7 +264,7 @@ def verify(configfile: list[Path] | None = None, repair: bool = False) -> None:
     if changed := made_with.changed(Path(plan.results)):
         print(
             f"{plan.results}: its data were made with {', '.join(changed)} and are kept; "
-            "partimento run data --forceall makes them anew"
+            "partimento run data --forceall replaces them"
         )
     found = faults(plan)
     for fault in found:

@@ -217,6 +217,12 @@ class _Reader:
         )
 
 
+def _names_a_beat_alone(tie: ET.Element) -> bool:
+    """Whether an end of a tie is known by its beat and not by its note."""
+    ends = (("startid", "tstamp"), ("endid", "tstamp2"))
+    return any(tie.get(beat) and not tie.get(note) for note, beat in ends)
+
+
 def read(root: ET.Element, times: Times) -> Score:
     """Read an MEI score as Verovio writes it.
 
@@ -231,7 +237,7 @@ def read(root: ET.Element, times: Times) -> Score:
     signs = next(root.iter(f"{SPACE}octave"), None)
     if signs is not None and not any(note.get("oct.ges") for note in root.iter(f"{SPACE}note")):
         raise ValueError("octave signs whose notes do not say how they sound (oct.ges)")
-    if any(tie.get("tstamp") or tie.get("tstamp2") for tie in root.iter(f"{SPACE}tie")):
+    if any(map(_names_a_beat_alone, root.iter(f"{SPACE}tie"))):
         raise ValueError("ties from beat to beat (tstamp) that do not name notes (startid, endid)")
     reader = _Reader(times)
     music = next(root.iter(f"{SPACE}score"), None)

@@ -125,10 +125,13 @@ def _shards(folder: Path) -> list[Path]:
     files = [path for path in files if not path.name.startswith(".")]
     known = croissant.listed(folder / "croissant.json")
     if known is not None:
-        for path in files:
-            if path.relative_to(folder).as_posix() not in known:
-                print(f"{path}: of a run with other settings; stays", file=sys.stderr)
-        files = [path for path in files if path.relative_to(folder).as_posix() in known]
+        ours = [path for path in files if path.relative_to(folder).as_posix() in known]
+        if others := sorted(set(files) - set(ours)):
+            print(
+                f"shards of runs with other settings stay: {len(others):,}, as {others[-1]}",
+                file=sys.stderr,
+            )
+        files = ours
     return [path for path in files if not OF_RECORDINGS.search(path.as_posix())]
 
 

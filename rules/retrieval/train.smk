@@ -4,9 +4,7 @@ import json
 
 # What a training that begins with the shipped weights reruns for: others of them.
 BEGINS_WITH = (
-    {"initial": SHIPPED_STATE}
-    if RETRIEVAL["training"]["PT"].get("initial") == SHIPPED
-    else {}
+    {"initial": SHIPPED_STATE} if training_of("PT").get("initial") == SHIPPED else {}
 )
 
 

@@ -87,7 +87,11 @@ def test_table_and_figure(tmp_path, shards, weights, few_threads):
     rows = tables.read(reached, track.REACHED).to_pandas()
     assert rows.way.value_counts().to_dict() == dict.fromkeys(track.WAYS, 36)
     compared = compare(rows).set_index("way")
-    assert compared.same_staff["oracle"] > 0.9  # but where the next staff sounds by then
+    # The true staff is the onset's, but for the last ones before a turn, when the next is heard.
+    oracle = rows[rows.way == "oracle"].set_index("note_id").same_staff
+    tune = next(track.read_tunes(shards["test"]))
+    last = tune.note_id[:-1][np.diff(tune.image) > 0]
+    assert set(oracle.index[~oracle]) <= set(last.tolist())
     assert (compared.near <= compared.same_staff).all()
     tracking_table({"PT": reached}, tmp_path / "tables" / "tracking")
     text = (tmp_path / "tables" / "tracking.md").read_text()

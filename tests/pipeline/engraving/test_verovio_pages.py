@@ -189,9 +189,12 @@ def test_an_octave_sign_of_unknown_sound_is_refused(engrave):
 
 def test_ties_that_do_not_name_their_notes_are_refused(engrave):
     """They are printed, but the second note would be struck again."""
-    tie = '<tie staff="1" layer="1" tstamp="1" tstamp2="0m+2"/>'
-    with pytest.raises(ValueError, match=r"ties from beat to beat .* \(startid, endid\)"):
-        engrave(mei(more=tie), "s.mei")
+    beats = 'staff="1" layer="1" tstamp="1" tstamp2="0m+2"'
+    for named in ("", 'startid="#n0"'):
+        with pytest.raises(ValueError, match=r"ties from beat to beat .* \(startid, endid\)"):
+            engrave(mei(more=f"<tie {beats} {named}/>"), "s.mei")
+    tied = engrave(mei(more=f'<tie {beats} startid="#n0" endid="#n1"/>'), "s.mei")["notes"]
+    assert len(tied) == len(engrave(mei(), "s.mei")["notes"]) - 1
 
 
 def test_repeats_without_end_are_refused_before_verovio_lists_them(engrave):
