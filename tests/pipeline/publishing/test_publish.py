@@ -89,7 +89,7 @@ def test_datasets_alone_loads_rows_pages_and_sound_from_the_folder_alone(tmp_pat
 def test_only_what_the_last_run_made_goes_out_in_the_splits_of_its_shards(tmp_path, capsys):
     """A piece that shares a work with another collection's test pieces is `extra` in the shards."""
     data = write(tmp_path)
-    old = data / "shards/test/old-1.0-0.parquet"
+    old = data / "shards/train/old-1.0-0.parquet"
     shutil.copy(data / "shards/train/grand-1.0-0.parquet", old)
     (data / "shards/extra").mkdir()
     moved = data / "shards/extra/grand-1.0-0.parquet"
@@ -105,6 +105,8 @@ def test_only_what_the_last_run_made_goes_out_in_the_splits_of_its_shards(tmp_pa
         (held,) = (tmp_path / "hub" / part).glob("extra-*.parquet")
         assert pq.read_table(held)["piece_id"].to_pylist() == ["fugue"]
         assert not list((tmp_path / "hub" / part).glob("test-*.parquet"))
+    (trained,) = (tmp_path / "hub/performances").glob("train-*.parquet")
+    assert pq.read_table(trained).num_rows == 3  # and not the old ones, too
     card = (tmp_path / "hub/README.md").read_text()
     assert "lie beside" not in card and "| pieces | 2 | 1 |" in card
 
