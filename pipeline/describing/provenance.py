@@ -1,6 +1,7 @@
 """Where the results of a run come from: commit, settings, versions, sources, times, and a digest
 of everything that was made. Two runs made the same where their `outputs` are the same."""
 
+import contextlib
 import ctypes
 import hashlib
 import importlib.metadata
@@ -9,11 +10,11 @@ import math
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import fluidsynth
 import pandas as pd
 from tqdm import tqdm
 
@@ -23,7 +24,6 @@ from pipeline.reading import fonts, recording_files, sources
 from pipeline.replacing import replacing
 
 PROJECT = Path(__file__).resolve().parents[2]
-_fluidsynth_version = fluidsynth.cfunc("fluid_version_str", ctypes.c_char_p)
 LOGS = "logs"  # folder of the results where each job's time and memory lie
 
 
@@ -38,13 +38,20 @@ def _commit() -> dict | None:
     return {"hash": commit, "changed_files": [line[3:] for line in changed.splitlines()]}
 
 
+def _fluidsynth() -> str:
+    """Version of FluidSynth's library."""
+    with contextlib.redirect_stdout(sys.stderr):  # on a CI, pyfluidsynth prints where it found it
+        import fluidsynth
+    return fluidsynth.cfunc("fluid_version_str", ctypes.c_char_p)().decode()
+
+
 def versions() -> dict[str, str]:
     """Versions of the system's parts and of all packages."""
     found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "fluidsynth": _fluidsynth_version().decode(),
+        "fluidsynth": _fluidsynth(),
         **dict(sorted(found.items(), key=lambda entry: entry[0].lower())),
     }
 
