@@ -3,8 +3,8 @@
 Inputs, outputs and projection are the paper's. What lies between keeps time and columns: a trunk of
 convolutions turns a strip into a row of tokens, one every 16 px, and a spectrogram into one every
 four frames. The vector of an onset is read off the tokens about it. So one pass over a long stretch
-of music gives the vectors of all its onsets, and a snippet or an excerpt is such a stretch with one
-onset in its middle.
+of music gives the vectors of all its onsets. A snippet or an excerpt is such a stretch with one
+onset in its middle; there is time to lay the row of tokens twice, half a step apart.
 """
 
 import math
@@ -146,6 +146,19 @@ class Side(nn.Module):
         tokens = self.context(tokens.transpose(1, 2)[:, :, None]).squeeze(2).transpose(1, 2)
         return self.read(tokens, (positions - begin).flatten()[:, None]).view(n, count, EMBEDDING)
 
+    def middle_of_each(self, maps: Tensor) -> Tensor:
+        """Vectors of the middle of maps (n, 1, rows, columns), each a snippet or an excerpt.
+
+        A vector depends a little on where the tokens lie. So the maps are embedded twice, with
+        tokens half a step apart, and the mean is taken: (n, 32) unit vectors.
+        """
+        middle = maps.new_full((len(maps), 1), maps.shape[3] // 2)
+        vectors = [
+            self(functional.pad(maps, (shift, 0, 0, 0), mode="replicate"), middle + shift)[:, 0]
+            for shift in (self.step // 4, self.step * 3 // 4)
+        ]
+        return functional.normalize(vectors[0] + vectors[1])
+
     def columns_needed(self, first: float, last: float) -> tuple[int, int]:
         """Range of columns that the vectors of positions depend on, the end exclusive.
 
@@ -235,13 +248,11 @@ class PT(nn.Module):
 
     def sheet(self, images: Tensor) -> Tensor:
         """Embed images (n, 1, 80, 100), white 1 and ink 0: (n, 32) before the projection."""
-        middle = SNIPPET_WIDTH_PX // SNIPPET_FACTOR // 2
-        return self.sheet_side(images, images.new_full((len(images), 1), middle))[:, 0]
+        return self.sheet_side.middle_of_each(images)
 
     def audio(self, excerpts: Tensor) -> Tensor:
         """Embed excerpts (n, 1, 92, 168), bins x frames: (n, 32) before the projection."""
-        middle = self.context // 2
-        return self.audio_side(excerpts, excerpts.new_full((len(excerpts), 1), middle))[:, 0]
+        return self.audio_side.middle_of_each(excerpts)
 
     def scale(self) -> Tensor:
         """What a cosine is multiplied by in the training's softmax."""

@@ -1,4 +1,7 @@
-"""Positions of a strip or a recording, embedded in one pass: the vectors of their own windows."""
+"""Positions of a strip or a recording, embedded in one pass: the vectors of their own windows.
+
+But for one thing: a window by itself has two rows of tokens, a whole strip or recording has one.
+"""
 
 from types import SimpleNamespace
 
@@ -34,12 +37,18 @@ def spectrogram():
     return np.random.default_rng(2).random((230, 92), np.float32)
 
 
+def with_one_row_of_tokens(part, windows):
+    """Vectors of the middle of windows (n, 1, rows, columns)."""
+    middle = torch.full((len(windows), 1), windows.shape[3] // 2)
+    with torch.inference_mode():
+        return part(torch.from_numpy(windows), middle)[:, 0]
+
+
 def test_a_whole_strip_gives_the_vectors_of_its_snippets(network, strip):
     """From end to end, in any order; exact where a snippet's tokens are the strip's."""
     fabric = inference_device("32-true")
     x = np.random.default_rng(3).permutation(np.arange(PX_BEYOND, 901, TOKEN_PX))
-    snippets = inference.in_batches(lambda part: crop_snippets(strip, part), x)
-    own = inference.embed_snippets(fabric, network, snippets)
+    own = with_one_row_of_tokens(network.sheet_side, crop_snippets(strip, x))
     along = inference.embed_strip(fabric, network, strip, x)
     np.testing.assert_allclose(along, own, atol=1e-5)
     assert np.abs(along[:-1] - along[1:]).max() > 0.01  # they differ from place to place
@@ -48,9 +57,8 @@ def test_a_whole_strip_gives_the_vectors_of_its_snippets(network, strip):
 def test_a_whole_recording_gives_the_vectors_of_its_excerpts(network, spectrogram):
     fabric = inference_device("32-true")
     frames = np.arange(FRAMES_BEYOND, 230, TOKEN_FRAMES)
-    own = inference.embed_windows(
-        fabric, network, crop_excerpts(spectrogram, frames, network.context)
-    )
+    excerpts = crop_excerpts(spectrogram, frames, network.context)
+    own = with_one_row_of_tokens(network.audio_side, excerpts)
     along = inference.embed_spectrogram(fabric, network, spectrogram, frames)
     np.testing.assert_allclose(along, own, atol=1e-5)
 

@@ -38,12 +38,21 @@ def test_snippets_and_excerpts_become_unit_vectors(network):
         assert torch.allclose(vectors.norm(dim=1), torch.ones(3), atol=1e-5)
 
 
-def test_a_snippet_is_a_segment_with_one_onset_in_its_middle(network):
-    images, excerpts = torch.rand(2, 1, 80, 100), torch.rand(2, 1, 92, 168)
-    assert network.sheet(images).equal(network.sheet_side(images, torch.full((2, 1), 50.0))[:, 0])
-    assert network.audio(excerpts).equal(
-        network.audio_side(excerpts, torch.full((2, 1), 84.0))[:, 0]
-    )
+@pytest.mark.parametrize("name, shifts", [("sheet", (2, 6)), ("audio", (1, 3))])
+def test_a_snippet_has_two_rows_of_tokens_half_a_step_apart(network, name, shifts):
+    """Each is that of a segment with one onset, whose first column is repeated."""
+    part, embed = side(network, name), getattr(network, name)
+    maps, middle = torch.rand(2, 1, ROWS[name], COLUMNS[name]), COLUMNS[name] / 2
+    vectors = [
+        part(
+            torch.cat([maps[..., :1]] * shift + [maps], dim=3),
+            torch.full((2, 1), middle + shift),
+        )[:, 0]
+        for shift in shifts
+    ]
+    mean = sum(vectors) / 2
+    assert (vectors[0] - vectors[1]).abs().max() > 1e-4
+    assert torch.allclose(embed(maps), mean / mean.norm(dim=1, keepdim=True), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["sheet", "audio"])
