@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.retrieval.token_network import PT
 from models.retrieval.weights import load, save
-from models.weights import digest
+from models.weights import digest, read_metadata
 
 
 def mix(before: Path, after: Path, *, share: float, out: Path) -> None:
@@ -22,7 +22,8 @@ def mix(before: Path, after: Path, *, share: float, out: Path) -> None:
         out: safetensors file to write.
 
     Raises:
-        ValueError: if the share is no share, or the files hold other networks.
+        ValueError: if the share is no share, or the files hold other networks, or a projection that
+            `refine` has fitted: it fits the vectors of its own weights alone.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"--share is {share:g}; name one from 0 to 1")
@@ -30,6 +31,10 @@ def mix(before: Path, after: Path, *, share: float, out: Path) -> None:
     for path, network in ((before, mixed), (after, further)):
         if not isinstance(network, PT) or network.widths != mixed.widths:
             raise ValueError(f"{path}: holds {network.name} of other layers; name weights of PT")
+        if "refined" in read_metadata(path):
+            raise ValueError(
+                f"{path}: is refined; name weights of a training, and refine the mixture"
+            )
     values = mixed.state_dict()
     for name, value in further.state_dict().items():
         if value.is_floating_point():

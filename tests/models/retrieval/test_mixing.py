@@ -43,8 +43,12 @@ def test_the_ends_are_the_files_themselves(files, tmp_path, share, number):
 def test_what_cannot_be_mixed_is_refused(files, tmp_path):
     other, out = tmp_path / "other.safetensors", tmp_path / "mixed.safetensors"
     save(Network("BL2-SC", NARROW), other)
+    refined = tmp_path / "refined.safetensors"
+    save(load(files[0]), refined, refined="25000")
     with pytest.raises(ValueError, match=r"other.safetensors: holds BL2-SC of other layers"):
         mix(files[0], other, share=0.5, out=out)
+    with pytest.raises(ValueError, match=r"refined.safetensors: is refined"):
+        mix(refined, files[1], share=0.5, out=out)
     with pytest.raises(ValueError, match=r"--share is 1.5"):
         mix(*files, share=1.5, out=out)
     assert not out.exists()
