@@ -12,7 +12,7 @@ from pipeline import tables
 from pipeline.describing import inspect
 from pipeline.describing import page as pages
 from pipeline.reading import scans
-from pipeline.replacing import require_writable
+from pipeline.replacing import require_other, require_writable
 
 if TYPE_CHECKING:
     from models.following.alignment import Alignment, Sheet
@@ -219,9 +219,7 @@ def _files(
         require_writable(path)
         if kind == "video":
             ffmpeg.require(path)
-        for source in sources:
-            if path.exists() and source.exists() and path.samefile(source):
-                raise ValueError(f"{path}: is what is read; name another file to write")
+        require_other(path, sources)
     return files
 
 

@@ -6,6 +6,7 @@ import glob
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def replacing(path: Path | str):
                 ) from error
             raise
         temporary.replace(path)  # a folder can only take the place of an empty one
+
+
+def require_other(path: Path, sources: Iterable[Path]) -> None:
+    """Raise ValueError if `path` is one of the files that are read."""
+    for source in sources:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise ValueError(f"{path}: is what is read; name another file to write")
 
 
 def require_writable(path: Path) -> None:

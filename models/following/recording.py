@@ -18,16 +18,19 @@ SILENT = 1e-4  # -80 dB: nothing in a recording is louder than that, so it is si
 def check_length(path: Path) -> None:
     """Check the length of a recording by its header alone.
 
-    A file that libsndfile does not read is left to `opened`, which decodes it.
+    A file that libsndfile does not read, or that does not tell its length, is left to `opened`,
+    which decodes it.
 
     Raises:
         ValueError: Naming the file and the remedy, if it is too short or too long.
     """
     try:
-        sound = soundfile.info(path)
+        sound = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError):
         return
-    _check(path, sound.frames / sound.samplerate)
+    with sound:
+        if audio.tells_length(sound):
+            _check(path, sound.frames / sound.samplerate)
 
 
 def _check(path: Path, seconds: float) -> None:

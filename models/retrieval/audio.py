@@ -36,14 +36,17 @@ LEAST_AGREEMENT = 0.5  # of the peaks about their tuning, 0 to 1; a piano has 0.
 RESAMPLING_REACH = 10  # half the length of resample_poly's filter, in periods of the slower rate
 LEAD_SAMPLES = 16_384  # read before a part and dropped: an MP3 decoder needs a past
 TOOL = "ffmpeg"
+UNKNOWN_LENGTH = 2**63 - 1  # frames, as libsndfile says where the header has none
+LENGTH_TAGS = b"Xing", b"Info", b"VBRI"  # of an MP3's first frame
 
 
 @contextmanager
 def open_recording(path: Path | str) -> Iterator[soundfile.SoundFile]:
     """Open a recording for `count_frames` and `read_frames`.
 
-    Formats that libsndfile does not read (it reads WAV, FLAC, OGG, MP3, AIFF and more) are decoded
-    by ffmpeg, if it is installed, into a temporary FLAC file that is removed afterwards.
+    Formats that libsndfile does not read (it reads WAV, FLAC, OGG, MP3, AIFF and more), and files
+    that do not say how long they are, are decoded by ffmpeg, if it is installed, into a temporary
+    FLAC file that is removed afterwards.
 
     Args:
         path: any sound file.
@@ -57,15 +60,39 @@ def open_recording(path: Path | str) -> Iterator[soundfile.SoundFile]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such recording")
     with tempfile.TemporaryDirectory(prefix="recording-") as folder:
+        why = "its header does not say how long it is"
         try:
             sound = soundfile.SoundFile(path)
+            if tells_length(sound):
+                why = ""
+            else:
+                sound.close()
         except (soundfile.LibsndfileError, TypeError) as error:  # of raw samples, a TypeError
             why = getattr(error, "error_string", "of unknown format")
+        if why:
             sound = soundfile.SoundFile(_decoded(path, Path(folder) / "decoded.flac", why))
         with sound:
             if sound.frames <= 0:
                 raise ValueError(f"{path}: the recording is empty (0 s)")
             yield sound
+
+
+def tells_length(sound: soundfile.SoundFile) -> bool:
+    """Whether a file says how long it is.
+
+    FLAC that was written to a pipe does not, nor do some MP3 files: libsndfile guesses how long
+    these are and reads no further, though most of the music may be left.
+    """
+    if sound.format != "MP3":
+        return sound.frames != UNKNOWN_LENGTH
+    with Path(sound.name).open("rb") as file:
+        head = file.read(10)
+        if head.startswith(b"ID3"):  # a tag before the first frame: its length has 7 bits a byte
+            file.seek(10 + sum(byte << 7 * place for place, byte in enumerate(head[:5:-1])))
+        else:
+            file.seek(0)
+        first = file.read(1_500)  # no frame is longer
+    return any(tag in first for tag in LENGTH_TAGS)
 
 
 def _decoded(path: Path, out: Path, why: str) -> Path:
@@ -74,7 +101,7 @@ def _decoded(path: Path, out: Path, why: str) -> Path:
         raise ValueError(f"{path}: the file is empty; choose a recording")
     if shutil.which(TOOL) is None:
         raise ChildProcessError(
-            f"{path}: not readable as audio ({why}); convert it to WAV, FLAC, OGG or MP3, "
+            f"{path}: not readable as audio ({why}); convert it to WAV, FLAC or OGG, "
             f"or install {TOOL}, which is then used"
         )
     command = [TOOL, "-nostdin", "-v", "error", "-protocol_whitelist", "file", "-i", f"file:{path}"]

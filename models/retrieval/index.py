@@ -19,6 +19,7 @@ from models.retrieval.weights import AnyNetwork
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
+from pipeline.replacing import require_other
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric  # takes seconds to import
@@ -68,7 +69,7 @@ def index(
 
     Args:
         shards: Parquet shards of strips.
-        out: Parquet table to write, a row a piece.
+        out: Parquet table to write, a row a piece; none of the files that are read.
         weights: safetensors file that `refine` wrote; by default the package's.
         precision: `bf16-mixed` or `32-true`.
 
@@ -77,6 +78,7 @@ def index(
     """
     weights = weights_path(weights or DEFAULT_WEIGHTS)
     shards = [Path(path) for path in shards]
+    require_other(out, [*shards, weights])
     positions = _positions(shards)
     if not positions:
         names = ", ".join(map(str, shards)) or "no file given"

@@ -28,7 +28,7 @@ from models.retrieval.weights import AnyNetwork
 from models.retrieval.windows import recording_windows
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.reading.pieces import printable
-from pipeline.replacing import replacing, require_writable
+from pipeline.replacing import replacing, require_other, require_writable
 from pipeline.strips import snippet
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 NEIGHBOURS = 25  # entries of the index that each window is compared with
 WIDTH_IN, ROW_IN = 7.0, 2.0  # of the picture, and of a match in it
 TICKS = 5  # of a time axis, at most: labels beyond 100 s are wide
+MOST_DRAWN = 20  # matches
+MARK, MARK_WITHIN = "partimento query", 1_000  # in the first bytes of our pictures
 LONGEST_NAME = 60  # letters over a match
 
 
@@ -58,8 +60,9 @@ def query(
         weights: safetensors file of the network that the index was built with; by default the
             package's.
         at: second around which to listen; by default up to 100 windows over the whole recording.
-        top: how many pieces and positions to show.
-        out: the picture, PNG; by default `<recording>-matches.png` in this folder.
+        top: how many pieces and positions to show; the picture has the best twenty.
+        out: the picture, PNG; by default `<recording>-matches.png` in this folder, unless that is a
+            picture of something else.
         json: print the answer as JSON, for programs.
 
     Raises:
@@ -68,8 +71,8 @@ def query(
     """
     if top < 1:
         raise ValueError(f"--top is {top}; ask for one or more")
-    out = Path(out or f"{recording.stem}-matches.png")
     weights = weights_path(weights or DEFAULT_WEIGHTS)
+    out = out or _unclaimed(Path(f"{recording.stem}-matches.png"))
     _check_picture(out, [recording, index, weights])
     collection = read_index(index, weights)
     fabric, network = load_network(weights)
@@ -78,17 +81,31 @@ def query(
     matches = best_matches(vectors, collection, top)
     answer = answers.answer(collection, vectors, frames, top, answers.calibration(weights))
     answer["matches"] = answers.matches(collection, matches, frames)
-    _draw(index, collection, matches, frames, excerpts, _attention(fabric, network, excerpts), out)
+    attention = _attention(fabric, network, excerpts)
+    _draw(index, collection, matches[:MOST_DRAWN], frames, excerpts, attention, out)
     answer |= {"recording": printable(str(recording)), "picture": printable(str(out))}
     print(answers.as_json(answer) if json else answers.in_words(answer))
 
 
+def _unclaimed(picture: Path) -> Path:
+    """A picture's default path; raises ValueError if another file than one of ours has it."""
+    if picture.exists():
+        with picture.open("rb") as file:
+            ours = MARK.encode() in file.read(MARK_WITHIN)
+        if not ours:
+            raise ValueError(
+                f"{picture}: is there already and is no picture of this program; name another "
+                "with --out"
+            )
+    return picture
+
+
 def _check_picture(out: Path, sources: list[Path]) -> None:
     """Raise ValueError if the picture cannot be written, or would replace what is read."""
+    if out.suffix.lower() != ".png":
+        raise ValueError(f"{out}: a picture has the suffix .png")
     require_writable(out)
-    for source in sources:
-        if out.exists() and source.exists() and out.samefile(source):
-            raise ValueError(f"{out}: is what is read; name another picture with --out")
+    require_other(out, sources)
 
 
 def best_matches(windows: np.ndarray, index: Index, top: int) -> list[Match]:
@@ -170,9 +187,7 @@ def _draw(
             sheet.set_title(f"printed at {match.x:,.0f} px\ncosine {match.score:.3f}", loc="left")
         rows[-1, 0].set_xlabel("time (s)")
         with replacing(out) as temporary:
-            figure.savefig(
-                temporary, format="png", dpi=plotting.DPI, metadata=plotting.UNDATED[".png"]
-            )
+            figure.savefig(temporary, format="png", dpi=plotting.DPI, metadata={"Software": MARK})
 
 
 def _draw_sound(axes, excerpt: np.ndarray, at: float) -> None:

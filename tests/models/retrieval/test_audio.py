@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 
 import librosa
@@ -289,6 +290,30 @@ def test_other_files_go_through_ffmpeg(tmp_path, monkeypatch):
         f"shutil.copy({str(sound)!r}, args[-1])",
     )
     np.testing.assert_array_equal(audio.spectrogram(film), audio.spectrogram(sound))
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "flac"])
+def test_a_file_that_does_not_tell_its_length_is_read_to_its_end(tmp_path, suffix):
+    """libsndfile guesses how long such an MP3 is, here a third of its length."""
+    told = recording(tmp_path / "told.wav", 44_100)
+    untold = tmp_path / f"untold.{suffix}"
+    with untold.open("wb") as pipe:
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-i", told, "-id3v2_version", "3", "-write_xing", "0",
+             "-q:a", "4", "-f", suffix, "pipe:1"],
+            check=True, stdout=pipe,
+        )  # fmt: skip
+    seconds = len(audio.spectrogram(untold)) / RETRIEVAL.fps
+    assert seconds == pytest.approx(SECONDS, abs=0.1)
+
+
+def test_without_ffmpeg_no_length_is_guessed(tmp_path, monkeypatch):
+    untold = recording(tmp_path / "untold.mp3", 44_100)
+    untold.write_bytes(untold.read_bytes().replace(b"Xing", bytes(4)).replace(b"Info", bytes(4)))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    message = r"untold.mp3: .* does not say how long it is.*or install ffmpeg"
+    with pytest.raises(ChildProcessError, match=message):
+        audio.spectrogram(untold)
 
 
 def test_raw_samples_are_named(tmp_path, monkeypatch):

@@ -131,6 +131,15 @@ def test_without_onsets_there_is_no_index(tmp_path, weights):
         indexing.index([shard], tmp_path / "index.parquet", weights=weights)
 
 
+def test_an_index_replaces_nothing_that_is_read(tmp_path, weights):
+    shard = write_shard(tmp_path / "shard.parquet", [performance("tune")])
+    for source in (shard, weights):
+        before = source.read_bytes()
+        with pytest.raises(ValueError, match=rf"{source.name}: is what is read"):
+            indexing.index([shard], source, weights=weights)
+        assert source.read_bytes() == before
+
+
 def test_an_index_of_other_weights_is_refused(tmp_path, index, weights):
     other = tmp_path / "other.safetensors"
     other.write_bytes(b"other weights")

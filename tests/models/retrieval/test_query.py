@@ -192,9 +192,14 @@ def test_the_picture_replaces_nothing_that_is_read(tmp_path, index, weights):
     recording = played(tmp_path / "tune.wav", [0])
     for source in (recording, index, weights):
         before = source.read_bytes()
-        with pytest.raises(ValueError, match=rf"{source.name}: is what is read"):
-            query.query(recording, index=index, weights=weights, out=source)
+        picture = tmp_path / "link.png"
+        picture.hardlink_to(source)
+        with pytest.raises(ValueError, match=r"link.png: is what is read"):
+            query.query(recording, index=index, weights=weights, out=picture)
         assert source.read_bytes() == before
+        picture.unlink()
+    with pytest.raises(ValueError, match=r"sonata.ly: a picture has the suffix .png"):
+        query.query(recording, index=index, weights=weights, out=tmp_path / "sonata.ly")
     with pytest.raises(ValueError, match=r"out.png: .*tune.wav is not a folder"):
         query.query(recording, index=index, weights=weights, out=recording / "out.png")
 
@@ -214,3 +219,16 @@ def test_the_command_takes_the_recording_without_a_flag(tmp_path, index, weights
     assert heard(capsys)[0][-1] == "up"
     with pytest.raises(CycloptsError, match="--index requires an argument"):
         cli.run(words[:2])
+
+
+def test_by_default_only_a_picture_of_ours_is_replaced(tmp_path, index, weights, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recording = played(tmp_path / "tune.wav", [0])
+    query.query(recording, index=index, weights=weights)
+    query.query(recording, index=index, weights=weights, top=1)
+    other = Image.new("L", (10, 10))
+    other.save("tune-matches.png")
+    before = (tmp_path / "tune-matches.png").read_bytes()
+    with pytest.raises(ValueError, match=r"tune-matches.png: is there already"):
+        query.query(recording, index=index, weights=weights)
+    assert (tmp_path / "tune-matches.png").read_bytes() == before
