@@ -26,6 +26,7 @@ STEP_PX = 10  # between windows over the print, about; all that follows was set 
 CLEF_PX = 35  # at the left of a system, five staff spaces: no note is printed there
 MOST_CELLS = 2**26  # frames times windows; 13 bytes each
 LONGEST_SILENCE_S = 0.7  # that is part of the music
+AROUND_S = 5.0  # a moment, where a steady sound is no music
 NEAR_S = 1.0  # about a moment, over which similarities are averaged
 BESIDE_PX = (60, 400)  # how far beside the way others are compared with it
 LEAST_FIT = 0.88  # mean cosine along the way of a recording of these pages; docs/scans.md
@@ -94,8 +95,10 @@ def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIG
         sound = inference.embed_spectrogram(fabric, network, level, frames)
         progress.update()
         silent = _silent(heard, frames)
+        noise = inference.steady(sound, round(AROUND_S * RETRIEVAL.fps / STEP_FRAMES))
         cosine = sound @ paper.T
-        way = image_path.find(1 - cosine, printed.begins, printed.ends, silent)
+        cosine[noise] = 0  # some window is always like it
+        way = image_path.find(1 - cosine, printed.begins, printed.ends, silent | noise)
         seconds = onset_times(frames, RETRIEVAL.fps).clip(min=0)
         sure, fit = sureness(cosine, way)
         found = rows(printed, way, seconds, sure)

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.retrieval import printed
 from models.retrieval.index import Index
+from models.retrieval.inference import steady
 from models.retrieval.sequence import best_path, piece_scores, reaches
 from models.weights import digest
 from pipeline.constants import RETRIEVAL
@@ -109,17 +110,19 @@ def answer(
         calibrated: of the weights, from `calibration`.
 
     Returns:
-        `searched` and `listened` (counts); `evidence` and `threshold`; `fits` (None if it cannot be
-        told); `pieces`, each with `score` and the `passages` that are heard.
+        `searched` and `listened` (counts, and whether all that is heard is a `steady` sound);
+        `evidence` and `threshold`; `fits` (None if it cannot be told); `pieces`, each with `score`
+        and the `passages` that are heard.
     """
     scores = piece_scores(windows, frames, index.vectors, index.piece)
     speaks = evidence(*_best_both_ways(index, windows, frames, scores))
     threshold = calibrated["threshold"] if calibrated else None
     told = threshold if len(windows) >= LEAST_WINDOWS else None
+    noise = bool(steady(windows, (len(windows) - 1) // 2).all())
     return {
         "searched": {"pieces": len(index.pieces), "positions": len(index.x)},
-        "listened": {"windows": len(frames)},
-        "fits": None if told is None else speaks >= told,
+        "listened": {"windows": len(frames), "steady": noise},
+        "fits": None if told is None else speaks >= told and not noise,
         "evidence": round(speaks, 4),
         "threshold": threshold,
         "pieces": [
@@ -224,7 +227,9 @@ def _verdict(answer: dict) -> str:
     found = f"evidence {answer['evidence']:.2f}, needed {answer['threshold']:.2f}"
     if answer["fits"]:
         return f"found: {best} ({found})"
-    return f"nothing in this index fits ({found}); the closest is {best}"
+    if answer["listened"]["steady"]:
+        return "nothing in this index fits: the recording is a steady sound, and no music"
+    return f"nothing in this index fits the whole recording ({found}); the closest is {best}"
 
 
 def _name(piece: dict) -> str:

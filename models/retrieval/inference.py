@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_WEIGHTS = Path(__file__).parents[1] / "weights" / "retrieval.safetensors"
 BATCH = 100  # images or excerpts in one forward pass
+STEADY = 0.98  # length of a mean of vectors, over ten seconds: music is below, noise above
 COLUMNS = 1024  # of a strip or a spectrogram in one forward pass
 
 
@@ -159,6 +160,26 @@ def embed_spectrogram(
         return embed_along(fabric, side, project, columns, frames + network.context)
     batches = in_batches(lambda part: crop_excerpts(spectrogram, part, network.context), frames)
     return embed_excerpts(fabric, network, batches)
+
+
+def steady(vectors: np.ndarray, around: int) -> np.ndarray:
+    """Where a recording stays as it is, as hum, noise and applause do, and no music.
+
+    Args:
+        vectors: (n, 32) unit vectors, evenly spaced over a recording.
+        around: how many on either side of each are compared with it.
+
+    Returns:
+        (n,) bool; of shorter recordings nothing is known.
+    """
+    count = len(vectors)
+    if count <= 2 * around:
+        return np.zeros(count, bool)
+    total = np.concatenate([np.zeros((1, EMBEDDING)), np.cumsum(vectors, axis=0, dtype=float)])
+    at = np.arange(count)
+    first, stop = np.maximum(at - around, 0), np.minimum(at + around + 1, count)
+    means = (total[stop] - total[first]) / (stop - first)[:, None]
+    return np.linalg.norm(means, axis=1) > STEADY
 
 
 @torch.inference_mode()

@@ -102,6 +102,17 @@ def test_silence_after_the_music_is_not_aligned(tmp_path, sheet, knowing):
     assert span.what == "silence" and span.end - span.start == pytest.approx(10, abs=0.8)
 
 
+def test_a_steady_sound_is_not_aligned(tmp_path, sheet, knowing):
+    """Though some window is like it: here the last one. By itself it is no recording of pages."""
+    music = [tone for part in TONES for tone in part]
+    found = image.align(played(tmp_path / "tones.wav", music + 30 * music[-1:]), sheet)
+    (span,) = found.about.unaligned
+    assert span.what == "not in the score" and span.end == pytest.approx(46, abs=0.2)
+    assert span.start == pytest.approx(16, abs=image.AROUND_S + 1)
+    alone = image.align(played(tmp_path / "hum.wav", 30 * music[-1:]), sheet)
+    assert not alone.about.fits and alone.about.route == "no bars"
+
+
 def test_another_piece_does_not_fit(tmp_path, sheet, knowing, monkeypatch):
     monkeypatch.setattr(image, "LEAST_FIT", 0.97)  # the right one reaches 0.99
     recording = played(tmp_path / "tones.wav", [3, 22, 0, 17, 5, 12, 10, 14])

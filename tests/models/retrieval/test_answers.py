@@ -66,9 +66,16 @@ def test_a_repeat_is_a_passage_of_its_own(index):
 
 
 def test_what_fits_backwards_as_well_does_not_fit(index):
-    index.vectors[:12] = index.vectors[0]  # a piece without any order
+    index.vectors[:12] = index.vectors[[*[0] * 4, *[1] * 4, *[0] * 4]]  # the same backwards
     said = say(index, list(range(12)))
-    assert "nothing in this index fits (evidence 1.00, needed 1.10); the closest is Minuet" in said
+    expected = "nothing in this index fits the whole recording (evidence 1.00, needed 1.10); the"
+    assert f"{expected} closest is Minuet" in said
+    assert "heard 0:00" not in said
+
+
+def test_a_steady_sound_fits_nothing(index):
+    said = say(index, [3] * 12, {"threshold": 0.9})
+    assert "nothing in this index fits: the recording is a steady sound, and no music" in said
     assert "heard 0:00" not in said
 
 

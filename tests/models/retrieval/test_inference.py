@@ -11,8 +11,11 @@ import torch
 
 from models.device import inference_device
 from models.retrieval import inference
+from models.retrieval.audio import normalise_level
 from models.retrieval.windows import crop_excerpts, crop_snippets
+from pipeline.constants import RETRIEVAL, SPECTROGRAM_RATE_HZ
 from pipeline.images import grey
+from pipeline.spectrogram import spectrogram as spectrogram_of
 from tests.support.performances import narrow_tokens, performance
 
 TOKEN_PX, TOKEN_FRAMES = 16, 4
@@ -79,6 +82,26 @@ def test_between_tokens_a_vector_is_nearest_to_that_of_its_own_window(few_thread
             for d in (-step, 0, step)
         )
         assert own < 0.5 * min(before, after)
+
+
+def test_noise_and_hum_are_steady_and_music_is_not(few_threads):
+    """By the network that ships."""
+    fabric, network = inference.load_network()
+    random, seconds = np.random.default_rng(0), 30
+    t = np.arange(seconds * SPECTROGRAM_RATE_HZ) / SPECTROGRAM_RATE_HZ
+    tone = 440 * 2 ** (random.integers(-12, 12, 2 * seconds) / 12)
+    sounds = {
+        "noise": random.standard_normal(len(t)),
+        "hum": sum(np.sin(2 * np.pi * 50 * k * t) / k for k in (1, 2, 3, 5, 7)),
+        "music": np.sin(2 * np.pi * tone[(2 * t).astype(int)] * t) * np.exp(-4 * (t % 0.5)),
+    }
+    for name, sound in sounds.items():
+        heard = spectrogram_of(0.1 * sound.astype(np.float32), RETRIEVAL)
+        level = normalise_level(heard[None])[0]
+        vectors = inference.embed_spectrogram(fabric, network, level, np.arange(0, len(heard), 2))
+        assert inference.steady(vectors, 50).all() == (name != "music")
+        assert inference.steady(vectors, 50).any() == (name != "music")
+        assert not inference.steady(vectors[:100], 50).any()  # too short to tell
 
 
 def fixed(network):
