@@ -23,18 +23,13 @@ from benchmarks.performances import (
     truth,
 )
 from benchmarks.sounds import applause
-from models.following import features, route, score, sureness, synchronise, words
-from models.retrieval.audio import tuning_of
+from models.following import by_notes, features, route, score, sureness, synchronise, words
 from pipeline import rendering, rooms
 from pipeline.constants import AUDIO_RATE_HZ, SPECTROGRAM_RATE_HZ
 
 CLAPPED_S = 10.0
 NEAR_S = 0.2  # of a bar line, within which either bar counts as right
 WRONG = 3  # scores of others beside each recording
-
-
-def listened(samples: np.ndarray) -> features.Features:
-    return features.of_recording(samples, tuning_of(samples))
 
 
 def errors(found: list[synchronise.Onset], true: list[dict]) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +112,7 @@ def main() -> None:
     pieces = sources(archives)
     scores = [score.read(*tables_of(text)) for _, text, _ in pieces]
     gathered: dict[str, list] = {}
-    fits: dict[str, list[float]] = {"right": [], "wrong": []}
+    judged: dict[str, list[tuple[float, float, bool]]] = {"right": [], "wrong": []}
     print(
         "| performance | s | CPU s/min | dry: ms | < 50 | < 100 | room: ms | < 50 | < 100 | way |"
     )
@@ -128,19 +123,18 @@ def main() -> None:
             rows, printed, true = heads.to_pylist(), scores[number], truth(match, heads)
             dry = recorded(match, font)
             seconds = len(dry) / AUDIO_RATE_HZ
-            cells, way, heard = [], None, None
+            cells, way = [], None
             for kind, sound in (
                 ("dry", dry),
                 ("room", rooms.record(dry, AUDIO_RATE_HZ, ROOM, name)),
             ):
                 samples = halved(sound)
                 begin = time.process_time()
-                this = listened(samples)
-                found_way = route.find(printed, this)
-                found = synchronise.onsets(printed, found_way, this)
-                evidence = sureness.evidence(found, this)
+                heard, found_way = by_notes.listen(printed, samples)
+                found = synchronise.onsets(printed, found_way, heard)
+                evidence = sureness.evidence(found, heard)
                 if kind == "dry":
-                    taken, way, heard = time.process_time() - begin, found_way, this
+                    taken, way = time.process_time() - begin, found_way
                 off, which = errors(found, true)
                 gathered.setdefault(kind, []).append(off)
                 known = which[which >= 0]
@@ -150,25 +144,37 @@ def main() -> None:
                 gathered.setdefault("near", []).append(np.abs(off[which >= 0]) < 0.1)
                 gathered.setdefault("piece", []).append(name)
                 cells.append(spread(off))
-                fits["right"].append(sureness.fit(found_way))
+                judged["right"].append(judge(found_way, found, heard))
             print(f"| {name} | {seconds:.0f} | {taken * 60 / seconds:.1f} | {' | '.join(cells)} | "
                   f"{words.spoken(printed, way)} |", flush=True)  # fmt: skip
-            for other in range(1, WRONG + 1):
-                wrong = route.find(scores[(number + other) % len(scores)], heard)
-                fits["wrong"].append(sureness.fit(wrong))
-            fitted = [f"{fit:.2f}" for fit in fits["right"][-2:] + fits["wrong"][-WRONG:]]
-            print(f"  fits: {' '.join(fitted)}", file=sys.stderr)
             samples = halved(dry)
+            for other in range(1, WRONG + 1):
+                wrong = scores[(number + other) % len(scores)]
+                heard, found_way = by_notes.listen(wrong, samples)
+                found = synchronise.onsets(wrong, found_way, heard)
+                judged["wrong"].append(judge(found_way, found, heard))
+            told = [f"{fit:.2f} {sure:.2f} {taken}" for fit, sure, taken in judged["right"][-2:]
+                    + judged["wrong"][-WRONG:]]  # fmt: skip
+            print(f"  fit, sureness, taken: {'; '.join(told)}", file=sys.stderr)
             for kind, (parts, behind) in versions(samples, rows, true).items():
-                found_way = route.find(printed, listened(joined(samples, parts, behind)))
+                _, found_way = by_notes.listen(printed, joined(samples, parts, behind))
                 share = bars_right(found_way, printed, rows, true, parts)
                 gathered.setdefault(kind, []).append(share)
                 print(f"  {kind}: {words.spoken(printed, found_way)} {share:.3f}",
                       file=sys.stderr, flush=True)  # fmt: skip
-    report(gathered, fits)
+    report(gathered, judged)
 
 
-def report(gathered: dict[str, list], fits: dict[str, list[float]]) -> None:
+def judge(
+    way: route.Route, found: list[synchronise.Onset], heard: features.Features
+) -> tuple[float, float, bool]:
+    """Fit and mean sureness of a recording, and whether it is taken for one of the score."""
+    sure = sureness.of_onsets(found, heard)
+    mean = float(sure.mean()) if len(sure) else 0.0
+    return sureness.fit(way), mean, sureness.fits(way, sure)
+
+
+def report(gathered: dict[str, list], judged: dict[str, list[tuple]]) -> None:
     """Print what is found over all."""
     for kind in ("dry", "room"):
         print(f"\nall {kind}: {spread(np.concatenate(gathered[kind]))}")
@@ -183,11 +189,12 @@ def report(gathered: dict[str, list], fits: dict[str, list[float]]) -> None:
     print(sureness_weights.table(held_out, np.concatenate(near)))
     intercept, weights = sureness_weights.fit(evidence, near)
     print(f"fitted to all: {intercept:.2f}", {name: round(w, 2) for name, w in weights.items()})
-    right, wrong = np.array(fits["right"]), np.array(fits["wrong"])
-    print(f"\nright pieces: {right.min():.2f} to {right.max():.2f}, refused "
-          f"{(right < sureness.LEAST_FIT).sum()} of {len(right)}; wrong pieces: {wrong.min():.2f} "
-          f"to {wrong.max():.2f}, taken {(wrong >= sureness.LEAST_FIT).sum()} of "
-          f"{len(wrong)}")  # fmt: skip
+    print()
+    for kind, values in judged.items():
+        fit, sure, taken = np.array(values, float).T
+        print(f"{kind} pieces: fit {fit.min():.2f} to {fit.max():.2f}, mean sureness "
+              f"{sure.min():.2f} to {sure.max():.2f}, taken {taken.sum():.0f} of "
+              f"{len(taken)}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from models.following.synchronise import Onset
 from models.retrieval.audio import tuning_of
 from pipeline.reading.pieces import printable
 
-STEPS = 5
+STEPS = 4
+MOVED_FIT = 0.72  # least fit of a recording that is a semitone too high or low
 
 
 def align(path: Path, sheet: Sheet) -> Alignment:
@@ -41,15 +42,13 @@ def align(path: Path, sheet: Sheet) -> Alignment:
         printed = score.read(sheet.noteheads, sheet.notes)
         samples = recording.read(path)
         progress.update()
-        heard = features.of_recording(samples, tuning_of(samples))
-        progress.update()
-        way = route.find(printed, heard)
+        heard, way = listen(printed, samples)
         progress.update()
         found = synchronise.onsets(printed, way, heard)
         progress.update()
         sure = sureness.of_onsets(found, heard)
         fit = sureness.fit(way)
-        fits = bool(fit >= sureness.LEAST_FIT and found)
+        fits = sureness.fits(way, sure)
         about = About(
             recording=printable(path.name),
             duration=recording.seconds(samples),
@@ -59,7 +58,7 @@ def align(path: Path, sheet: Sheet) -> Alignment:
             sureness=float(sure.mean()) if len(sure) else 0.0,
             fit=round(fit, 3),
             fits=fits,
-            verdict=verdict(fit, fits),
+            verdict=verdict(way, fits),
         )
         rows = _rows(printed, way, found, sure, sheet)
         progress.update()
@@ -67,14 +66,41 @@ def align(path: Path, sheet: Sheet) -> Alignment:
     return Alignment(table=table, about=about, recording=path, **vars(sheet))
 
 
-def verdict(fit: float, fits: bool) -> str:
+def listen(printed: score.Score, samples: np.ndarray) -> tuple[features.Features, route.Route]:
+    """Features of a recording, and its way through the score.
+
+    The tuning is known but for whole semitones: if it is no recording of the score at its own
+    pitch, it is tried a semitone higher and lower, as of an old piano.
+    """
+    tuning = tuning_of(samples)
+
+    def tuned(semitones: float) -> tuple[float, features.Features, route.Route]:
+        heard = features.of_recording(samples, semitones)
+        way = route.find(printed, heard)
+        return sureness.fit(way), heard, way
+
+    fit, heard, way = tuned(tuning)
+    for moved in (-1, 1) if fit < sureness.LEAST_FIT else ():
+        other = tuned(tuning + moved)
+        if other[0] >= MOVED_FIT and other[0] > fit:
+            fit, heard, way = other
+    return heard, way
+
+
+def verdict(way: route.Route, fits: bool) -> str:
     """Whether a recording is of the score, in one sentence."""
-    if fits:
+    fit = sureness.fit(way)
+    if fits and fit >= sureness.LEAST_FIT:
         return f"this is a recording of this score (fit {fit:.2f})"
-    return (
-        f"this does not seem to be a recording of this score (fit {fit:.3f}; recordings of the "
-        f"right piece reach {sureness.LEAST_FIT:.2f} or more)"
-    )
+    if fits:
+        return (
+            f"{sureness.inside_s(way):.0f} s of this are a recording of this score "
+            f"(fit {1 - way.cost:.2f} there)"
+        )
+    why = f"recordings of the right piece reach {sureness.LEAST_FIT:.2f} or more"
+    if fit >= sureness.LEAST_FIT:
+        why = "but hardly an onset of it is sure"
+    return f"this does not seem to be a recording of this score (fit {fit:.3f}; {why})"
 
 
 def passes(way: route.Route) -> list[int]:

@@ -20,12 +20,19 @@ TONE_WINDOW = 4_096  # samples, 186 ms: tells semitones apart
 ONSET_WINDOW = 1_024  # samples, 46 ms: tells moments apart
 BLOCK = 4_096  # frames that are transformed at once
 COMPRESSION = 100.0  # of magnitudes, before onsets are looked for
+LOUD_PERCENT, LOUD_DB = (
+    99,
+    -38.0,
+)  # this level of a recording is brought to so many dB below full scale
 LEAST_RISE = 0.15  # of compressed magnitude, of an onset
 DECAY_S = 0.6  # a note of the score fades to 1/e in this time, about as a piano's
 RING = 0.3  # of a note's level, that pedal and room keep after its end
 RING_FRAMES = 2 * FPS
 SILENT_DB = -50.0  # below the loudest: nothing is heard
-FLOOR_DB = -85.0  # dB below full scale that count as silence in any recording
+# The quietest moments of a recording are a room's noise if they are equally loud, about, and much
+# quieter than the loudest.
+NOISE_PERCENT, NOISE_SPREAD_DB, NOISE_DB = (0.5, 1.5), 3.0, -25.0
+ABOVE_NOISE_DB = 8.0  # noise is never louder than that above its quietest moments
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Features:
     Attributes:
         chroma: (12, frames) float32, not normalised.
         onsets: (12, frames) float32, DLNCO.
-        level: (frames,) dB below full scale; of notes, -inf where none sounds.
+        level: (frames,) dB, the loudest moments at LOUD_DB; of notes, 0, or -inf where none sounds.
     """
 
     chroma: np.ndarray
@@ -44,8 +51,14 @@ class Features:
 
     @property
     def silent(self) -> np.ndarray:
-        """Frames in which nothing is heard: (frames,) bool."""
-        return self.level < max(self.level.max(initial=-np.inf) + SILENT_DB, FLOOR_DB)
+        """Frames in which nothing is heard, but for a room's noise: (frames,) bool."""
+        loudest = self.level.max(initial=-np.inf)
+        limit = loudest + SILENT_DB
+        if np.isfinite(self.level).all() and len(self.level):
+            quietest, noise = np.percentile(self.level, NOISE_PERCENT)
+            if noise - quietest < NOISE_SPREAD_DB and noise < loudest + NOISE_DB:
+                limit = max(limit, noise + ABOVE_NOISE_DB)
+        return self.level < limit
 
 
 def _bands(window: int, tuning: float) -> np.ndarray:
@@ -80,20 +93,21 @@ def _chroma(pitches: np.ndarray) -> np.ndarray:
 
 
 def of_recording(samples: np.ndarray, tuning: float) -> Features:
-    """Features of a recording.
+    """Features of a recording, as if it had been recorded as loud as those that all was set with.
 
     Args:
-        samples: (n,) float32 at 22.05 kHz.
+        samples: (n,) float32 at 22.05 kHz, not silent.
         tuning: In semitones, from `models.retrieval.audio.tuning_of`.
     """
     frames = 1 + len(samples) // HOP
-    tones = _pitches(samples, TONE_WINDOW, tuning, frames)
-    chroma = _chroma(np.log1p(COMPRESSION * tones))
     energy = uniform_filter1d(np.square(samples, dtype=np.float64), 4 * HOP, mode="constant")[::HOP]
-    level = 10 * np.log10(np.maximum(energy, 1e-12))
+    level = 10 * np.log10(np.maximum(energy, 1e-20))
     level = np.pad(level, (0, max(frames - len(level), 0)), mode="edge")[:frames]
-    strokes = np.log1p(COMPRESSION * _pitches(samples, ONSET_WINDOW, tuning, frames))
-    return Features(chroma, _dlnco(_peaks(strokes), frames), level)
+    gain_db = LOUD_DB - np.percentile(level, LOUD_PERCENT)
+    compression = COMPRESSION * 10 ** (gain_db / 20)
+    chroma = _chroma(np.log1p(compression * _pitches(samples, TONE_WINDOW, tuning, frames)))
+    strokes = np.log1p(compression * _pitches(samples, ONSET_WINDOW, tuning, frames))
+    return Features(chroma, _dlnco(_peaks(strokes), frames), level + gain_db)
 
 
 def _peaks(strokes: np.ndarray) -> dict[int, np.ndarray]:

@@ -59,7 +59,7 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
 
 
 def read(path: Path) -> np.ndarray:
-    """The samples of a recording, mono, 22.05 kHz: (n,) float32.
+    """The samples of a recording, mono, 22.05 kHz, without a constant part: (n,) float32.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -68,6 +68,7 @@ def read(path: Path) -> np.ndarray:
     """
     with opened(path) as sound:
         samples = audio.samples(sound)
+    samples -= samples.mean(dtype=np.float64)
     if np.abs(samples).max() < SILENT:
         raise ValueError(f"{path}: the recording is silent")
     return samples

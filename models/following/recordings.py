@@ -17,7 +17,7 @@ import soundfile
 from scipy.signal import resample_poly
 from tqdm import tqdm
 
-from models.following import by_notes, features, recording, route, score, sureness, synchronise
+from models.following import by_notes, recording, route, score, sureness, synchronise
 from models.following.synchronise import Onset
 from models.retrieval import audio as recorded_sound
 from pipeline import levels, performing, tables
@@ -29,7 +29,6 @@ from pipeline.reading.recording_files import Recording
 from pipeline.replacing import replacing
 
 LEAST_SURE = 0.8  # of an onset's time
-FEWEST_ONSETS = 10  # heard; a few seconds of any music fit some score, docs/data.md
 FEWEST_SURE = 0.5  # share of the onsets that must be sure
 NO_NOTES = "its score has no notes to follow; was it engraved?"
 SHORTEST_S = 0.05  # of a note
@@ -160,16 +159,16 @@ def aligned(
         pa.Table.from_pylist(noteheads, tables.NOTEHEADS), pa.Table.from_pylist(notes, tables.NOTES)
     )
     samples = recording.read(path)
-    heard = features.of_recording(samples, recorded_sound.tuning_of(samples))
-    way = route.find(printed, heard)
+    heard, way = by_notes.listen(printed, samples)
     fit = sureness.fit(way)
     if fit < sureness.LEAST_FIT:
-        raise ValueError(by_notes.verdict(fit, fits=False))
+        raise ValueError(by_notes.verdict(way, fits=False))
     last = recording.seconds(samples) - BEHIND_S
     found = [onset for onset in synchronise.onsets(printed, way, heard) if onset.time <= last]
-    if len(found) < FEWEST_ONSETS:
+    if len(found) < sureness.FEWEST_ONSETS:  # a few seconds of any music fit some score
         raise ValueError(
-            f"too few onsets of the score are heard in it ({len(found)}; {FEWEST_ONSETS} are"
+            f"too few onsets of the score are heard in it ({len(found)};"
+            f" {sureness.FEWEST_ONSETS} are"
             " needed to tell that it is this piece)"
         )
     sure = sureness.of_onsets(found, heard)
@@ -229,4 +228,4 @@ def _samples(path: Path, loudness_db: float | None) -> np.ndarray:
         samples = resample_poly(samples, AUDIO_RATE_HZ // common, rate // common)
     if loudness_db is not None:
         samples = levels.normalise(samples, loudness_db)
-    return np.clip(samples, -1, 1).astype(np.float32)
+    return (samples / max(1.0, np.abs(samples).max(initial=0.0))).astype(np.float32)

@@ -8,6 +8,10 @@ from models.following.route import OUTSIDE, Route
 from models.following.synchronise import Onset
 
 LEAST_FIT = 0.62  # of a recording of the score; docs/follow.md has both error rates
+LEAST_SURENESS = 0.5  # in the mean of its onsets
+FEWEST_ONSETS = 10  # that are heard; a steady tone has some place in any score
+# A part of a recording, between other music or talk, must fit better, be surer, and last.
+PART_FIT, PART_SURENESS, PART_S = 0.75, 0.7, 15.0
 NEAR_S = 1.0  # to either side of an onset that is compared
 PASSAGE_S = 8.0  # to either side: where a figure repeats, the whole passage may be moved by one
 LAGS_S = (0.1, 0.6)  # how far the notes are moved to see whether they would agree as well elsewhere
@@ -25,6 +29,24 @@ def fit(way: Route) -> float:
     What is not in the score counts as a distance of `OUTSIDE`.
     """
     return max(1 - way.cost * way.share - OUTSIDE * (1 - way.share), 0.0)
+
+
+def fits(way: Route, sure: np.ndarray) -> bool:
+    """Whether a recording, or a part of it, is of the score.
+
+    Args:
+        way: Its way through the score.
+        sure: (onsets,) sureness of what is heard of it.
+    """
+    if len(sure) < FEWEST_ONSETS or sure.mean() < LEAST_SURENESS:
+        return False
+    part = 1 - way.cost >= PART_FIT and sure.mean() >= PART_SURENESS and inside_s(way) >= PART_S
+    return part or fit(way) >= LEAST_FIT
+
+
+def inside_s(way: Route) -> float:
+    """How long the score is heard, s."""
+    return sum(visit.end - visit.start for visit in way.visits)
 
 
 def evidence(found: list[Onset], heard: Features) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from benchmarks.sounds import applause
-from models.following import alignment, by_notes, exports, recording
+from models.following import alignment, by_notes, exports, recording, sureness
 from tests.support.tiny_scores import drawn, played, sheet, sound
 
 BARS = 8
@@ -68,6 +68,42 @@ def test_another_piece_does_not_fit(printed, tmp_path):
     about = by_notes.align(path, printed).about
     assert not about.fits
     assert "does not seem to be a recording of this score" in about.verdict
+
+
+@pytest.mark.parametrize("semitones", [-1.0, -0.6, 0.7])
+def test_a_piano_far_out_of_tune_is_followed(printed, tmp_path, semitones):
+    moved = [(onset, pitch + semitones, *rest) for onset, pitch, *rest in
+             played(drawn(BARS), REPEATED, 0.4)]  # fmt: skip
+    about = by_notes.align(written(tmp_path / "old.wav", sound(moved)), printed).about
+    assert about.fits and about.route == "bars 1-4, 1-8"
+
+
+def test_a_piece_among_others_is_found(printed, tmp_path):
+    """Most of the recording is other music; how well that part fits is told."""
+    music = sound(played(drawn(BARS), REPEATED, 0.4))
+    others = [
+        sound([(onset, pitch + 6) for onset, pitch, *_ in played(drawn(12, seed), list(range(12)))])
+        for seed in (7, 8, 9)
+    ]
+    path = written(tmp_path / "recital.wav", np.concatenate([*others[:2], music, *others[2:]]))
+    about = by_notes.align(path, printed).about
+    assert about.fits and about.fit < sureness.LEAST_FIT
+    assert "of this are a recording of this score (fit 0." in about.verdict
+
+
+def test_a_steady_tone_is_no_recording_of_any_score(printed, tmp_path):
+    """Though it agrees with a place where that note is printed."""
+    t = np.arange(20 * RATE_HZ) / RATE_HZ
+    for pitch in (60, 69, 76):
+        tone = 0.3 * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * t)
+        assert not by_notes.align(written(tmp_path / "tone.wav", tone), printed).about.fits
+
+
+def test_a_constant_part_of_the_samples_is_left_out(tmp_path):
+    music = sound(played(drawn(BARS), [0]))
+    path = tmp_path / "dc.wav"
+    soundfile.write(path, music + 0.1, RATE_HZ, subtype="FLOAT")
+    np.testing.assert_allclose(recording.read(path), music - music.mean(), atol=1e-6)
 
 
 def test_an_onset_without_noteheads_lies_between_its_neighbours(printed, tmp_path):

@@ -49,6 +49,30 @@ def test_a_piano_that_is_tuned_high_is_heard_at_its_pitch():
     assert [strongest(heard.chroma, onset + 0.3) for onset, _ in NOTES] == [0, 4, 9]
 
 
+def test_features_do_not_depend_on_how_loud_a_recording_is():
+    quiet, loud = (features.of_recording(gain * sound(NOTES), 0.0) for gain in (1e-3, 1e3))
+    assert np.allclose(quiet.chroma, loud.chroma, atol=1e-3)
+    assert np.allclose(quiet.onsets, loud.onsets, atol=1e-3)
+    assert (quiet.silent == loud.silent).all()
+
+
+@pytest.mark.parametrize("noise_db", [-65, -50])
+def test_the_noise_of_a_room_is_silence(noise_db):
+    """Before and after the music; the music, of 0.2 at its loudest, is not."""
+    music = sound(NOTES, before_s=4.0, after_s=4.0)
+    noise = np.random.default_rng(0).standard_normal(len(music))
+    heard = features.of_recording((music + 10 ** (noise_db / 20) * noise).astype("float32"), 0.0)
+    assert heard.silent[: round(4.3 * FPS)].all()
+    assert not heard.silent[round(4.6 * FPS) : round(4.9 * FPS)].any()
+
+
+def test_soft_playing_to_the_end_is_no_noise():
+    rows = [(0.5 * n, 60 + n % 12) for n in range(40)]
+    music = sound(rows, after_s=0.0)
+    fading = (music * np.linspace(1, 0.05, len(music))).astype("float32")
+    assert features.of_recording(fading, 0.0).silent[round(1.0 * FPS) :].mean() < 0.02
+
+
 def test_silence_is_told_from_quiet_music():
     music = 0.1 * sound(NOTES, before_s=1.0, after_s=1.0)
     silent = features.of_recording(music, 0.0).silent

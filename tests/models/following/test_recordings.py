@@ -148,3 +148,11 @@ def test_every_onset_has_sound_behind_it_if_a_recording_breaks_off(tmp_path):
 def test_a_few_seconds_which_might_be_of_any_piece_are_left_out(tmp_path):
     with pytest.raises(ValueError, match=r"too few onsets .* heard in it \([345]; 10 are needed"):
         aligned(tmp_path, sheet(drawn(BARS), REPEATED), [0])
+
+
+def test_samples_above_full_scale_are_scaled_and_not_clipped(tmp_path):
+    loud = 3 * np.sin(np.linspace(0, 1_000, recordings.AUDIO_RATE_HZ))
+    soundfile.write(tmp_path / "loud.wav", loud, recordings.AUDIO_RATE_HZ, subtype="FLOAT")
+    np.testing.assert_allclose(
+        recordings._samples(tmp_path / "loud.wav", None), loud / 3, atol=1e-3
+    )

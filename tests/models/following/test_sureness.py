@@ -42,7 +42,7 @@ def test_where_a_figure_repeats_no_onset_is_as_sure():
         sure[name] = sureness.of_onsets(onsets, heard)
         passage[name] = sureness.evidence(onsets, heard)["passage"]
     assert passage["repeated"].max() < 0.05 < 0.1 < passage["varied"].min()
-    assert sure["repeated"].mean() < sure["varied"].mean() - 0.05
+    assert sure["repeated"].max() < sure["varied"].min()
 
 
 @pytest.mark.parametrize("frames", [114, 115, 403, 805])  # (frames - 1) / 50 * 50 may be less
