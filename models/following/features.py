@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import rfft
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from pipeline.constants import SPECTROGRAM_RATE_HZ as RATE_HZ
@@ -100,14 +100,23 @@ def of_recording(samples: np.ndarray, tuning: float) -> Features:
         tuning: In semitones, from `models.retrieval.audio.tuning_of`.
     """
     frames = 1 + len(samples) // HOP
-    energy = uniform_filter1d(np.square(samples, dtype=np.float64), 4 * HOP, mode="constant")[::HOP]
-    level = 10 * np.log10(np.maximum(energy, 1e-20))
-    level = np.pad(level, (0, max(frames - len(level), 0)), mode="edge")[:frames]
+    level = _level(samples, frames)
     gain_db = LOUD_DB - np.percentile(level, LOUD_PERCENT)
     compression = COMPRESSION * 10 ** (gain_db / 20)
     chroma = _chroma(np.log1p(compression * _pitches(samples, TONE_WINDOW, tuning, frames)))
     strokes = np.log1p(compression * _pitches(samples, ONSET_WINDOW, tuning, frames))
     return Features(chroma, _dlnco(_peaks(strokes), frames), level + gain_db)
+
+
+def _level(samples: np.ndarray, frames: int) -> np.ndarray:
+    """Mean energy of four hops about the beginning of each: (frames,) dB below full scale."""
+    hops = np.zeros(frames + 3)  # with two before the first, and one behind the last
+    whole = samples[: len(samples) // HOP * HOP].reshape(-1, HOP)
+    hops[2 : 2 + len(whole)] = np.einsum("ij,ij->i", whole, whole, dtype=np.float64)
+    rest = samples[whole.size :].astype(np.float64)
+    hops[2 + len(whole)] = rest @ rest
+    energy = sum(hops[first : first + frames] for first in range(4)) / (4 * HOP)
+    return 10 * np.log10(np.maximum(energy, 1e-20))
 
 
 def _peaks(strokes: np.ndarray) -> dict[int, np.ndarray]:
