@@ -77,7 +77,7 @@ def index(
         ValueError: naming file and piece, if shards or weights are not valid.
     """
     weights = weights_path(weights or DEFAULT_WEIGHTS)
-    shards = [Path(path) for path in shards]
+    shards, out = [Path(path) for path in shards], Path(out)
     require_other(out, [*shards, weights])
     positions = _positions(shards)
     if not positions:

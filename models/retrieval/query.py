@@ -72,7 +72,7 @@ def query(
     if top < 1:
         raise ValueError(f"--top is {top}; ask for one or more")
     weights = weights_path(weights or DEFAULT_WEIGHTS)
-    out = out or _unclaimed(Path(f"{recording.stem}-matches.png"))
+    out = Path(out or _unclaimed(Path(f"{recording.stem}-matches.png")))
     _check_picture(out, [recording, index, weights])
     collection = read_index(index, weights)
     fabric, network = load_network(weights)
