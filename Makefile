@@ -56,7 +56,7 @@ gallery: setup ## write pages of some pieces and the report into gallery/, for a
 
 bench: setup-dev ## measure speed, side by side with peers
 	@for script in benchmarks/*.py; do \
-	    echo "== $$script"; PYTHONPATH=. python $$script || exit 1; \
+	    echo "== $$script"; python -m benchmarks.$$(basename $$script .py) || exit 1; \
 	done
 
 lock: setup-dev ## rewrite requirements.lock, the exact versions of all packages

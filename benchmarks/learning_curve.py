@@ -19,7 +19,7 @@ VALID_PAIRS = 1_000
 WAYS = {
     "BL2-SC, pairs": [
         "train", "--model", "BL2-SC", "--settings.epochs", "6", "--settings.epoch_samples", "1000",
-        "--settings.cosine_annealing", "true",
+        "--settings.cosine_annealing",
     ],
     "PT, segments": [
         "train-segments", "--settings.epochs", "6", "--settings.epoch_samples", "2048",

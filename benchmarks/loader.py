@@ -62,6 +62,7 @@ def made_up() -> Examples:
         piece=piece,
         performance=piece,
         note_id=np.tile(np.arange(ONSETS), PIECES),
+        onset_s=np.zeros(len(piece)),
         frame=random.integers(0, FRAMES, len(piece)),
         x=random.uniform(0, WIDTH_PX, len(piece)).astype(np.float32),
     )
