@@ -41,7 +41,7 @@ def trained(data: Path, command: list[str]) -> pd.DataFrame:
              "--shards_train", split["train"], "--shards_valid", split["valid"],
              "--settings.valid_samples", str(VALID_PAIRS), "--history", str(history),
              "--weights", f"{folder}/weights.safetensors"],
-            check=True, capture_output=True,
+            check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         return pd.read_parquet(history)
 

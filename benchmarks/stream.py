@@ -36,10 +36,10 @@ def trained(data: Path, epochs: int, pairs: int, seed: int, memory_mb: int | Non
              "--shards_valid", json.dumps(split["valid"]),
              "--settings.epochs", str(epochs), "--settings.epoch_samples", str(pairs),
              "--settings.valid_samples", str(VALID_PAIRS),
-             "--settings.cosine_annealing", "true", "--seed", str(seed), *limit,
+             "--settings.cosine_annealing", "--seed", str(seed), *limit,
              "--history", str(history),
              "--weights", f"{folder}/weights.safetensors"],
-            check=True, capture_output=True,
+            check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         return pd.read_parquet(history).assign(seed=seed)
 
