@@ -1,8 +1,8 @@
 """A training step of retrieval beside a plain one: `python -m benchmarks.train_retrieval`.
 
 The plain loop is the same network as the paper's Table 1 reads, layer by layer, in float32. Ours
-computes in bfloat16, as the config has it, in the processor's favourite layout. The examples are
-random; both loops end in the same projection and loss.
+computes in bfloat16, as the config has it, if the processor can, and in its favourite layout. The
+examples are random; both loops end in the same projection and loss.
 """
 
 import time
@@ -10,7 +10,7 @@ import time
 import torch
 from torch import nn
 
-from models.device import keep_memory
+from models.device import computes_bf16, keep_memory
 from models.retrieval.loss import ranking_loss
 from models.retrieval.network import CHANNELS, MODELS, NORMALISATION, Network
 from pipeline.constants import EMBEDDING, RETRIEVAL
@@ -70,7 +70,7 @@ def fastest_step(network: Network, *, ours: bool) -> float:
     taken = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=ours):
+        with torch.autocast("cpu", torch.bfloat16, enabled=ours and computes_bf16()):
             sheet, audio = network(images, excerpts)
         loss = ranking_loss(sheet, audio)
         optimiser.zero_grad()

@@ -2,7 +2,7 @@
 
 The plain loop is the paper's network as Table 1 reads, in float32, with an image pass for each
 note. Ours shares the pass of a staff among its notes and computes in bfloat16, as the config has
-it. `PT` is our own network, with its optimiser.
+it, if the processor can. `PT` is our own network, with its optimiser.
 """
 
 import time
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models.device import keep_memory
+from models.device import computes_bf16, keep_memory
 from models.score_following.matching import PT
 from models.score_following.network import Network, soft_targets
 
@@ -79,7 +79,7 @@ def main() -> None:
 
     def shared(network, notes_per_staff):
         index = torch.arange(NOTES) // notes_per_staff
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_bf16()):
             return network(images[: index.max() + 1], excerpts, index).float()
 
     ways = {
