@@ -144,7 +144,7 @@ def main() -> None:
                 gathered.setdefault("near", []).append(np.abs(off[which >= 0]) < 0.1)
                 gathered.setdefault("piece", []).append(name)
                 cells.append(spread(off))
-                judged["right"].append(judge(found_way, found, heard))
+                judged["right"].append(judge(printed, found_way, found, heard))
             print(f"| {name} | {seconds:.0f} | {taken * 60 / seconds:.1f} | {' | '.join(cells)} | "
                   f"{words.spoken(printed, way)} |", flush=True)  # fmt: skip
             samples = halved(dry)
@@ -152,7 +152,7 @@ def main() -> None:
                 wrong = scores[(number + other) % len(scores)]
                 heard, found_way = by_notes.listen(wrong, samples)
                 found = synchronise.onsets(wrong, found_way, heard)
-                judged["wrong"].append(judge(found_way, found, heard))
+                judged["wrong"].append(judge(wrong, found_way, found, heard))
             told = [f"{fit:.2f} {sure:.2f} {taken}" for fit, sure, taken in judged["right"][-2:]
                     + judged["wrong"][-WRONG:]]  # fmt: skip
             print(f"  fit, sureness, taken: {'; '.join(told)}", file=sys.stderr)
@@ -166,12 +166,15 @@ def main() -> None:
 
 
 def judge(
-    way: route.Route, found: list[synchronise.Onset], heard: features.Features
+    printed: score.Score,
+    way: route.Route,
+    found: list[synchronise.Onset],
+    heard: features.Features,
 ) -> tuple[float, float, bool]:
     """Fit and mean sureness of a recording, and whether it is taken for one of the score."""
     sure = sureness.of_onsets(found, heard)
     mean = float(sure.mean()) if len(sure) else 0.0
-    return sureness.fit(way), mean, sureness.fits(way, sure)
+    return sureness.fit(way), mean, sureness.fits(printed, way, sure)
 
 
 def report(gathered: dict[str, list], judged: dict[str, list[tuple]]) -> None:

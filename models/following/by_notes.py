@@ -48,7 +48,7 @@ def align(path: Path, sheet: Sheet) -> Alignment:
         progress.update()
         sure = sureness.of_onsets(found, heard)
         fit = sureness.fit(way)
-        fits = sureness.fits(way, sure)
+        fits = sureness.fits(printed, way, sure)
         about = About(
             recording=printable(path.name),
             duration=recording.seconds(samples),
@@ -99,7 +99,7 @@ def verdict(way: route.Route, fits: bool) -> str:
         )
     why = f"recordings of the right piece reach {sureness.LEAST_FIT:.2f} or more"
     if fit >= sureness.LEAST_FIT:
-        why = "but hardly an onset of it is sure"
+        why = "but few of its onsets are heard, or hardly one is sure"
     return f"this does not seem to be a recording of this score (fit {fit:.3f}; {why})"
 
 

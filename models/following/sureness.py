@@ -5,11 +5,12 @@ from scipy.ndimage import maximum_filter1d
 
 from models.following.features import FPS, Features, of_notes
 from models.following.route import OUTSIDE, Route
+from models.following.score import Score
 from models.following.synchronise import Onset
 
 LEAST_FIT = 0.62  # of a recording of the score; docs/follow.md has both error rates
 LEAST_SURENESS = 0.5  # in the mean of its onsets
-FEWEST_ONSETS = 10  # that are heard; a steady tone has some place in any score
+FEWEST_ONSETS = 10  # that are heard, if the score has them: a tone has some place in any score
 # A part of a recording, between other music or talk, must fit better, be surer, and last.
 PART_FIT, PART_SURENESS, PART_S = 0.75, 0.7, 15.0
 NEAR_S = 1.0  # to either side of an onset that is compared
@@ -31,14 +32,16 @@ def fit(way: Route) -> float:
     return max(1 - way.cost * way.share - OUTSIDE * (1 - way.share), 0.0)
 
 
-def fits(way: Route, sure: np.ndarray) -> bool:
+def fits(printed: Score, way: Route, sure: np.ndarray) -> bool:
     """Whether a recording, or a part of it, is of the score.
 
     Args:
-        way: Its way through the score.
+        printed: The score.
+        way: The recording's way through it.
         sure: (onsets,) sureness of what is heard of it.
     """
-    if len(sure) < FEWEST_ONSETS or sure.mean() < LEAST_SURENESS:
+    onsets = len({note.position for bar in printed.notes for note in bar})
+    if len(sure) < max(1, min(onsets, FEWEST_ONSETS)) or sure.mean() < LEAST_SURENESS:
         return False
     part = 1 - way.cost >= PART_FIT and sure.mean() >= PART_SURENESS and inside_s(way) >= PART_S
     return part or fit(way) >= LEAST_FIT

@@ -91,6 +91,12 @@ def test_a_piece_among_others_is_found(printed, tmp_path):
     assert "of this are a recording of this score (fit 0." in about.verdict
 
 
+def test_a_score_of_a_few_notes_is_followed_as_well(tmp_path):
+    path = written(tmp_path / "bar.wav", sound(played(drawn(1), [0])))
+    about = by_notes.align(path, sheet(drawn(1), [0])).about
+    assert about.fits and about.route == "bar 1"
+
+
 def test_a_steady_tone_is_no_recording_of_any_score(printed, tmp_path):
     """Though it agrees with a place where that note is printed."""
     t = np.arange(20 * RATE_HZ) / RATE_HZ
