@@ -20,10 +20,8 @@ TONE_WINDOW = 4_096  # samples, 186 ms: tells semitones apart
 ONSET_WINDOW = 1_024  # samples, 46 ms: tells moments apart
 BLOCK = 4_096  # frames that are transformed at once
 COMPRESSION = 100.0  # of magnitudes, before onsets are looked for
-LOUD_PERCENT, LOUD_DB = (
-    99,
-    -38.0,
-)  # this level of a recording is brought to so many dB below full scale
+LOUD_PERCENT = 99  # of a recording's moments are less loud than the level that is brought to
+LOUD_DB = -38.0  # below full scale
 LEAST_RISE = 0.15  # of compressed magnitude, of an onset
 DECAY_S = 0.6  # a note of the score fades to 1/e in this time, about as a piano's
 RING = 0.3  # of a note's level, that pedal and room keep after its end

@@ -117,12 +117,14 @@ def answer(
     scores = piece_scores(windows, frames, index.vectors, index.piece)
     speaks = evidence(*_best_both_ways(index, windows, frames, scores))
     threshold = calibrated["threshold"] if calibrated else None
-    told = threshold if len(windows) >= LEAST_WINDOWS else None
     noise = bool(steady(windows, (len(windows) - 1) // 2).all())
+    fits = None
+    if threshold is not None and len(windows) >= LEAST_WINDOWS:
+        fits = speaks >= threshold and not noise
     return {
         "searched": {"pieces": len(index.pieces), "positions": len(index.x)},
         "listened": {"windows": len(frames), "steady": noise},
-        "fits": None if told is None else speaks >= told and not noise,
+        "fits": fits,
         "evidence": round(speaks, 4),
         "threshold": threshold,
         "pieces": [

@@ -60,21 +60,21 @@ def open_recording(path: Path | str) -> Iterator[soundfile.SoundFile]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such recording")
     with tempfile.TemporaryDirectory(prefix="recording-") as folder:
-        why = "its header does not say how long it is"
-        try:
-            sound = soundfile.SoundFile(path)
-            if tells_length(sound):
-                why = ""
-            else:
-                sound.close()
-        except (soundfile.LibsndfileError, TypeError) as error:  # of raw samples, a TypeError
-            why = getattr(error, "error_string", "of unknown format")
-        if why:
-            sound = soundfile.SoundFile(_decoded(path, Path(folder) / "decoded.flac", why))
-        with sound:
+        why = _why_not_read(path)
+        read = _decoded(path, Path(folder) / "decoded.flac", why) if why else path
+        with soundfile.SoundFile(read) as sound:
             if sound.frames <= 0:
                 raise ValueError(f"{path}: the recording is empty (0 s)")
             yield sound
+
+
+def _why_not_read(path: Path) -> str:
+    """Why libsndfile does not read a file from beginning to end; empty if it does."""
+    try:
+        with soundfile.SoundFile(path) as sound:
+            return "" if tells_length(sound) else "its header does not say how long it is"
+    except (soundfile.LibsndfileError, TypeError) as error:  # of raw samples, a TypeError
+        return getattr(error, "error_string", "of unknown format")
 
 
 def tells_length(sound: soundfile.SoundFile) -> bool:

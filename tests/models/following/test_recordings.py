@@ -156,3 +156,12 @@ def test_samples_above_full_scale_are_scaled_and_not_clipped(tmp_path):
     np.testing.assert_allclose(
         recordings._samples(tmp_path / "loud.wav", None), loud / 3, atol=1e-3
     )
+
+
+def test_a_recording_that_is_a_semitone_off_is_no_data(tmp_path):
+    """It can be followed, but what sounds are not the notes that are printed."""
+    made = sheet(drawn(BARS), REPEATED)
+    rows = [(onset, pitch - 1) for onset, pitch, *_ in played(drawn(BARS), REPEATED, QUARTER_S)]
+    soundfile.write(tmp_path / "old.wav", sound(rows), RATE_HZ)
+    with pytest.raises(ValueError, match="does not seem to be a recording of this score"):
+        recordings.aligned(tmp_path / "old.wav", made.noteheads.to_pylist(), made.notes.to_pylist())
