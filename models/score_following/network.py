@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.fast_layers import Dropout, Linear
+from models.fast_layers import Conv2d, Dropout, Linear
 from pipeline.constants import (
     BUCKET_PX,
     BUCKETS,
@@ -34,7 +34,7 @@ class Convolution(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, *, size: int = 3, stride=1, pool: bool = False):
         super().__init__()
-        self.convolution = nn.Conv2d(
+        self.convolution = Conv2d(
             inputs, outputs, size, stride=stride, padding=size // 2, bias=False
         )
         self.normalisation = nn.BatchNorm2d(outputs)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.fast_layers import BatchNorm, Dropout, Linear, _Normalise
+from models.fast_layers import BatchNorm, Conv2d, Dropout, Linear, _Convolve, _Normalise
 
 SETTINGS = {"eps": 1e-4, "momentum": 0.1}
 CHANNELS_LAST = torch.channels_last
@@ -159,3 +159,38 @@ def test_pooling_before_a_rectifier_gives_the_same_numbers_and_gradients():
     outputs = [nn.Sequential(*layers)(values) for layers in orders]
     assert torch.equal(*outputs)
     assert torch.equal(*(torch.autograd.grad((o * o).sum(), values)[0] for o in outputs))
+
+
+@pytest.mark.parametrize("padding", [1, (1, 0), 0])
+@pytest.mark.parametrize("images", [1, 23])  # more than are taken at once
+def test_gradients_of_a_convolution_equal_torchs(padding, images, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    torch.manual_seed(0)
+    ours = Conv2d(16, 24, 3, padding=padding, bias=False)
+    theirs = nn.Conv2d(16, 24, 3, padding=padding, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    values = torch.randn(images, 16, 9, 7).to(memory_format=CHANNELS_LAST).requires_grad_()
+    results = []
+    for module in (ours, theirs):
+        outputs = module(values)
+        torch.manual_seed(1)
+        upstream = torch.randn_like(outputs)
+        results.append([outputs, *torch.autograd.grad(outputs, [values, module.weight], upstream)])
+    assert ours(values).grad_fn.name() == f"{_Convolve.__name__}Backward"
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("capability", "inputs", "stride", "layout"),
+    [
+        ("AVX512", 16, 1, CHANNELS_LAST),
+        ("AVX2", 1, 1, CHANNELS_LAST),
+        ("AVX2", 16, 2, CHANNELS_LAST),
+        ("AVX2", 16, 1, torch.contiguous_format),
+    ],
+)
+def test_other_convolutions_are_torchs(capability, inputs, stride, layout, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    module = Conv2d(inputs, 8, 3, stride=stride, padding=1, bias=False)
+    outputs = module(torch.randn(2, inputs, 9, 7).to(memory_format=layout))
+    assert outputs.grad_fn.name() == "ConvolutionBackward0"
