@@ -188,8 +188,10 @@ def _differences(
 ) -> tuple[list[tuple[Fraction, int]], list[tuple[Fraction, int]]]:
     """(quarter note of the file, pitch) that only the log has, and that only the MIDI file has."""
     start, lead = sound.starts[number], sound.leads[number]
+    # LilyPond rounds the tempi of its MIDI files down to whole quarter notes a minute.
+    tempi = [(quarter, math.floor(tempo) or tempo) for quarter, tempo in sound.tempi]
     begin, later, *seconds = note_log.seconds(
-        [start, start + lead, *(note.onset for note in notes)], sound.tempi
+        [start, start + lead, *(note.onset for note in notes)], tempi
     ).tolist()
     begin -= later - begin  # the lead is played at the score's first tempo
     logged: dict[int, dict[Fraction, float]] = defaultdict(dict)

@@ -150,6 +150,15 @@ def test_onsets_and_pitches_are_those_of_lilyponds_own_midi(text, tmp_path):
     assert found["off_midi"] == 0
 
 
+def test_a_tempo_that_lilyponds_midi_rounds_down_is_played_as_written(tmp_path):
+    """55 dotted quarter notes a minute are 82.5 quarter notes, of which its MIDI file has 82."""
+    text = STAFF.format(r"\tempo 4. = 55 \repeat unfold 30 { c''4 d'' }")
+    found = engraved(text, tmp_path / "ours")
+    assert found["off_midi"] == 0
+    assert found["notes"][-1]["onset_s"] == pytest.approx(59 * 60 / 82.5)
+    assert played(text, tmp_path / "plain")[-1][0] == pytest.approx(59 * 60 / 82, abs=0.015)
+
+
 def test_drums_are_printed_and_counted_and_are_no_notes(tmp_path):
     """In a staff of drums, and in one whose instrument is a drum set."""
     text = TWO.format(

@@ -126,6 +126,15 @@ def test_another_tempo_is_a_difference():
     assert midi_output.compare(log([(0, 60), (1, 62)], [(0, 60.0)]), [read]).differing == 1
 
 
+def test_a_tempo_is_whole_quarter_notes_a_minute_in_lilyponds_midi():
+    """A tempo of 82.5, written as 55 dotted quarter notes, is 82 there."""
+    notes = [(float(quarter), 60) for quarter in range(30)]
+    content = scores.midi([(t, t + 1, p) for t, p in notes], tempi=[(0, 60_000_000 // 82)])
+    read = midi_output.read(content)
+    assert midi_output.compare(log(notes, [(0, 82.5)]), [read]).differing == 0
+    assert midi_output.compare(log(notes, [(0, 83.5)]), [read]).differing > 20
+
+
 def test_notes_of_chord_names_are_expected_in_the_midi_file():
     sound = log([(0, 60)])
     sound.chords = log([(1, 62)]).notes
