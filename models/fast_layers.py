@@ -49,7 +49,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class Conv2d(nn.Conv2d):
-    """`nn.Conv2d`; with AVX2 the gradient of 3x3 weights takes half the time.
+    """`nn.Conv2d`; with AVX2 the gradient of 3x3 weights takes about half the time.
 
     oneDNN's kernel for that gradient is slow with AVX2 where the layout is channels-last. Here it
     is three products of matrices, one for each row of the kernel. In float32, without a stride and
