@@ -31,7 +31,7 @@ report: setup ## rewrite the page on a finished run
 test: setup-dev browser ## run the tests
 	@pytest
 
-test-faults: setup-dev ## kill, fill up and cut short whatever the workflow makes (15 to 40 minutes)
+test-faults: setup-dev ## kill jobs, fill the disk, truncate files (15 to 40 minutes)
 	@pytest -m faults
 
 test-cluster: setup-dev slurm ## run the default on a Slurm of one node (root, 30 to 70 minutes)

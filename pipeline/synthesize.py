@@ -144,7 +144,7 @@ def synthesize(
 
     Writes a FLAC file for each performance, mono, 16 bit, 44.1 kHz, named after the piece (and its
     performer), and a table of PERFORMANCES. A performance that cannot be played has a reason in the
-    table instead of a file. The folder is written whole or not at all.
+    table instead of a file. The folder is written completely, or not created.
 
     Args:
         notes: Parquet table of NOTES.

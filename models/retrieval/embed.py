@@ -69,7 +69,7 @@ def embed(
     Equal snippets get the very same vector. One tempo is in memory at a time.
 
     Args:
-        weights: safetensors file that `train` wrote, or `shipped` for that of the project.
+        weights: safetensors file that a training wrote, or `shipped` for that of the project.
         shards: Parquet shards that the pairs were chosen from.
         pairs: Parquet table that `choose` wrote.
         out: Parquet table to write, a row a pair.

@@ -70,7 +70,7 @@ def index(
     Args:
         shards: Parquet shards of strips.
         out: Parquet table to write, a row a piece; none of the files that are read.
-        weights: safetensors file that `refine` wrote; by default the package's.
+        weights: safetensors file that a training or `refine` wrote; by default the package's.
         precision: `bf16-mixed` or `32-true`.
 
     Raises:

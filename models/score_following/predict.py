@@ -67,7 +67,7 @@ def predict(
     One shard is in memory at a time.
 
     Args:
-        weights: safetensors file that `train` wrote.
+        weights: safetensors file that `train` or `train_matching` wrote.
         shards_train: Parquet shards of the training split, also for the most frequent bucket.
         shards_valid: Parquet shards of the validation split.
         shards_test: Parquet shards of the test split.

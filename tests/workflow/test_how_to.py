@@ -50,6 +50,7 @@ NOT_RUN = {  # a pattern of commands: why no test runs them
     r".*results/(msmd|human)/.*": "reads the results of such a run",
     r"partimento retrieval .*(\$TRAIN|\$MSMD|\$S/test/|(BL2-SC|PT)(-refined)?\.safetensors).*":
         "trains on those for an hour, or reads what that leaves",
+    r"partimento score-following .*": "reads what a training of minutes leaves",
     r".* \.\.\.": "is cut short on the page",
 }  # fmt: skip
 WRITE = {"--out", "--video", "--table"}  # options that name files to write
