@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from cyclopts import Parameter
@@ -131,5 +131,14 @@ def _set_aside(config: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if values:
             files.append(Path(folder, "values.yaml"))
-            files[-1].write_text(yaml.safe_dump({k: yaml.safe_load(v) for k, v in values.items()}))
+            files[-1].write_text(yaml.safe_dump({k: _value(k, v) for k, v in values.items()}))
         verify(config=files, repair=True)
+
+
+def _value(key: str, text: str) -> Any:
+    """A setting of the command line. Raises ValueError if it is no YAML."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f"{key}={text}: the value is not valid YAML ({why})") from None

@@ -114,7 +114,7 @@ def _by_verovio(
 
 
 def _is_lilypond(piece: dict) -> bool:
-    return piece["score"][0]["name"].endswith((".ly", ".ily"))
+    return piece["score"][0]["name"].lower().endswith((".ly", ".ily"))
 
 
 def pages_by_either(

@@ -6,11 +6,13 @@ import glob
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOM_BYTES = 1 << 20  # with less left on it, a disk counts as full
+LOCKED_WITHIN_S = 60  # of being made, a folder is locked by its writer
 UNFINISHED = "partimento-unfinished-"  # marks our own temporary folders: nobody else's are deleted
 
 
@@ -34,7 +36,7 @@ def replacing(path: Path | str):
     begun = f".{path.name}.{UNFINISHED}"
     for left in path.parent.glob(f"{glob.escape(begun)}*"):
         with _locked(left) as ours:
-            if ours:
+            if ours and not _just_made(left):
                 shutil.rmtree(left, ignore_errors=True)
     with (
         tempfile.TemporaryDirectory(prefix=begun, dir=path.parent) as folder,
@@ -66,6 +68,14 @@ def require_writable(path: Path) -> None:
         raise ValueError(f"{path}: {folder} is not a folder; name another place")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ValueError(f"{path}: {folder} may not be written to; name another place")
+
+
+def _just_made(folder: Path) -> bool:
+    """Whether a folder is one that its writer has made, and may not have locked yet."""
+    try:
+        return time.time() - folder.stat().st_mtime < LOCKED_WITHIN_S and not any(folder.iterdir())
+    except OSError:
+        return False
 
 
 @contextmanager

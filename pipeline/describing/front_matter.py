@@ -27,7 +27,6 @@ SIZES = (  # rows below a number, and what the hub calls them
     (100_000, "10K<n<100K"),
     (1_000_000, "100K<n<1M"),
 )
-PER_PIECE = "stated for each piece, in the column `licence`"
 
 
 @dataclass(frozen=True)

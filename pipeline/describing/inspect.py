@@ -72,7 +72,7 @@ def _recording(
     """The kept recording of a piece nearest to tempo ratio 1, and its row of PERFORMANCES."""
     folder = data / "performances"
     kept = []
-    for path in sorted(folder.glob(f"**/{chunk}.parquet")):
+    for path in sorted(folder.glob(f"*/*/{chunk}.parquet")):
         audio = data / "audio" / path.relative_to(folder).with_suffix("")
         for row in _rows(path, tables.PERFORMANCES, piece):
             # The page follows a tempo ratio.

@@ -5,6 +5,7 @@ An accidental holds for its own line and octave, to the next bar line. Styles th
 rules, and bar lines and keys that a score hides, leave some noteheads to the names in the source.
 """
 
+import posixpath
 import re
 from bisect import bisect
 from collections import defaultdict
@@ -70,7 +71,8 @@ def text_at(location: str, source: dict[str, list[str]]) -> str:
     if not location:
         return ""
     name, line, column = location.rsplit(":", 2)
-    lines = source.get(unquote(name), [])  # engrave.ily writes some letters of names as %XX
+    # engrave.ily writes some letters of names as %XX, LilyPond `suite/../notes.ily` as it is asked
+    lines = source.get(posixpath.normpath(unquote(name)), [])
     return lines[int(line) - 1][int(column) :] if int(line) <= len(lines) else ""
 
 

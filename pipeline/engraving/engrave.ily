@@ -111,8 +111,12 @@
   `(,@(partimento-place "key" grob (ly:grob-object grob 'staff-symbol #f))
     (data-altered . "")))
 
+%% Bar lines with dots tell where repeats go back.
 #(define (partimento-bar grob)
-  (partimento-place "bar" grob (ly:grob-object grob 'staff-symbol #f)))
+  (let ((glyph (ly:grob-property grob 'glyph "")))
+   `(,@(partimento-place "bar" grob (ly:grob-object grob 'staff-symbol #f))
+     (data-glyph . ,(if (string? glyph) glyph ""))
+     (data-moment . ,(number->string (ly:moment-main (grob::when grob)))))))
 
 %% The log: one line an event, fields between tabs, in a file named after the output. A moment is
 %% given by its main and its grace part, in whole notes.

@@ -3,12 +3,17 @@
 Nothing is estimated. If one notehead comes from a note's location, the note is linked to it. If
 music is printed more than once from one location, or if print and sound are two copies of the
 music, the passage decides: within a passage, score time and printed time differ by a constant.
+Where a repeat goes back, the notes before and after belong to different passages; printed repeat
+signs tell at which of the notes between them it does. If they do not, a note that fits both
+passages is not linked.
 Each of several scores in a file counts its time from zero; a note that they all may print is in the
 one that prints most notes of the score that it sounds in.
 """
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 
 from pipeline.engraving import svg
@@ -16,6 +21,26 @@ from pipeline.engraving.note_log import Note
 
 NO_NOTEHEAD = "played but not printed: no notehead has its location in the source"
 SEVERAL = "printed more than once, and nothing tells which"
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Printed moments (quarters) at which repeats begin and end, as their signs say."""
+
+    begins: frozenset[Fraction] = frozenset()
+    ends: frozenset[Fraction] = frozenset()
+
+
+NONE = Repeats()
+
+
+def repeats_of(bars: Iterable[svg.Bar]) -> Repeats:
+    """The repeats that bar lines begin and end; a single `:` is a dotted bar line."""
+    dotted = [bar for bar in bars if len(bar.glyph) > 1]
+    return Repeats(
+        frozenset(bar.moment for bar in dotted if bar.glyph.endswith(":")),
+        frozenset(bar.moment for bar in dotted if bar.glyph.startswith(":")),
+    )
 
 
 def _moment(notehead: svg.Notehead) -> tuple[Fraction, Fraction]:
@@ -44,13 +69,14 @@ def settle_written(notes: list[Note], noteheads: list[svg.Notehead]) -> None:
 
 
 def link(
-    notes: list[Note], noteheads: list[svg.Notehead]
+    notes: list[Note], noteheads: list[svg.Notehead], repeats: Repeats = NONE
 ) -> tuple[list[int | None], list[str | None]]:
     """Find the notehead of each note.
 
     Args:
         notes: In order of onset.
         noteheads: All that the piece prints.
+        repeats: Its signs of repeats.
 
     Returns:
         For each note the index of its notehead or None, and the reason why it has none or None.
@@ -77,17 +103,23 @@ def link(
             continue
         near = _about(note, sure)
         shifts = [other.moment[0] - noteheads[head].moment for other, head in near]
+        if (jump := _jump(near, shifts, repeats)) is not None:
+            shifts = [shifts[note.moment[0] >= jump]]
         candidates = at_location.get((note.location, note.written), ())
-        for shift in dict.fromkeys(shifts or [Fraction(0)]):
-            when = _shifted(note, shift)
-            match = [index for index in candidates if _moment(noteheads[index]) == when]
-            match = match or [i for i in at_time.get((when, note.written), ()) if i not in taken]
-            if match:
-                if len(match) > 1 and len(sure) > 1:
-                    several[number] = match
-                else:  # printed as a full score and as parts, say, of which the first is taken
-                    linked[number] = copied[(note.location, note.written)] = match[0]
-                break
+        moments = [_shifted(note, shift) for shift in dict.fromkeys(shifts or [Fraction(0)])]
+        matches = [[i for i in candidates if _moment(noteheads[i]) == when] for when in moments]
+        if not any(matches):
+            unlinked = (at_time.get((when, note.written), ()) for when in moments)
+            matches = [[i for i in heads if i not in taken] for heads in unlinked]
+        found = [match for match in matches if match]
+        if len(found) > 1 and near[0][0].onset != note.onset:
+            reasons[number] = SEVERAL
+        elif found:
+            match = found[0]
+            if len(match) > 1 and len(sure) > 1:
+                several[number] = match
+            else:  # printed as a full score and as parts, say, of which the first is taken
+                linked[number] = copied[(note.location, note.written)] = match[0]
         else:
             linked[number] = None if candidates else copied.get((note.location, note.written))
             if linked[number] is None:
@@ -114,6 +146,25 @@ def _by_score(notes: list[Note], linked: list[int | None]) -> dict[int, list[tup
         if head is not None:
             found[note.score].append((note, head))
     return found
+
+
+def _jump(
+    near: list[tuple[Note, int]], shifts: list[Fraction], repeats: Repeats
+) -> Fraction | None:
+    """When a repeat goes back between two linked notes, in quarters of their score.
+
+    None if no repeat does, or if it may at several moments. Without a sign it begins at 0.
+    """
+    if len(shifts) < 2 or shifts[0] == shifts[1]:
+        return None
+    (first, _), (last, _) = near
+    found = [
+        end + shifts[0]
+        for end in repeats.ends
+        if first.moment[0] < end + shifts[0] <= last.moment[0]
+        and (end + shifts[0] - shifts[1] in repeats.begins or end + shifts[0] == shifts[1])
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _about(note: Note, known: dict[int, list[tuple[Note, int]]]) -> list[tuple[Note, int]]:

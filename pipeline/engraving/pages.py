@@ -61,7 +61,7 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
     """
     score = compilation.as_compiled(score)
     stem = Path(score[0]["name"]).stem
-    source = {file["name"]: file["text"].splitlines() for file in score}
+    source = {file["name"]: file["text"].split("\n") for file in score}  # as LilyPond counts them
     sound = note_log.read_log((folder / f"{stem}.log").read_text())
     found: dict[str, list[dict]] = {"images": [], "systems": []}
     printed: list[tuple[dict, svg.Notehead]] = []
@@ -92,7 +92,8 @@ def rows(piece_id: str, folder: Path, score: list[dict]) -> dict[str, list[dict]
         raise ValueError("no notes sound" + (", only drums" if sound.drums else ""))
     printed.sort(key=lambda pair: (pair[0]["system"], pair[1].moment, pair[1].grace, pair[1].pitch))
     found["noteheads"], noteheads = (list(part) for part in zip(*printed, strict=True))
-    found["notes"] = _note_rows(piece_id, sound, noteheads, found["noteheads"])
+    repeats = link.repeats_of(bar for page in pages for bar in page.bars)
+    found["notes"] = _note_rows(piece_id, sound, noteheads, found["noteheads"], repeats)
     linked = [note for note in found["notes"] if note["notehead_id"] is not None]
     midi = midi_output.compare(sound, midi_output.read_all(folder, stem, len(sound.starts)))
     counts = {
@@ -135,15 +136,20 @@ def _notehead_row(
 
 
 def _note_rows(
-    piece_id: str, sound: note_log.SoundLog, noteheads: list[svg.Notehead], rows_: list[dict]
+    piece_id: str,
+    sound: note_log.SoundLog,
+    noteheads: list[svg.Notehead],
+    rows_: list[dict],
+    repeats: link.Repeats,
 ) -> list[dict]:
     """Rows of NOTES; numbers the rows of the noteheads, and marks those that prolong a note."""
     link.settle_written(sound.notes, noteheads)
-    linked, reasons = link.link(sound.notes, noteheads)
+    linked, reasons = link.link(sound.notes, noteheads, repeats)
     held = {(location, note.written) for note in sound.notes for location in note.held}
+    begun = set(linked)  # music printed twice from one location may be held at one place only
     for number, (row, notehead) in enumerate(zip(rows_, noteheads, strict=True)):
         row["notehead_id"] = number
-        row["tied"] = (notehead.location, notehead.pitch) in held
+        row["tied"] = (notehead.location, notehead.pitch) in held and number not in begun
     onsets = note_log.seconds([note.onset for note in sound.notes], sound.tempi)
     ends = note_log.seconds([note.onset + note.duration for note in sound.notes], sound.tempi)
     return [

@@ -91,6 +91,8 @@ class Bar:
 
     staff: int
     x: float
+    glyph: str  # by LilyPond's name: dots at its right begin a repeat, at its left they end one
+    moment: Fraction  # quarters, in the printed score
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,11 @@ def _key(group: ET.Element) -> Key:
     return Key(int(group.get("data-staff")), altered, _offset(group[0])[0])
 
 
+def _bar(group: ET.Element) -> Bar:
+    moment = 4 * note_log.fraction(group.get("data-moment"))
+    return Bar(int(group.get("data-staff")), _offset(group[0])[0], group.get("data-glyph"), moment)
+
+
 def _numbers(text: str | None, count: int) -> list[float]:
     """So many numbers. ValueError for other things, NaN and infinity."""
     numbers = [float(value) for value in (text or "").split()]
@@ -235,7 +242,7 @@ def read(text: str) -> Page:
         sorted(staves, key=lambda staff: staff.top),
         [_clef(group) for group in marked["clef"]],
         [_key(group) for group in marked["key"]],
-        [Bar(int(group.get("data-staff")), _offset(group[0])[0]) for group in marked["bar"]],
+        [_bar(group) for group in marked["bar"]],
         {int(group.get("data-head")): group.get("data-glyph") for group in marked["accidental"]},
         {int(group.get("data-right")): int(group.get("data-left")) for group in marked["tie"]},
         width,

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pipeline.reading import licences
 from pipeline.reading.lilypond_files import STRING, code, strings
 
-LONGEST = 200  # characters
-
 
 def header_fields(texts: Iterable[str]) -> dict[str, str | None]:
     """Composer, title and licence of a piece; None for what no header states."""
@@ -38,4 +36,4 @@ def _licence(text: str | None) -> str | None:
         name = match[0]
     else:
         name = "Public Domain" if re.search("public ?domain", text, re.IGNORECASE) else text
-    return licences.in_short(text, name)[:LONGEST]
+    return licences.in_short(text, name)

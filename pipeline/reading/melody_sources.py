@@ -62,7 +62,7 @@ def _listed_files(path: Path) -> list[Path]:
         if not name or name.startswith("#"):
             continue
         # a name may end with a space; normpath, for `..` would confuse the common folder
-        names = [os.path.normpath(path.parent / Path(n).expanduser()) for n in (line, name)]
+        names = [os.path.normpath(path.parent / os.path.expanduser(n)) for n in (line, name)]  # noqa: PTH111 - Path's may raise
         file = next((n for n in names if os.path.isfile(n)), None)  # noqa: PTH113 - Path's may raise
         if file is None:
             other = " (not a file)" if os.path.lexists(names[1]) else ""

@@ -76,13 +76,39 @@ def _stop_tuplet(note: ET.Element, number: str) -> None:
 
 # --- jumps
 def _jump(direction: ET.Element) -> str | None:
-    """The attribute that plays what a direction prints, if it prints a jump or its goal."""
-    for sign in ("segno", "coda"):
-        if direction.find(f"direction-type/{sign}") is not None:
-            return sign
+    """The attribute that plays what a direction prints, if it prints a jump or its goal.
+
+    Words come first: with "To Coda" its sign is no goal.
+    """
     words = " ".join("".join(w.itertext()) for w in direction.findall("direction-type/words"))
     plain = " ".join(words.casefold().replace(".", " ").split())
-    return next((name for pattern, name in _WORDS if re.fullmatch(pattern, plain)), None)
+    said = next((name for pattern, name in _WORDS if re.fullmatch(pattern, plain)), None)
+    signs = (s for s in ("segno", "coda") if direction.find(f"direction-type/{s}") is not None)
+    return said or next(signs, None)
+
+
+def _jumps_of(part: ET.Element) -> list[tuple[ET.Element, str]]:
+    """The directions of a part that print jumps or their goals, with what plays each.
+
+    A sign of the coda in a bar that says "To Coda" belongs to these words. If no words say so, the
+    first of several signs is where the jump to the coda leaves.
+    """
+    bars = [
+        [(element, name) for element in bar.iter("direction") if (name := _jump(element))]
+        for bar in part.findall("measure")
+    ]
+    leaving = [any(name == "tocoda" for _, name in bar) for bar in bars]
+    signs = [index for index, bar in enumerate(bars) if any(name == "coda" for _, name in bar)]
+    if not any(leaving) and len(signs) > 1:
+        first = bars[signs[0]]
+        bars[signs[0]] = [(element, {"coda": "tocoda"}.get(name, name)) for element, name in first]
+        return [found for bar in bars for found in bar]
+    return [
+        (element, name)
+        for bar, leaves in zip(bars, leaving, strict=True)
+        for element, name in bar
+        if not (leaves and name == "coda")
+    ]
 
 
 def _play_words(root: ET.Element) -> None:
@@ -92,7 +118,7 @@ def _play_words(root: ET.Element) -> None:
     """
     if any(sound.get(name) for sound in root.iter("sound") for name in JUMPS):
         return
-    found = [(element, name) for element in root.iter("direction") if (name := _jump(element))]
+    found = [jump for part in root.findall("part") for jump in _jumps_of(part)]
     if not {"dacapo", "dalsegno"} & {name for _, name in found}:
         return
     for direction, name in found:

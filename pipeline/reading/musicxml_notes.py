@@ -105,7 +105,7 @@ class _Reader:
     def __init__(self, root: ET.Element):
         self.score = Score(bars=unfolding.of_musicxml(root))
         self.tempi: dict[Fraction, float] = {}  # that are to be played
-        self.marks: dict[Fraction, float] = {}  # that are printed; they count if no other is there
+        self.marks: dict[Fraction, float] = {}  # that are printed; they count before those
         self.ends: list[list[Fraction]] = []  # lengths of the bars by part
 
     def read_part(self, element: ET.Element, part: _Part, begins: list[Fraction]) -> None:
@@ -275,5 +275,7 @@ def read(root: ET.Element) -> Score:
         reader.read_part(element, _Part(staff, named.get(element.get("id"), {})), begins)
         staves = [int(_number(staves.text)) for staves in element.iter("staves")]
         staff += max([1, *staves])
-    reader.score.tempi = sorted((reader.tempi or reader.marks).items())
+    first = min(reader.tempi, default=None)
+    before = {at: mark for at, mark in reader.marks.items() if first is None or at < first}
+    reader.score.tempi = sorted((before | reader.tempi).items())
     return reader.score

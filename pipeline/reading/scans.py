@@ -59,8 +59,8 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    parts = "".join(c if c.isdigit() else f"\0{c}\0" for c in path.name).split("\0")
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts if part]
+    parts = "".join(c if c.isdecimal() else f"\0{c}\0" for c in path.name).split("\0")
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts if part]
 
 
 def _pages(reader: worker.Worker, path: Path, at_most: int) -> Iterator[np.ndarray]:

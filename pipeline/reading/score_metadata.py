@@ -16,7 +16,7 @@ _LICENCES = (  # said in many words, to the name by which they are known
     (r"(Creative Commons Attribution[A-Za-z -]*?(?: [\d.]*\d)?)(?:[,;.]|$)", r"\1"),
 )
 _OF_RIGHTS = r"©|\(c\)|copyright|licen[cs]e|rights|https?://|editions?\b|publish|permission"
-LONGEST = 200  # characters
+LONGEST = 200  # characters, but for the licence: what limits it may stand at its end
 
 
 def read(files: dict[str, str]) -> dict[str, str | None]:
@@ -41,11 +41,12 @@ def read(files: dict[str, str]) -> dict[str, str | None]:
             if (match := re.search(line.format(key), text, re.MULTILINE))
         }
     found = {field: _words(found.get(field)) for field in _HUMDRUM}
-    return found | {"licence": _licence(found["licence"])}
+    short = {field: words and words[:LONGEST] for field, words in found.items()}
+    return short | {"licence": _licence(found["licence"])}
 
 
 def _words(text: str | None) -> str | None:
-    return " ".join((text or "").split())[:LONGEST] or None
+    return " ".join((text or "").split()) or None
 
 
 def _licence(text: str | None) -> str | None:

@@ -203,7 +203,7 @@ def _mei(root: ET.Element) -> str:
     if len(movements) > 1:
         raise ValueError(f"holds {len(movements)} movements; put each into a file of its own")
     _check_size(sum(1 for _ in root.iter(f"{space}measure")), len(notes))
-    _give_ids(root, notes, XML_ID)
+    _rename_references(root, _give_ids(root, notes, XML_ID))
     return ET.tostring(root, encoding="unicode")
 
 
@@ -216,9 +216,14 @@ def _check_size(bars: int, notes: int) -> None:
         raise ValueError(f"{notes:,} notes, more than {MAX_NOTES:,}: no score")
 
 
-def _give_ids(root: ET.Element, notes: list[ET.Element], attribute: str) -> None:
-    """Give each note an id that no other element has; its own is kept if it serves."""
+def _give_ids(root: ET.Element, notes: list[ET.Element], attribute: str) -> dict[str, str]:
+    """Give each note an id that no other element has; its own is kept if it serves.
+
+    Returns:
+        The new id for each old one that was not kept; "" if several elements had the old one.
+    """
     count = Counter(element.get(attribute) for element in root.iter())
+    renamed: dict[str, str] = {}
     number = 0
     for note in notes:
         own = note.get(attribute)
@@ -227,3 +232,27 @@ def _give_ids(root: ET.Element, notes: list[ET.Element], attribute: str) -> None
                 number += 1
             number += 1
             note.set(attribute, new)
+            if own is not None:
+                renamed[own] = new if count[own] == 1 else ""
+    return renamed
+
+
+def _rename_references(root: ET.Element, renamed: dict[str, str]) -> None:
+    """Have ties, tempi and the like refer to notes (`#id`) by their new ids.
+
+    Raises:
+        ValueError: if one refers to an id that several elements had.
+    """
+    for element in root.iter():
+        for attribute, value in element.items():
+            if attribute == XML_ID or "#" not in value:
+                continue
+            words = []
+            for word in value.split():
+                new = renamed.get(word[1:], word[1:]) if word[0] == "#" else word
+                if not new:
+                    raise ValueError(
+                        f"several elements have the id {word[1:]}, and others refer to it"
+                    )
+                words.append(f"#{new}" if word[0] == "#" else word)
+            element.set(attribute, " ".join(words))

@@ -113,6 +113,7 @@ def sheets(tmp_path):
         '\\header { title = "Étude" composer = "Anon" copyright = "Public Domain" }\n'
         "\\score { \\notes \\layout { } \\midi { } }\n"
     )
+    (folder / "LOUD.LY").write_text('\\include "notes.ily"\n\\score { \\notes \\layout { } }')
     (folder / "notes.ily").write_text("notes = { \\times 2/3 { c'8 d' e' } }\n")
     (folder / "lost.ly").write_text('\\include "gone.ily"\n{ c }')
     (folder / "away.ly").write_text('\\include "/etc/hostname"\n{ c }')
@@ -125,6 +126,7 @@ def test_whole_scores_are_kept_with_their_includes_or_have_a_reason(sheets):
     rows = run(sheets, layout="pages", durations=None, tempo=None)
     good = rows["test__good"]
     assert [file["name"] for file in good["score"]] == ["good.ly", "notes.ily"]
+    assert [file["name"] for file in rows["test__LOUD"]["score"]] == ["LOUD.LY", "notes.ily"]
     assert "\\tuplet 3/2" in good["score"][1]["text"]
     assert good["melody"] is None and good["reason"] is None
     assert (good["title"], good["composer"], good["licence"]) == ("Étude", "Anon", "Public Domain")

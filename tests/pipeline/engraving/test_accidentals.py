@@ -155,6 +155,11 @@ def test_no_source_excuses_an_accidental_that_is_printed(tmp_path):
     assert in_order(read, accidentals.explain([wrong], place, source))[0] == (61, None)
 
 
+def test_an_include_is_found_by_the_path_that_it_is_asked_for():
+    source = {"lib/my notes.ily": ["", "x = { cis'4 }"]}
+    assert accidentals.text_at("suite/../lib/my%20notes.ily:2:6", source) == "cis'4 }"
+
+
 def test_names_are_lilyponds():
     """Its own table of names, but for quarter tones."""
     (path,) = lilypond._root().glob("share/lilypond/*/scm/lily/define-note-names.scm")

@@ -31,6 +31,31 @@ def test_music_printed_twice_from_one_place_goes_by_its_passage():
     assert link.link(notes, heads)[0] == [0, 1, 2, 3, 0, 1, 2, 3]
 
 
+def test_where_a_repeat_goes_back_its_signs_tell_the_passage():
+    """m stands in the repeat and after it; what follows the first pass is m in the repeat."""
+    heads = [head(where, n) for n, where in enumerate(["begin", "m", "a", "m", "end"])]
+    notes = [note(where, n) for n, where in enumerate(["begin", "m", "a", "m", "a", "m", "end"])]
+    signs = link.Repeats(frozenset({F(1)}), frozenset({F(3)}))
+    assert link.link(notes, heads, signs)[0] == [0, 1, 2, 1, 2, 3, 4]
+    linked, reasons = link.link(notes, heads)
+    assert linked == [0, 1, 2, None, 2, 3, 4]
+    assert reasons[3] == link.SEVERAL
+
+
+def test_a_repeat_without_a_sign_begins_at_the_beginning():
+    heads = [head(where, n) for n, where in enumerate(["m", "a", "m", "end"])]
+    notes = [note(where, n) for n, where in enumerate(["m", "a", "m", "a", "m", "end"])]
+    signs = link.Repeats(ends=frozenset({F(2)}))
+    assert link.link(notes, heads, signs)[0] == [0, 1, 0, 1, 2, 3]
+
+
+def test_a_dotted_bar_line_is_no_repeat():
+    lines = [
+        svg.Bar(0, 0.0, glyph, F(n)) for n, glyph in enumerate([":", ".|:", ":|.|:", ":|.", "|"])
+    ]
+    assert link.repeats_of(lines) == link.Repeats(frozenset({F(1), F(2)}), frozenset({F(2), F(3)}))
+
+
 def test_print_and_sound_may_be_two_copies_of_the_music():
     heads = [head("print:1", 0), head("print:2", 1, pitch=62)]
     notes = [note("midi:1", 0), note("midi:2", 1, pitch=62), note("midi:3", 2, pitch=64)]

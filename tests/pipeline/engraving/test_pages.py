@@ -210,6 +210,41 @@ def test_several_books_are_pages_in_order(tmp_path):
     assert [head["image"] for head in found["noteheads"]] == [0, 1, 2]
 
 
+def test_a_theme_in_a_repeat_and_after_it_sounds_from_its_own_heads(tmp_path):
+    """The theme is one variable, so all of its heads have the same locations."""
+    text = (
+        piano.HEADER
+        + r"""
+    theme = { d''4 g'8 a' b' c'' }
+    music = { \time 3/4 \partial 4 d'4 \repeat volta 2 { \theme d''4 g' g' } \theme e''4 d''2 }
+    \score { \new Staff \music \layout { } }
+    \score { \new Staff \unfoldRepeats \music \midi { } }
+    """
+    )
+    found = engraved(text, tmp_path)
+    moments = {head["notehead_id"]: head["moment"] for head in found["noteheads"]}
+    played = [(note["onset"], moments[note["notehead_id"]]) for note in found["notes"]]
+    assert played == [
+        (onset, onset if onset < 7 else onset - 6) for onset, _ in played
+    ]  # the second pass, and what follows, are six quarters behind the print
+
+
+def test_music_printed_twice_is_tied_only_where_it_is_held(tmp_path):
+    text = (
+        piano.HEADER
+        + r"\score { \new Staff { \repeat unfold 3 { c'1~ } c'1 d'1 } \layout { } \midi { } }"
+    )
+    found = engraved(text, tmp_path)
+    assert [head["tied"] for head in found["noteheads"]] == [False, True, True, True, False]
+
+
+def test_lines_of_a_source_are_counted_as_lilypond_does(tmp_path):
+    """A form feed ends none. The source explains pitches that the print does not."""
+    odd = "\\score { \\new Staff { \\accidentalStyle no-reset cis'1 |\n%\f\x85\ncis'2 c' }"
+    found = engraved(piano.HEADER + odd + " \\layout { } \\midi { } }", tmp_path)
+    assert found["off_accidental"] == 0
+
+
 # --- what must not pass ------------------------------------------------------------------------
 def refused(text: str, folder: Path) -> str:
     with pytest.raises(ValueError) as caught:

@@ -4,6 +4,8 @@ import pytest
 
 from pipeline.reading import lilypond_header
 
+LONG = "Creative Commons Attribution 4.0, " + "edition of a society, " * 12 + "NoDerivatives"
+
 
 def test_the_header_is_read_from_all_files():
     texts = [
@@ -34,6 +36,7 @@ def test_markup_is_reduced_to_its_words_and_what_is_missing_is_none():
         ('license = "GPL" copyright = "Public Domain"', "GPL"),
         ('copyright = "Creative Commons Attribution NonCommercial NoDerivatives 4.0"',
          "Creative Commons Attribution NonCommercial NoDerivatives 4.0"),
+        (f'copyright = "{LONG}"', LONG),
     ],
 )  # fmt: skip
 def test_licences_in_their_own_words(text, licence):

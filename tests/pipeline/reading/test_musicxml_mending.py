@@ -41,6 +41,19 @@ C, D, E, F = (note(f"{step}4", 4) for step in "CDEF")
             [sign("segno") + C + words("To Coda"), D + words("D.S. al Coda"), sign("coda") + E],
             [0, 1, 0, 2],
         ),
+        *(
+            (
+                [sign("segno") + C + to_coda, D + words("D.S. al Coda"), sign("coda") + E],
+                [0, 1, 0, 2],
+            )
+            for to_coda in (
+                sign("coda"),
+                words("To Coda") + sign("coda"),
+                words("To Coda").replace(
+                    "</direction>", "<direction-type><coda/></direction-type></direction>"
+                ),
+            )
+        ),
         ([sign("segno") + C, D], [0, 1]),  # nothing leads to it
         ([C + words("fine, dolce"), D + words("dc")], [0, 1, 0, 1]),
         ([C + words("Dachshund"), D], [0, 1]),

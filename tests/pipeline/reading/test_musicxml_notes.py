@@ -90,7 +90,7 @@ def test_small_notes_sound():
     assert found.left_out is None
 
 
-def test_the_tempo_is_that_of_sounds_or_of_metronome_marks_if_there_are_none():
+def test_the_tempo_is_that_of_sounds_and_of_metronome_marks_before_them():
     mark = (
         "<direction><direction-type><metronome><beat-unit>quarter</beat-unit><beat-unit-dot/>"
         "<per-minute>c. 60</per-minute></metronome></direction-type></direction>"
@@ -98,6 +98,8 @@ def test_the_tempo_is_that_of_sounds_or_of_metronome_marks_if_there_are_none():
     sounds = [sound(tempo="100") + scale("C4 D4 E4 F4"), mark + scale("C4 D4") + sound(tempo="50")]
     assert read(score(sounds)).tempi == [(0, 100.0), (6, 50.0)]
     assert read(score([note("C4", 4), mark + note("C4", 4)])).tempi == [(4, 90.0)]
+    later = [mark + note("C4", 4), sound(tempo="100") + note("C4", 4), mark + note("C4", 4)]
+    assert read(score(later)).tempi == [(0, 90.0), (4, 100.0)]
 
 
 def test_chord_symbols_are_counted():

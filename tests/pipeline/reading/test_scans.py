@@ -33,6 +33,8 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path, pages):
         page.convert("RGB").save(tmp_path / f"page{number}.png")
     (tmp_path / "notes.txt").write_text("not a page")
     found = scans.read_pages(tmp_path)
+    (tmp_path / "page10.png").rename(tmp_path / "page²1.png")  # a digit that is no decimal number
+    assert len(scans.read_pages(tmp_path)) == 2
     assert [np.array_equal(page, np.asarray(pages[n])) for n, page in enumerate(found)] == [
         True
     ] * 2

@@ -32,6 +32,7 @@ LIMITED = (  # words around the name of a licence that take something away
     "Copyright 2010 John Doe, all rights reserved. Music in the public domain.",
     "This edition is not in the public domain",
     "Edition (c) 2015 X, CC BY-NC-ND 4.0. Music in the public domain.",
+    "Creative Commons Attribution 4.0, " + "edition of a society, " * 12 + "NoDerivatives.",
 )
 
 

@@ -45,6 +45,22 @@ def test_every_note_gets_an_id_and_keeps_its_own_if_it_has_one_alone():
     assert None not in ids(score_text.read(MEI.encode(), "s.mei"), score_text.XML_ID)
 
 
+def test_what_refers_to_a_note_of_mei_follows_its_new_id():
+    """`é` cannot stay in an id, so the tie of two such notes is told their new ones."""
+    tie = '<tie startid="#é1" endid="#é2"/>'
+    two = MEI.replace("<note pname", '<note xml:id="é1" pname').replace(
+        "</layer></staff>", f'<note xml:id="é2" pname="c" oct="4" dur="4"/></layer></staff>{tie}'
+    )
+    files = score_text.read(two.encode(), "s.mei")
+    (text,) = files.values()
+    (found,) = (e for e in ET.fromstring(text).iter() if e.tag.endswith("tie"))
+    assert [found.get("startid"), found.get("endid")] == [
+        f"#{name}" for name in ids(files, score_text.XML_ID)
+    ]
+    with pytest.raises(ValueError, match="several elements have the id é1"):
+        score_text.read(two.replace('"é2"', '"é1"').encode(), "s.mei")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1"])
 def test_a_text_is_read_whatever_its_encoding(encoding):
     text = SCORE.replace("Part 1", "Flöte")

@@ -57,13 +57,14 @@ def test_a_list_may_have_a_bom_blank_lines_absolute_paths_and_the_home_folder(
 ):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     names = ["home/a.mid", "lists/b.mid", "c.mid", "lists/space .mid", "lists/\udcff.mid"]
+    names += ["lists/~draft.mid"]  # no user is called draft.mid
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(TUNE)
     listed = tmp_path / "lists" / "list.txt"
     lines = [
         b"\xef\xbb\xbf# tunes", b"", b"~/a.mid", b"b.mid", b"./b.mid", bytes(tmp_path / "c.mid"),
-        b"space .mid  ", b"\xff.mid",
+        b"space .mid  ", b"\xff.mid", b"~draft.mid",
     ]  # fmt: skip
     listed.write_bytes(b"\r\n".join(lines) + b"\r\n")
     found = sources.pieces_of(str(listed), "downloads", "staves")
