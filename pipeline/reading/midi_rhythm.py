@@ -121,8 +121,8 @@ def _written_onsets(onsets: Sequence[Fraction]) -> tuple[list[Fraction], Fractio
         (onset for onset in onsets if abs(onset - nearest(onset, step)) >= tolerance), onsets[0]
     )
     raise ValueError(
-        f"an onset at quarter {float(wrong):.4g} fits no grid of eighths, sixteenths or"
-        " thirty-seconds; triplets, swing and free time cannot be written"
+        "an onset fits no grid of eighths, sixteenths or thirty-seconds; triplets, swing and free"
+        f" time cannot be written (at quarter {float(wrong):.4g})"
     )
 
 
