@@ -76,7 +76,7 @@ def _ordinal(number: int) -> str:
 def _ends(alignment: Alignment) -> list[float | None]:
     """For each row, the start of a part that is not aligned and comes before the next row."""
     times = alignment.table["time"].to_numpy()
-    following = np.append(times[1:], np.inf)
+    following = np.append(times[1:], np.inf)[: len(times)]  # there may be none
     starts = [span.start for span in alignment.about.unaligned]
     return [
         next((start for start in starts if time < start <= after), None)

@@ -56,6 +56,12 @@ def test_every_note_sounds_as_long_as_written_but_not_beyond_a_leap(followed):
     assert quarters == pytest.approx([2, 2, 2, 1, 2, 2, 2, 2, 2, 1])
 
 
+def test_if_nothing_is_aligned_nothing_is_shown(followed):
+    """As `--force` has it for a recording in which no note is found."""
+    object.__setattr__(followed, "table", followed.table.slice(0, 0))
+    assert timeline.stops(followed) == timeline.soundings(followed) == []
+
+
 def test_notes_follow_the_tempo_of_the_recording(tmp_path):
     followed = alignment(tmp_path, played=4)
     column = followed.table.schema.get_field_index("time")
