@@ -37,12 +37,9 @@ SEGMENTS, ONSETS = 16, 24  # of a batch, and of a segment
 
 def following(network, optimiser, notes_per_staff: int):
     """A step of score following on random notes."""
-    images, excerpts = (
-        torch.rand(NOTES // notes_per_staff + 1, 1, 40, 390),
-        torch.rand(NOTES, 1, 136, 40),
-    )
-    targets = soft_targets(torch.rand(NOTES) * 390)
     index = torch.arange(NOTES) // notes_per_staff
+    images, excerpts = torch.rand(int(index.max()) + 1, 1, 40, 390), torch.rand(NOTES, 1, 136, 40)
+    targets = soft_targets(torch.rand(NOTES) * 390)
     return optimiser, lambda: functional.cross_entropy(
         network(images, excerpts, index).float(), targets
     )

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from models.following import alignment, image_path, recording, staff_finding, staff_systems
+from models.following import (
+    alignment,
+    image_path,
+    recording,
+    staff_finding,
+    staff_systems,
+    words,
+)
 from models.following.alignment import About, Alignment, Sheet, Span, What
 from models.retrieval import audio, inference
 from models.retrieval.align import STEP_FRAMES, window_positions
@@ -122,7 +129,7 @@ def _verdict(fit: float) -> str:
     if fit >= LEAST_FIT:
         return f"this is a recording of these pages (fit {fit:.2f})"
     return (
-        f"this does not seem to be a recording of these pages (fit {fit:.2f}; the limit is "
+        f"this does not seem to be a recording of these pages (fit {fit:.3f}; the limit is "
         f"{LEAST_FIT:.2f})"
     )
 
@@ -269,9 +276,7 @@ def route(printed: Print, way: image_path.Path) -> str:
             runs[-1][1] = bar
         else:
             runs.append([bar, bar])
-    named = [(printed.names[first], printed.names[last]) for first, last in runs]
-    said = [a if a == b else f"{a}-{b}" for a, b in named]
-    return "bars " + ", ".join(said) if said else "no bars"
+    return words.runs([(printed.names[first], printed.names[last]) for first, last in runs])
 
 
 def positions(printed: Print, way: image_path.Path, seconds: np.ndarray) -> np.ndarray:

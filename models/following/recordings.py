@@ -33,6 +33,8 @@ FEWEST_SURE = 0.5  # share of the onsets that must be sure
 NO_NOTES = "its score has no notes to follow; was it engraved?"
 SHORTEST_S = 0.05  # of a note
 BLOCK_SAMPLES = 2**20  # of all channels, that are read at once
+BREAK_S = 1.25  # of music about a break, in which onsets are left out
+NEAR_BREAK = f"within {BREAK_S:g} s of where the recording begins, ends or is cut in the score"
 BEHIND_S = 0.1  # of sound behind an onset, which must have a frame in its recording
 
 
@@ -110,7 +112,7 @@ def _performances(
         try:
             onsets = aligned(one.path, heads[piece_id], sounding[piece_id], least_sureness)
             samples = _samples(one.path, loudness_db)
-        except (ValueError, FileNotFoundError, soundfile.LibsndfileError) as error:
+        except (ValueError, OSError, soundfile.LibsndfileError) as error:
             tqdm.write(f"{printable(str(one.path))}: left out, {_reason(error, one)}", sys.stderr)
             yield row | {"reason": _reason(error, one)}
             continue
@@ -180,12 +182,33 @@ def aligned(
             f"too few of its onsets are sure ({share:.0%} reach {least_sureness:g};"
             f" {FEWEST_SURE:.0%} are needed)"
         )
-    return _onsets(found, sure.tolist(), way, notes, noteheads, least_sureness)
+    near = _near_breaks(found, way, printed)
+    return _onsets(found, sure.tolist(), near, way, notes, noteheads, least_sureness)
+
+
+def _near_breaks(found: list[Onset], way: route.Route, printed: score.Score) -> list[bool]:
+    """Whether each onset is near where a recording begins, ends or is cut within the score.
+
+    There, notes that it does not have may be found among those that it has.
+    """
+    with_notes = [number for number, notes in enumerate(printed.notes) if notes]
+    times = np.array([onset.time for onset in found])
+    visits = np.array([onset.visit for onset in found])
+    near = np.zeros(len(found), bool)
+    for number, visit in enumerate(way.visits):
+        after, until = visits >= number, visits <= number
+        if (visit.cut if number else visit.bar > with_notes[0]) and after.any():
+            near |= after & (times - times[after].min() < BREAK_S)
+        following = way.visits[number + 1 :][:1]
+        if (following[0].cut if following else visit.bar < with_notes[-1]) and until.any():
+            near |= until & (times[until].max() - times < BREAK_S)
+    return near.tolist()
 
 
 def _onsets(
     found: list[Onset],
     sure: list[float],
+    near: list[bool],
     way: route.Route,
     notes: list[dict],
     noteheads: list[dict],
@@ -194,8 +217,9 @@ def _onsets(
     reasons = {note["note_id"]: note["reason"] for note in notes}
     passes = by_notes.passes(way)
     rows = []
-    for onset, certain in zip(found, sure, strict=True):
+    for onset, certain, broken in zip(found, sure, near, strict=True):
         unsure = f"less sure than {least_sureness:g}" if certain < least_sureness else None
+        unsure = NEAR_BREAK if broken else unsure
         for note in onset.notes:
             heard = {
                 "onset_s": max(onset.time, 0.0),

@@ -66,7 +66,8 @@ def evidence(found: list[Onset], heard: Features) -> dict[str, np.ndarray]:
     at = np.clip(np.rint(times * FPS).astype(int), 0, frames - 1)
     first, last = (round(lag * FPS) for lag in LAGS_S)
     lags = [0, *range(-last, -first + 1), *range(first, last + 1)]
-    agreements = [_agreement(told.onsets, heard.onsets, lag) for lag in lags]
+    sounding = ~heard.silent if not heard.silent.all() else slice(None)
+    agreements = [_agreement(told.onsets, heard.onsets, sounding, lag) for lag in lags]
     return {
         "margin": _margin(agreements, at, round(NEAR_S * FPS)),
         "passage": _margin(agreements, at, round(PASSAGE_S * FPS)),
@@ -88,10 +89,16 @@ def _here(found: list[Onset], heard: np.ndarray, at: np.ndarray) -> np.ndarray:
     return np.array([around[rows, frame].mean() for rows, frame in zip(classes, at, strict=True)])
 
 
-def _agreement(told: np.ndarray, heard: np.ndarray, lag: int) -> np.ndarray:
-    """Product of onsets, those of the notes moved by so many frames: (frames,)."""
+def _agreement(
+    told: np.ndarray, heard: np.ndarray, sounding: np.ndarray | slice, lag: int
+) -> np.ndarray:
+    """Product of onsets, those of the notes moved by so many frames: (frames,).
+
+    Its scale is that of the frames that sound, however much silence there is beside them.
+    """
     moved = np.roll(told, lag, axis=1)
-    scale = np.sqrt((told**2).sum(axis=0).mean() * (heard**2).sum(axis=0).mean())
+    energy = [(part**2).sum(axis=0)[sounding].mean() for part in (told, heard)]
+    scale = np.sqrt(energy[0] * energy[1])
     return (moved * heard).sum(axis=0) / max(float(scale), 1e-9)
 
 

@@ -15,6 +15,7 @@ from models.following.score import CLOSE, PlayedNote, Score
 
 MARGIN_S = 0.5  # of the recording before and after the music that DTW sees as well
 STEP_WEIGHTS = (1.5, 1.5, 2.0)  # of a step by either side, by both; high-resolution setting
+HEARD_S = 0.05  # before and after all that sounds, the route may have an onset that is heard
 AREA = 10**6  # cells that DTW computes at once
 
 
@@ -98,14 +99,16 @@ def _stretch(score: Score, visits: list[Visit], heard: Features, number: int) ->
     if len(played) < 2:
         return []
     smooth_played, smooth_times = _monotonic(played, times)
-    start, end = visits[0].start - MARGIN_S, visits[-1].end + MARGIN_S
+    start = max(visits[0].start - MARGIN_S, 0.0)
+    end = min(visits[-1].end + MARGIN_S, heard.chroma.shape[1] / FPS)
+    earliest, latest = _sounding(heard, start, end)
     groups: list[tuple[int, list[PlayedNote], float, float]] = []
     for index, visit in enumerate(visits):
         bar = score.bars[visit.bar]
         for notes in _chords(score.notes[visit.bar]):
             now = begins[index] + notes[0].begin - bar.begin_s
             at = float(_extended(now, smooth_played, smooth_times))
-            if start - 1e-6 <= at <= end + 1e-6:
+            if earliest - HEARD_S <= at <= latest + HEARD_S:
                 off = [
                     float(
                         _extended(begins[index] + n.end - bar.begin_s, smooth_played, smooth_times)
@@ -115,13 +118,18 @@ def _stretch(score: Score, visits: list[Visit], heard: Features, number: int) ->
                 groups.append((number + index, notes, at, max(off)))
     if not groups:
         return []
-    start, end = max(start, 0.0), min(end, heard.chroma.shape[1] / FPS)
     coarse = np.array([group[2] for group in groups])
     fine = _fine(groups, coarse, heard, start, end)
     return [
         Onset(visit, notes, about, float(time))
         for (visit, notes, about, _), time in zip(groups, fine, strict=True)
     ]
+
+
+def _sounding(heard: Features, start: float, end: float) -> tuple[float, float]:
+    """The first and the last moment between two at which something is heard, s."""
+    frames = np.flatnonzero(~heard.silent[round(start * FPS) : round(end * FPS) + 1])
+    return (start + frames[0] / FPS, start + frames[-1] / FPS) if len(frames) else (start, end)
 
 
 def _chords(notes: list[PlayedNote]) -> list[list[PlayedNote]]:

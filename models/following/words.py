@@ -1,5 +1,8 @@
 """Say a route in words: "bars 1-16, 1-16, 17-32"."""
 
+from collections.abc import Sequence
+from itertools import zip_longest
+
 from models.following.route import Route
 from models.following.score import Score
 
@@ -11,18 +14,23 @@ def bar_name(score: Score, bar: int) -> str:
 
 def spoken(score: Score, route: Route) -> str:
     """The bars that are heard, in order; where no sign of the score leads, it says so."""
-    runs: list[tuple[int, int, bool]] = []
+    found: list[tuple[int, int, bool]] = []
     for visit in route.visits:
-        if runs and visit.bar == runs[-1][1] + 1 and not visit.cut:
-            runs[-1] = (runs[-1][0], visit.bar, runs[-1][2])
+        if found and visit.bar == found[-1][1] + 1 and not visit.cut:
+            found[-1] = (found[-1][0], visit.bar, found[-1][2])
         else:
-            runs.append((visit.bar, visit.bar, visit.cut))
-    said: list[str] = []
-    for first, last, cut in runs:
-        names = bar_name(score, first), bar_name(score, last)
-        text = names[0] if names[0] == names[1] else f"{names[0]}-{names[1]}"
-        said.append(f"cut to {text}" if cut else text)
+            found.append((visit.bar, visit.bar, visit.cut))
+    names = [(bar_name(score, first), bar_name(score, last)) for first, last, _ in found]
+    return runs(names, [cut for *_, cut in found])
+
+
+def runs(names: list[tuple[str, str]], cut: Sequence[bool] = ()) -> str:
+    """Runs of bars, each by the names of its first and last: "bars 1-16, cut to 20-24"."""
+    said = [first if first == last else f"{first}-{last}" for first, last in names]
+    said = [
+        f"cut to {text}" if new else text for text, new in zip_longest(said, cut, fillvalue=False)
+    ]
     if not said:
         return "no bars"
-    single = len(runs) == 1 and runs[0][0] == runs[0][1]
+    single = len(names) == 1 and names[0][0] == names[0][1]
     return ("bar " if single else "bars ") + ", ".join(said)

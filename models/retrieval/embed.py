@@ -43,7 +43,7 @@ EMBEDDINGS = pa.schema(
         tables.field("frame", pa.int32(), "first frame at or after the onset", "frames"),
         tables.field("x", pa.float32(), "of the onset's notehead in the strip", "px"),
         tables.field("snippet", pa.int64(), "hash of the pixels that the network sees"),
-        tables.field("onsets", pa.int32(), "frames with an onset in the excerpt"),
+        tables.field("onsets", pa.int32(), "frames with an onset up to half an excerpt away"),
         tables.field("entropy", pa.float32(), "of the attention; null where there is none", "nats"),
         tables.field(
             "sheet", pa.list_(pa.float32()), "vector of the snippet before the projection"

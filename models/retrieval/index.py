@@ -104,11 +104,20 @@ def _positions(shards: list[Path]) -> dict[str, dict[float, _Onset]]:
     """The printed positions (px) of every piece, each with the first onset that is printed there.
 
     Reads neither spectrograms nor images.
+
+    Raises:
+        ValueError: naming file and piece, if the piece has another strip than in a shard before.
     """
     positions: dict[str, dict[float, _Onset]] = {}
+    ends: dict[str, list[int]] = {}  # where the strips end
     for path in shards:
-        columns = ["piece_id", "performer", "note_id", "moment", "x", "reason"]
+        columns = ["piece_id", "performer", "note_id", "moment", "x", "reason", "right"]
         for row in shard_columns(path, columns):
+            if ends.setdefault(row["piece_id"], row["right"]) != row["right"]:
+                raise ValueError(
+                    f"{path}: {row['piece_id']}: another strip than in a shard before; "
+                    "index the shards of one run at a time"
+                )
             of_piece = positions.setdefault(row["piece_id"], {})
             moments = row["moment"] or [None] * len(row["x"])
             for x, note_id, moment, reason in zip(

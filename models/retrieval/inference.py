@@ -173,7 +173,7 @@ def steady(vectors: np.ndarray, around: int) -> np.ndarray:
         (n,) bool; of shorter recordings nothing is known.
     """
     count = len(vectors)
-    if count <= 2 * around:
+    if count <= 2 * around or around < 1:
         return np.zeros(count, bool)
     total = np.concatenate([np.zeros((1, EMBEDDING)), np.cumsum(vectors, axis=0, dtype=float)])
     at = np.arange(count)

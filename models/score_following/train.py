@@ -30,7 +30,7 @@ HISTORY = pa.schema(
         tables.field("epoch", pa.int32(), "from 1"),
         tables.field("samples", pa.int64(), "notes seen since the start"),
         tables.field("seconds", pa.float64(), "of the epoch, with its validation", "s"),
-        tables.field("learning_rate", pa.float64(), "of the epoch"),
+        tables.field("learning_rate", pa.float64(), "as the epoch began"),
         tables.field("train_loss", pa.float64(), "mean of the epoch"),
         tables.field("train_top1", pa.float64(), "exact bucket, with dropout"),
         tables.field("valid_loss", pa.float64(), "mean over the validation notes"),

@@ -44,6 +44,7 @@ def test_page_has_the_cells_and_escapes_them():
         ("{x}~^", r"\{x\}\textasciitilde{}\textasciicircum{}"),
         ("\\", r"\textbackslash{}"),
         ("1–2 ≤ ρ → x", r"1--2 $\leq$ $\rho$ $\to$ x"),
+        ("> 3", "$>$ 3"),
     ],
 )
 def test_escape(text, expected):

@@ -150,6 +150,34 @@ def test_a_few_seconds_which_might_be_of_any_piece_are_left_out(tmp_path):
         aligned(tmp_path, sheet(drawn(BARS), REPEATED), [0])
 
 
+def test_onsets_near_where_a_recording_begins_and_ends_within_the_score_are_left_out(tmp_path):
+    """It has the third to the sixth of eight bars; 1.25 s are three quarters."""
+    printed = sheet(drawn(BARS), list(range(BARS)))
+    bars = list(range(2, 6))
+    soundfile.write(tmp_path / "take.wav", sound(played(drawn(BARS), bars, QUARTER_S)), RATE_HZ)
+    rows = recordings.aligned(
+        tmp_path / "take.wav", printed.noteheads.to_pylist(), printed.notes.to_pylist()
+    )
+    heard = [row for row in rows if "onset_s" in row]
+    assert [row["reason"] == recordings.NEAR_BREAK for row in heard[:3]] == [True] * 3
+    assert [row["reason"] == recordings.NEAR_BREAK for row in heard[-3:]] == [True] * 3
+    assert {row["reason"] for row in heard[5:-5]} == {None}
+
+
+def test_a_recording_that_needs_ffmpeg_has_a_reason_if_there_is_none(chunk, tmp_path, monkeypatch):
+    folder, _ = chunk
+    (tmp_path / "suite__air.m4a").write_bytes(b"ftypM4A")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    recordings.align_recordings(
+        tmp_path,
+        *(folder / f"{name}.parquet" for name in ("pieces", "notes", "noteheads")),
+        tmp_path / "audio",
+        tmp_path / "out.parquet",
+    )
+    (row,) = tables.read(tmp_path / "out.parquet", tables.PERFORMANCES).to_pylist()
+    assert "ffmpeg" in row["reason"]
+
+
 def test_samples_above_full_scale_are_scaled_and_not_clipped(tmp_path):
     loud = 3 * np.sin(np.linspace(0, 1_000, recordings.AUDIO_RATE_HZ))
     soundfile.write(tmp_path / "loud.wav", loud, recordings.AUDIO_RATE_HZ, subtype="FLOAT")

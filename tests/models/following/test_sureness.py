@@ -50,10 +50,24 @@ def test_recordings_of_any_length_have_a_sureness(found, frames):
     onsets, heard, _ = found
     spare = ((0, 0), (0, max(frames - heard.chroma.shape[1], 0)))
     chroma, told = (np.pad(kind, spare)[:, :frames] for kind in (heard.chroma, heard.onsets))
+    level = np.pad(heard.level, spare[1], constant_values=-100.0)[:frames]
     begun = [onset for onset in onsets if onset.time < 2]
     whole = sureness.of_onsets(begun, heard)
-    part = sureness.of_onsets(begun, features.Features(chroma, told, heard.level))
+    part = sureness.of_onsets(begun, features.Features(chroma, told, level))
     assert part == pytest.approx(whole, abs=0.2) and (part > 0.5).all()
+
+
+def test_silence_beside_the_music_makes_no_onset_surer(found):
+    onsets, heard, _ = found
+    silence = ((0, 0), (0, 60 * features.FPS))
+    chroma, told = (np.pad(kind, silence) for kind in (heard.chroma, heard.onsets))
+    level = np.pad(heard.level, silence[1], constant_values=-100.0)
+    longer = features.Features(chroma, told, level)
+    before = [onset for onset in onsets if onset.time < heard.chroma.shape[1] / features.FPS - 8]
+    assert len(before) > 10
+    found, expected = (sureness.evidence(before, sound) for sound in (longer, heard))
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=0.05)
 
 
 def test_no_onsets_have_no_sureness(found):

@@ -124,6 +124,16 @@ def test_bad_shards_are_named(tmp_path, weights, changes, message):
     assert not (tmp_path / "index.parquet").exists()
 
 
+def test_two_strips_of_one_piece_are_no_index(tmp_path, weights):
+    """As of two runs: positions of one strip are none of the other."""
+    shards = [
+        write_shard(tmp_path / f"{name}.parquet", [printed("tune", tones)])
+        for name, tones in (("first", [0, 2, 4]), ("second", [0, 2, 4, 5, 7, 9]))
+    ]
+    with pytest.raises(ValueError, match=r"second.parquet: tune: another strip than in a shard"):
+        indexing.index(shards, tmp_path / "out", weights=weights)
+
+
 def test_without_onsets_there_is_no_index(tmp_path, weights):
     row = printed("tune", [0, 1], reason=["lost", "lost"])
     shard = write_shard(tmp_path / "shard.parquet", [row])

@@ -102,6 +102,7 @@ def test_noise_and_hum_are_steady_and_music_is_not(few_threads):
         assert inference.steady(vectors, 50).all() == (name != "music")
         assert inference.steady(vectors, 50).any() == (name != "music")
         assert not inference.steady(vectors[:100], 50).any()  # too short to tell
+        assert not inference.steady(vectors[:1], 0).any()
 
 
 def fixed(network):
