@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.following.features import FPS, Features, of_notes
+from models.following.features import FPS, SILENT_DB, Features, of_notes
 from models.following.route import Route, Visit
 from models.following.score import CLOSE, PlayedNote, Score
 
@@ -102,6 +102,10 @@ def _stretch(score: Score, visits: list[Visit], heard: Features, number: int) ->
     start = max(visits[0].start - MARGIN_S, 0.0)
     end = min(visits[-1].end + MARGIN_S, heard.chroma.shape[1] / FPS)
     earliest, latest = _sounding(heard, start, end)
+    if not any(score.notes[: visits[0].bar]):  # what begins the score is in the recording
+        earliest = visits[0].start - MARGIN_S
+    if not any(score.notes[visits[-1].bar + 1 :]):
+        latest = visits[-1].end + MARGIN_S
     groups: list[tuple[int, list[PlayedNote], float, float]] = []
     for index, visit in enumerate(visits):
         bar = score.bars[visit.bar]
@@ -127,8 +131,9 @@ def _stretch(score: Score, visits: list[Visit], heard: Features, number: int) ->
 
 
 def _sounding(heard: Features, start: float, end: float) -> tuple[float, float]:
-    """The first and the last moment between two at which something is heard, s."""
-    frames = np.flatnonzero(~heard.silent[round(start * FPS) : round(end * FPS) + 1])
+    """The first and the last moment between two at which anything sounds, be it noise, s."""
+    part = heard.level[round(start * FPS) : round(end * FPS) + 1]
+    frames = np.flatnonzero(part >= heard.level.max() + SILENT_DB)
     return (start + frames[0] / FPS, start + frames[-1] / FPS) if len(frames) else (start, end)
 
 
