@@ -1,7 +1,6 @@
 """Say a route in words: "bars 1-16, 1-16, 17-32"."""
 
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Collection
 
 from models.following.route import Route
 from models.following.score import Score
@@ -21,15 +20,16 @@ def spoken(score: Score, route: Route) -> str:
         else:
             found.append((visit.bar, visit.bar, visit.cut))
     names = [(bar_name(score, first), bar_name(score, last)) for first, last, _ in found]
-    return runs(names, [cut for *_, cut in found])
+    return runs(names, {place for place, (*_, cut) in enumerate(found) if cut})
 
 
-def runs(names: list[tuple[str, str]], cut: Sequence[bool] = ()) -> str:
-    """Runs of bars, each by the names of its first and last: "bars 1-16, cut to 20-24"."""
+def runs(names: list[tuple[str, str]], cuts: Collection[int] = ()) -> str:
+    """Runs of bars, each by the names of its first and last: "bars 1-16, cut to 20-24".
+
+    `cuts` are the places of the runs that begin with a cut.
+    """
     said = [first if first == last else f"{first}-{last}" for first, last in names]
-    said = [
-        f"cut to {text}" if new else text for text, new in zip_longest(said, cut, fillvalue=False)
-    ]
+    said = [f"cut to {run}" if place in cuts else run for place, run in enumerate(said)]
     if not said:
         return "no bars"
     single = len(names) == 1 and names[0][0] == names[0][1]
