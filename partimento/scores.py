@@ -16,11 +16,10 @@ import pipeline.engrave
 import pipeline.select
 from pipeline import images, performing, rendering, strips
 from pipeline.constants import AUDIO_RATE_HZ
-from pipeline.reading import fonts, score_sources, score_text
+from pipeline.reading import fonts, score_sources
 
 FONT = "pretty_midi:TimGM6mb.sf2"
 NULLABLE = {pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}  # a notehead may be missing
-SUFFIXES = (".ly", *score_text.SUFFIXES)
 TABLES = ("images", "systems", "noteheads", "notes")
 
 
@@ -110,8 +109,9 @@ def _gather(score: Path | str, folder: Path, suffix: str) -> None:
     path = Path(score)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such score")
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{path}: not a score; it takes {', '.join(SUFFIXES)}")
+    if path.suffix.lower() not in score_sources.SUFFIXES:
+        known = ", ".join(score_sources.SUFFIXES)
+        raise ValueError(f"{path}: not a score; scores are {known} files")
     for file in score_sources.with_includes([path], path.parent):
         copy = folder / file.relative_to(path.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from pipeline import tables
 from pipeline.engraving import compilation, degrade, extraction, verovio_runs
 from pipeline.engraving.looks import Look, from_settings
+from pipeline.reading import lilypond_files
 from pipeline.sandbox import lilypond
 from pipeline.sandbox.worker import Worker
 
@@ -114,7 +115,7 @@ def _by_verovio(
 
 
 def _is_lilypond(piece: dict) -> bool:
-    return piece["score"][0]["name"].lower().endswith((".ly", ".ily"))
+    return piece["score"][0]["name"].lower().endswith(lilypond_files.SUFFIXES)
 
 
 def pages_by_either(

@@ -125,7 +125,8 @@ def whole_scores(chosen: list[Piece], performers: int | None, seed: int) -> Iter
     for piece in tqdm(chosen, desc="read", disable=None):
         try:
             files = piece.read()
-            (texts if next(iter(files)).lower().endswith(".ly") else others)[piece.piece_id] = files
+            is_lilypond = next(iter(files)).lower().endswith(lilypond_files.SUFFIXES)
+            (texts if is_lilypond else others)[piece.piece_id] = files
         except ValueError as error:
             reasons[piece.piece_id] = str(error)
     converted = dict(zip(texts, lilypond_files.convert(list(texts.values())), strict=True))

@@ -33,6 +33,8 @@ FEWEST_SURE = 0.5  # share of the onsets that must be sure
 NO_NOTES = "its score has no notes to follow; was it engraved?"
 SHORTEST_S = 0.05  # of a note
 BLOCK_SAMPLES = 2**20  # of all channels, that are read at once
+# What a recording may raise; of a full disk, say, the run ends.
+UNREADABLE = (ValueError, FileNotFoundError, ChildProcessError, soundfile.LibsndfileError)
 BREAK_S = 1.25  # of music about a break, in which onsets are left out
 NEAR_BREAK = f"within {BREAK_S:g} s of where the recording begins, ends or is cut in the score"
 BEHIND_S = 0.1  # of sound behind an onset, which must have a frame in its recording
@@ -112,7 +114,7 @@ def _performances(
         try:
             onsets = aligned(one.path, heads[piece_id], sounding[piece_id], least_sureness)
             samples = _samples(one.path, loudness_db)
-        except (ValueError, OSError, soundfile.LibsndfileError) as error:
+        except UNREADABLE as error:
             tqdm.write(f"{printable(str(one.path))}: left out, {_reason(error, one)}", sys.stderr)
             yield row | {"reason": _reason(error, one)}
             continue

@@ -115,6 +115,7 @@
 #(define (partimento-bar grob)
   (let ((glyph (ly:grob-property grob 'glyph "")))
    `(,@(partimento-place "bar" grob (ly:grob-object grob 'staff-symbol #f))
+     (data-score . ,(partimento-number (ly:grob-original (ly:grob-system grob))))
      (data-glyph . ,(if (string? glyph) glyph ""))
      (data-moment . ,(number->string (ly:moment-main (grob::when grob)))))))
 

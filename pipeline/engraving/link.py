@@ -25,10 +25,10 @@ SEVERAL = "printed more than once, and nothing tells which"
 
 @dataclass(frozen=True)
 class Repeats:
-    """Printed moments (quarters) at which repeats begin and end, as their signs say."""
+    """Where repeats begin and end, as their signs say: scores and printed moments (quarters)."""
 
-    begins: frozenset[Fraction] = frozenset()
-    ends: frozenset[Fraction] = frozenset()
+    begins: frozenset[tuple[int, Fraction]] = frozenset()
+    ends: frozenset[tuple[int, Fraction]] = frozenset()
 
 
 NONE = Repeats()
@@ -38,8 +38,8 @@ def repeats_of(bars: Iterable[svg.Bar]) -> Repeats:
     """The repeats that bar lines begin and end; a single `:` is a dotted bar line."""
     dotted = [bar for bar in bars if len(bar.glyph) > 1]
     return Repeats(
-        frozenset(bar.moment for bar in dotted if bar.glyph.endswith(":")),
-        frozenset(bar.moment for bar in dotted if bar.glyph.startswith(":")),
+        frozenset((bar.score, bar.moment) for bar in dotted if bar.glyph.endswith(":")),
+        frozenset((bar.score, bar.moment) for bar in dotted if bar.glyph.startswith(":")),
     )
 
 
@@ -103,8 +103,9 @@ def link(
             continue
         near = _about(note, sure)
         shifts = [other.moment[0] - noteheads[head].moment for other, head in near]
-        if (jump := _jump(near, shifts, repeats)) is not None:
-            shifts = [shifts[note.moment[0] >= jump]]
+        jump = _jump([(other, noteheads[head]) for other, head in near], repeats)
+        if jump is not None:
+            shifts = shifts[:1] if note.moment[0] < jump else shifts[1:]
         candidates = at_location.get((note.location, note.written), ())
         moments = [_shifted(note, shift) for shift in dict.fromkeys(shifts or [Fraction(0)])]
         matches = [[i for i in candidates if _moment(noteheads[i]) == when] for when in moments]
@@ -148,23 +149,24 @@ def _by_score(notes: list[Note], linked: list[int | None]) -> dict[int, list[tup
     return found
 
 
-def _jump(
-    near: list[tuple[Note, int]], shifts: list[Fraction], repeats: Repeats
-) -> Fraction | None:
+def _jump(near: list[tuple[Note, svg.Notehead]], repeats: Repeats) -> Fraction | None:
     """When a repeat goes back between two linked notes, in quarters of their score.
 
     None if no repeat does, or if it may at several moments. Without a sign it begins at 0.
     """
-    if len(shifts) < 2 or shifts[0] == shifts[1]:
+    if len(near) < 2 or near[0][1].score != near[1][1].score:
         return None
-    (first, _), (last, _) = near
+    (first, head), (last, other) = near
+    back = (last.moment[0] - other.moment) - (first.moment[0] - head.moment)
     found = [
-        end + shifts[0]
-        for end in repeats.ends
-        if first.moment[0] < end + shifts[0] <= last.moment[0]
-        and (end + shifts[0] - shifts[1] in repeats.begins or end + shifts[0] == shifts[1])
+        end - head.moment + first.moment[0]
+        for score, end in repeats.ends
+        if score == head.score
+        and head.moment < end
+        and end - back <= other.moment
+        and (end == back or (score, end - back) in repeats.begins)
     ]
-    return found[0] if len(found) == 1 else None
+    return found[0] if back and len(found) == 1 else None
 
 
 def _about(note: Note, known: dict[int, list[tuple[Note, int]]]) -> list[tuple[Note, int]]:

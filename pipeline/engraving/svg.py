@@ -93,6 +93,7 @@ class Bar:
     x: float
     glyph: str  # by LilyPond's name: dots at its right begin a repeat, at its left they end one
     moment: Fraction  # quarters, in the printed score
+    score: int  # tells the scores of a file apart
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,13 @@ def _key(group: ET.Element) -> Key:
 
 
 def _bar(group: ET.Element) -> Bar:
-    moment = 4 * note_log.fraction(group.get("data-moment"))
-    return Bar(int(group.get("data-staff")), _offset(group[0])[0], group.get("data-glyph"), moment)
+    return Bar(
+        int(group.get("data-staff")),
+        _offset(group[0])[0],
+        group.get("data-glyph"),
+        4 * note_log.fraction(group.get("data-moment")),
+        int(group.get("data-score")),
+    )
 
 
 def _numbers(text: str | None, count: int) -> list[float]:

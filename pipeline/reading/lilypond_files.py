@@ -16,6 +16,8 @@ from pathlib import Path
 from pipeline.reading.listing import files_below, read_file
 from pipeline.sandbox import lilypond
 
+MAIN = ".ly"
+SUFFIXES = (MAIN, ".ily")  # in small letters, as all of them are compared
 # Of a piece with its includes, and bytes of one file; the largest of Mutopia has 1.5 million.
 MAX_CHARACTERS = 20_000_000
 FILES_A_CALL = 64  # of convert-ly, whose start takes as long as some ten files

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.reading import melody_sources, score_text
+from pipeline.reading import lilypond_files, melody_sources, score_text
 from pipeline.reading.listing import files_below, read_file
 from pipeline.reading.pieces import piece_id_of, with_digest
 
@@ -21,7 +21,7 @@ SUFFIXES = (  # of sound files, and of videos, whose sound is taken
     *(".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".m4a", ".aac", ".wma"),
     *(".mp4", ".mkv", ".mov", ".webm", ".avi"),
 )
-SCORES = (".ly", *score_text.SUFFIXES, *melody_sources.SUFFIXES)
+SCORES = (lilypond_files.MAIN, *score_text.SUFFIXES, *melody_sources.SUFFIXES)
 COLUMNS = ("piece", "file")
 MAX_BYTES = 50_000_000  # of a table
 

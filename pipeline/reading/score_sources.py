@@ -21,6 +21,8 @@ from pipeline.reading.pieces import (
     split_of,
 )
 
+SUFFIXES = (lilypond_files.MAIN, *score_text.SUFFIXES)
+
 
 def _read_score(path: Path) -> dict[str, str]:
     return score_text.read(read_file(path, score_text.MAX_BYTES), path.name)
@@ -37,7 +39,7 @@ def pieces_of_folder(folder: Path) -> list[Piece]:
         raise ValueError(f"{folder}: whole scores are read from a folder, not from a file")
     tree = lilypond_files.Folder(folder)
     own = lilypond_files.own_includes()
-    names = files_below(folder, [".ly"])
+    names = files_below(folder, [lilypond_files.MAIN])
     included = {path for name in names for path in lilypond_files.included(name, tree)}
     readers: dict[str, Callable[[], dict[str, str]]] = {
         name: lambda name=name: _read_lilypond(name, tree, own)
@@ -47,7 +49,7 @@ def pieces_of_folder(folder: Path) -> list[Piece]:
     for name in files_below(folder, score_text.SUFFIXES):
         readers[name] = lambda name=name: _read_score(folder / name)
     if not readers:
-        raise ValueError(f"{folder}: no scores (.ly, {', '.join(score_text.SUFFIXES)}) in it")
+        raise ValueError(f"{folder}: no scores ({', '.join(SUFFIXES)}) in it")
     matches = performance_files.by_score(readers, files_below(folder, [match_files.SUFFIX]))
     _report_strays(matches[None], str(folder))
     ids = ids_of(readers)
@@ -136,7 +138,7 @@ def with_includes(mains: list[Path], folder: Path) -> list[Path]:
     found = set(mains)
     for main in mains:
         name = main.relative_to(folder).as_posix()
-        if main.suffix.lower() == ".ly" and name in tree:
+        if main.suffix.lower() == lilypond_files.MAIN and name in tree:
             with contextlib.suppress(ValueError):  # the table of pieces will say what is wrong
                 found.update(
                     folder / path for path in lilypond_files.gather(name, tree, own).values()

@@ -26,6 +26,7 @@ MAX_NOTES = 200_000
 MUSICXML_TYPE = "application/vnd.recordare.musicxml"  # of a rootfile in a compressed file
 MEI_NAMESPACE = "http://www.music-encoding.org/ns/mei"
 XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
+_REFERENCE = re.compile(r"(?<!\S)#(\S+)")  # to an element, in an attribute of MEI
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")  # of an id that every program takes
 _ABC_CHORD = re.compile(r"\[((?:[_^=]*[A-Ga-g][,']*)+)\](\d+(?:/\d*)?|/+\d*)")  # [ce]2
 _ABC_NOTE = re.compile(r"[_^=]*[A-Ga-g][,']*")
@@ -243,16 +244,13 @@ def _rename_references(root: ET.Element, renamed: dict[str, str]) -> None:
     Raises:
         ValueError: if one refers to an id that several elements had.
     """
+
+    def by_new_id(match: re.Match) -> str:
+        new = renamed.get(match[1], match[1])
+        if not new:
+            raise ValueError(f"several elements have the id {match[1]}, and others refer to it")
+        return f"#{new}"
+
     for element in root.iter():
         for attribute, value in element.items():
-            if attribute == XML_ID or "#" not in value:
-                continue
-            words = []
-            for word in value.split():
-                new = renamed.get(word[1:], word[1:]) if word[0] == "#" else word
-                if not new:
-                    raise ValueError(
-                        f"several elements have the id {word[1:]}, and others refer to it"
-                    )
-                words.append(f"#{new}" if word[0] == "#" else word)
-            element.set(attribute, " ".join(words))
+            element.set(attribute, _REFERENCE.sub(by_new_id, value))

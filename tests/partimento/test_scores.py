@@ -67,6 +67,19 @@ def test_a_score_that_cannot_be_engraved_says_why(score, error, said):
         partimento.engrave(score)
 
 
+def test_a_file_of_another_kind_is_named(tmp_path):
+    path = tmp_path / "song.mid"
+    path.touch()
+    with pytest.raises(ValueError, match=f"^{path}: not a score; scores are .ly, .musicxml"):
+        partimento.engrave(path)
+
+
+def test_the_suffix_of_a_score_may_be_in_capitals(tmp_path):
+    path = tmp_path / "SONG.LY"
+    path.write_text("\\version \"2.24.0\" \\score { { c'4 d' e' f' g'1 } \\layout { } }")
+    assert partimento.engrave(path).notes["pitch"].tolist() == PITCHES
+
+
 def test_a_score_is_played_at_any_tempo(score):
     samples, rate = partimento.play(score)
     fast, _ = partimento.play(score, tempo_ratio=2)

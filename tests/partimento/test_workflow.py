@@ -96,6 +96,12 @@ def test_a_missing_file_of_settings_is_told_before_anything_runs(asked):
     assert asked == ([], [])
 
 
+def test_a_value_that_is_no_yaml_is_told_before_anything_runs(asked):
+    with pytest.raises(ValueError, match=r"results=\[x: the value is not valid YAML"):
+        cli.run(["run", "--config", "results=[x"])
+    assert asked == ([], [])
+
+
 def test_a_failed_run_has_the_exit_code_of_snakemake(asked, monkeypatch):
     failed = SimpleNamespace(wait=lambda: 7)
     monkeypatch.setattr(subprocess, "Popen", lambda command: failed)

@@ -1,5 +1,6 @@
 """Files and folders: written whole or not at all, and nobody else's are replaced."""
 
+import os
 import resource
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import torch
 
 from models.checkpoint import write_checkpoint
 from pipeline import tables
-from pipeline.replacing import replacing
+from pipeline.replacing import UNFINISHED, replacing
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -52,6 +53,19 @@ def test_two_at_once_do_not_sweep_away_each_others_work(tmp_path):
             second.write_text("second")
         assert (tmp_path / "a.txt").read_text() == "second"
     assert [path.read_text() for path in tmp_path.iterdir()] == ["first"]
+
+
+def test_a_folder_that_was_just_made_may_be_about_to_be_locked(tmp_path):
+    """Empty ones are swept away after a minute, others at once."""
+    names = ("new", "old", "left")
+    folders = {name: tmp_path / f".a.txt.{UNFINISHED}{name}" for name in names}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["left"] / "a.txt").touch()
+    os.utime(folders["old"], (0, 0))
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", folders["new"].name}
 
 
 WRITERS = {

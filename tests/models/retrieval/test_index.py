@@ -125,7 +125,7 @@ def test_bad_shards_are_named(tmp_path, weights, changes, message):
 
 
 def test_two_strips_of_one_piece_are_no_index(tmp_path, weights):
-    """As of two runs: positions of one strip are none of the other."""
+    """As in shards of two runs: the positions of one strip do not hold in the other."""
     shards = [
         write_shard(tmp_path / f"{name}.parquet", [printed("tune", tones)])
         for name, tones in (("first", [0, 2, 4]), ("second", [0, 2, 4, 5, 7, 9]))

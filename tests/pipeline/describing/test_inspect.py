@@ -16,6 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from pipeline.describing.inspect import inspect
+from pipeline.replacing import UNFINISHED
 from tests.support.browser import check_plays_from, click, content, mark, now, opened, press, wait
 from tests.support.minuet import (
     ORNAMENT,
@@ -296,6 +297,15 @@ def test_a_truncated_recording_is_named(tmp_path):
     recording.write_bytes(recording.read_bytes()[:40])
     with pytest.raises(ValueError, match=r"\.flac: not readable as audio"):
         inspect(PIECE, tmp_path, tmp_path / "page.html")
+
+
+def test_what_a_killed_job_left_is_passed_over(tmp_path):
+    write_data(tmp_path)
+    (table,) = tmp_path.glob("performances/*/*/*.parquet")
+    half = table.parent / f".{table.name}.{UNFINISHED}x" / table.name
+    half.parent.mkdir()
+    half.write_bytes(table.read_bytes()[:40])
+    inspect(PIECE, tmp_path, tmp_path / "page.html")
 
 
 def test_a_font_that_was_not_kept_is_named(tmp_path):

@@ -35,25 +35,28 @@ def test_where_a_repeat_goes_back_its_signs_tell_the_passage():
     """m stands in the repeat and after it; what follows the first pass is m in the repeat."""
     heads = [head(where, n) for n, where in enumerate(["begin", "m", "a", "m", "end"])]
     notes = [note(where, n) for n, where in enumerate(["begin", "m", "a", "m", "a", "m", "end"])]
-    signs = link.Repeats(frozenset({F(1)}), frozenset({F(3)}))
+    signs = link.Repeats(frozenset({(0, F(1))}), frozenset({(0, F(3))}))
     assert link.link(notes, heads, signs)[0] == [0, 1, 2, 1, 2, 3, 4]
     linked, reasons = link.link(notes, heads)
     assert linked == [0, 1, 2, None, 2, 3, 4]
     assert reasons[3] == link.SEVERAL
+    of_another = link.Repeats(frozenset({(1, F(1))}), frozenset({(1, F(3))}))
+    assert link.link(notes, heads, of_another) == (linked, reasons)
 
 
 def test_a_repeat_without_a_sign_begins_at_the_beginning():
     heads = [head(where, n) for n, where in enumerate(["m", "a", "m", "end"])]
     notes = [note(where, n) for n, where in enumerate(["m", "a", "m", "a", "m", "end"])]
-    signs = link.Repeats(ends=frozenset({F(2)}))
+    signs = link.Repeats(ends=frozenset({(0, F(2))}))
     assert link.link(notes, heads, signs)[0] == [0, 1, 0, 1, 2, 3]
 
 
 def test_a_dotted_bar_line_is_no_repeat():
     lines = [
-        svg.Bar(0, 0.0, glyph, F(n)) for n, glyph in enumerate([":", ".|:", ":|.|:", ":|.", "|"])
+        svg.Bar(0, 0.0, glyph, F(n), 0) for n, glyph in enumerate([":", ".|:", ":|.|:", ":|.", "|"])
     ]
-    assert link.repeats_of(lines) == link.Repeats(frozenset({F(1), F(2)}), frozenset({F(2), F(3)}))
+    begins, ends = ({(0, F(n)) for n in places} for places in ((1, 2), (2, 3)))
+    assert link.repeats_of(lines) == link.Repeats(frozenset(begins), frozenset(ends))
 
 
 def test_print_and_sound_may_be_two_copies_of_the_music():

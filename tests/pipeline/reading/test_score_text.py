@@ -47,7 +47,7 @@ def test_every_note_gets_an_id_and_keeps_its_own_if_it_has_one_alone():
 
 def test_what_refers_to_a_note_of_mei_follows_its_new_id():
     """`é` cannot stay in an id, so the tie of two such notes is told their new ones."""
-    tie = '<tie startid="#é1" endid="#é2"/>'
+    tie = '<tie startid="#é1" endid="#é2" label="no.  # 3" color="#aa0000"/>'
     two = MEI.replace("<note pname", '<note xml:id="é1" pname').replace(
         "</layer></staff>", f'<note xml:id="é2" pname="c" oct="4" dur="4"/></layer></staff>{tie}'
     )
@@ -57,6 +57,7 @@ def test_what_refers_to_a_note_of_mei_follows_its_new_id():
     assert [found.get("startid"), found.get("endid")] == [
         f"#{name}" for name in ids(files, score_text.XML_ID)
     ]
+    assert [found.get("label"), found.get("color")] == ["no.  # 3", "#aa0000"]
     with pytest.raises(ValueError, match="several elements have the id é1"):
         score_text.read(two.replace('"é2"', '"é1"').encode(), "s.mei")
 
