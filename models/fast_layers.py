@@ -1,8 +1,7 @@
 """Layers that compute what torch's do, faster on a processor.
 
-They stand apart so that the networks read as the papers' tables. `BatchNorm` saves 13 % of a
-training step of BL2-LC+AT and 4 % of one of BL2-SC; what `Conv2d` saves, and what `Dropout` and
-`Linear` save of one of score following, is in docs/benchmarks.md.
+They stand apart so that the networks read as the papers' tables. What each saves of a training step
+is in docs/benchmarks.md.
 """
 
 import math

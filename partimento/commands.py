@@ -150,5 +150,5 @@ COMMANDS = {
 }
 PARENTS = {
     "retrieval": "Train, evaluate and report the networks of audio-sheet retrieval.",
-    "score-following": "Train, evaluate and report the network of score following.",
+    "score-following": "Train, evaluate and report the networks of score following.",
 }

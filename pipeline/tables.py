@@ -269,7 +269,7 @@ SHARDS = pa.schema(
 )
 SHARED_WORKS = pa.schema(
     [
-        field("piece_id", pa.string(), "piece of the split `extra`"),
+        field("piece_id", pa.string(), "piece of the split `extra` that stays there"),
         field("shared_with", pa.string(), "piece that is held out"),
         field("split", pa.string(), "of that piece: valid or test"),
         field("reason", pa.string(), "catalogue number, title or music, and what they share"),

@@ -1,7 +1,7 @@
 """Find the pieces that share a work with a validation or test piece.
 
 Pieces that no published split has, those of the split `extra` or of another collection, may be
-trained on, but not if training would then hear what the test asks for: another edition, another
+trained on, but not if training would then see music of the test: another edition, another
 movement, or a piece that quotes it. Three checks, each enough by itself: catalogue or opus number,
 title, and the music.
 """

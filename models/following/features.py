@@ -91,7 +91,7 @@ def _chroma(pitches: np.ndarray) -> np.ndarray:
 
 
 def of_recording(samples: np.ndarray, tuning: float) -> Features:
-    """Features of a recording, as if it had been recorded as loud as those that all was set with.
+    """Features of a recording, brought to the level that all thresholds were set with.
 
     Args:
         samples: (n,) float32 at 22.05 kHz, not silent.

@@ -35,8 +35,8 @@ MOST_CELLS = 2**26  # frames times windows; 13 bytes each
 LONGEST_SILENCE_S = 0.7  # that is part of the music
 AROUND_S = 5.0  # a moment, where a steady sound is no music
 NEAR_S = 1.0  # about a moment, over which similarities are averaged
-BESIDE_PX = (60, 400)  # how far beside the way others are compared with it
-LEAST_FIT = 0.88  # mean cosine along the way of a recording of these pages; docs/scans.md
+BESIDE_PX = (60, 400)  # beside the path, where other positions are compared with it
+LEAST_FIT = 0.88  # mean cosine along the path of a recording of these pages; docs/scans.md
 # Log odds that a position is right; set by hand, not calibrated (docs/scans.md).
 INTERCEPT, COSINE, MARGIN = -2.0, 4.0, 12.0
 

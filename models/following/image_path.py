@@ -1,4 +1,4 @@
-"""The way of a recording over the print, by the networks' similarity of sound and image alone.
+"""The path of a recording through its pages, from the networks' similarity of sound and image.
 
 Dynamic time warping over the windows of all systems, joined from left to right, with three more
 steps: from the end of a bar the music may jump to the beginning of any other, at a price; it may

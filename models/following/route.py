@@ -16,7 +16,7 @@ from models.following.features import FPS, Features, of_notes
 from models.following.score import Score
 
 RATE = 5  # frames a second of the recording
-MOST_CELLS = 2**28  # bytes of what leads back through the search; a longer one is coarser
+MOST_CELLS = 2**28  # bytes of the Viterbi back-pointers; for a longer recording the rate is lower
 LEAST_RATE = 1
 TEMPI = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)  # of the score's, that are tried first
 SPEED_PRICES = (0.12, 0.0, 0.1, 0.5)  # to stay, go on, and skip one or two frames
@@ -26,7 +26,7 @@ BROKEN_OFF = 1.5  # more, if the music leaves a bar before its end
 OUT_PRICE = 3.5  # to leave the score, or to come back to it
 OUTSIDE = 0.5  # distance of a frame that is not in the score
 HUSH = 0.1  # the same of a silent frame
-CENTRE = 0.7  # of the mean over the classes is taken off: what all chroma share tells nothing
+CENTRE = 0.7  # of the mean over pitch classes is subtracted: what all chroma share tells nothing
 REST = 0.3  # distance of a silent frame from any position
 BEGIN_PRICES = (0.0, 3.0)  # to begin with the first bar, with another
 

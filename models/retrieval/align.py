@@ -9,8 +9,8 @@ counts as no error at all. That flatters the more, the longer the windows are; i
 ours.
 
 The path never goes back. A repeat is printed once and played twice: if the recording repeats, the
-path stays near the end of the repeated part until the music has caught up. The performances of
-this project leave repeats out.
+path stays near the end of the repeated part until the music has caught up. Performances of a
+collection with `repeats: once` have no repeats.
 """
 
 import sys

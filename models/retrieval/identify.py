@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 QUERY_WINDOWS = 100
 NEIGHBOURS = 25  # entries that each window votes for
 SHORTLIST = 100  # pieces that a query is aligned with
-STEP_WEIGHTS = (2, 1, 1)  # of a step by both, by an entry, by a window; librosa's order
+STEP_WEIGHTS = (2, 1, 1)  # DTW: of a diagonal step, by an entry, by a window (librosa's order)
 
 
 IDENTIFIED = pa.schema(

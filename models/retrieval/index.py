@@ -94,7 +94,7 @@ def index(
 
 
 class _Onset(NamedTuple):
-    """By what the tables beside a shard know a printed position."""
+    """Keys that identify a printed position in the tables beside a shard."""
 
     note_id: int | None  # None if only people play it: they number what they play themselves
     moment: float | None  # quarters in the printed score, of what people play

@@ -50,9 +50,9 @@ def contrastive_loss(
     Args:
         sheet, audio: (n, 32) unit vectors of pairs.
         scale: of a cosine in the softmax, the inverse of its temperature.
-        same: (n,) a number for each pair; those with the same one are no wrong answers to each
+        same: (n,) a number for each pair; those with the same one are no negatives of each
             other. All are different if absent.
-        others: further wrong answers: vectors (k, 32) of sheet and audio, and their numbers (k,).
+        others: further negatives: vectors (k, 32) of sheet and audio, and their numbers (k,).
     """
     own = torch.arange(len(sheet), device=sheet.device)
     if same is None:
@@ -81,7 +81,7 @@ def local_loss(sheet: Tensor, audio: Tensor, scale: Tensor, real: Tensor, same: 
         scale: of a cosine in the softmax.
         real: (segments, onsets) which of the onsets count.
         same: (segments, onsets) a number for each; onsets with the same one, which a repeat plays
-            twice, are no wrong answers to each other.
+            twice, are no negatives of each other.
     """
     onsets = torch.arange(real.shape[1], device=real.device)
     own = onsets.expand(real.shape)[real]

@@ -259,7 +259,7 @@ def _shipped(table: pd.DataFrame) -> str:
         return ""
     return (
         f" {SHIPPED.capitalize()}: the weights that come with the project, trained on MSMD and "
-        "four times as much music (models/weights/README.md); some of these works may be MSMD's."
+        "1,184 more scores (models/weights/README.md); some of these works may be MSMD's."
     )
 
 

@@ -36,7 +36,7 @@ _ORDER, _AUGMENT = 0, 1  # streams of random numbers
 class Segments:
     """Some segments and where their onsets lie, in the units of a segment's image and sound."""
 
-    anchor: np.ndarray  # (segments,) example whose place decides the segment's
+    anchor: np.ndarray  # (segments,) example around which the segment is cut
     onsets: np.ndarray  # (segments, onsets) examples; those that are not `real` repeat the anchor
     real: np.ndarray  # (segments, onsets)
     left: np.ndarray  # (segments,) where the anchor lies: px from the middle of the image
@@ -49,7 +49,7 @@ class Segments:
 class SegmentBatches(batches.Batches[Examples]):
     """Batches of segments of random pieces; from a given batch on, several of each piece.
 
-    Early on more pieces teach more; later most wrong answers lie in the right piece.
+    Early on more pieces teach more; later most errors lie within the right piece.
 
     A batch holds images (segments, 1, 80, 600), sounds (segments, 1, 92, 408), and of shape
     (segments, onsets) each the onsets' positions in both (halved px and frames from the first),

@@ -10,7 +10,7 @@ from scipy.ndimage import maximum_filter1d
 
 from pipeline.constants import RETRIEVAL
 
-ENTRIES_PER_SECOND = 12  # that are played, at most: semiquavers at 180 crotchets a minute
+ENTRIES_PER_SECOND = 12  # that are played, at most: sixteenths at 180 quarters a minute
 JUMP_PRICE = 2.0  # in cosines, of the sum along an alignment
 
 

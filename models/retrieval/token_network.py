@@ -2,9 +2,9 @@
 
 Inputs, outputs and projection are the paper's. What lies between keeps time and columns: a trunk of
 convolutions turns a strip into a row of tokens, one every 16 px, and a spectrogram into one every
-four frames. The vector of an onset is read off the tokens about it. So one pass over a long stretch
-of music gives the vectors of all its onsets. A snippet or an excerpt is such a stretch with one
-onset in its middle; there is time to lay the row of tokens twice, half a step apart.
+four frames. The vector of an onset is read off the tokens about it. So one pass over a long part of
+a piece gives the vectors of all its onsets. A snippet or an excerpt is such a part with one onset
+in its middle; it is embedded with two grids of tokens, half a step apart, and both are averaged.
 """
 
 import math
@@ -24,13 +24,13 @@ from pipeline.constants import (
     SNIPPET_WIDTH_PX,
 )
 
-CHANNELS = (32, 64, 64, 96, 96)  # of the five convolutions of either trunk
+CHANNELS = (32, 64, 64, 96, 96)  # of the first five of six convolutions of either trunk
 WIDTH = 160  # values of a token
 HEADS = 8  # of the attention
 HEAD = 24  # values of each
 HIDDEN = 256  # values of the layer before the embedding
-SHEET_STEP = 8  # pixels of a halved strip, or frames, from one token to the next
-AUDIO_STEP = 4
+SHEET_STEP = 8  # px of the halved strip from one token to the next
+AUDIO_STEP = 4  # frames from one token to the next
 SHEET_DILATIONS = (1, 2)  # tokens between the taps of the context's convolutions
 AUDIO_DILATIONS = (1, 2, 4)
 FIRST_SCALE, LARGEST_SCALE = 15.0, 100.0  # of a cosine in the training's softmax

@@ -24,8 +24,8 @@ from models.weights import digest
 from pipeline.constants import EMBEDDING
 
 WARM_UP = 0.03  # of the steps
-REMEMBERED = 4096  # pairs of the last steps, further wrong answers to those of this one
-HARDER_FROM = 0.5  # of the steps: from here on wrong answers of earlier steps and the same piece
+REMEMBERED = 4096  # pairs of earlier steps that serve as further negatives
+HARDER_FROM = 0.5  # of the steps: from then on with negatives of earlier steps and of the piece
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SegmentSettings:
         precision: of a step's products; a processor without bfloat16 computes in float32.
         valid_samples: pairs that are validated after each epoch.
         initial: weights of such a network to begin with, a file or `shipped`; random ones if
-            absent. Their projection is left behind, and wrong answers are hard from the first step.
+            absent. Their projection is not loaded, and negatives are hard from the first step.
     """
 
     epochs: int
@@ -137,7 +137,7 @@ def train_segments(
 
 
 def harder_from(settings: SegmentSettings) -> int:
-    """The step from which wrong answers are harder: those of earlier steps and of the same piece.
+    """The step from which negatives are harder: those of earlier steps and of the same piece.
 
     At first they do not help: vectors still change fast.
     """
@@ -148,7 +148,7 @@ def harder_from(settings: SegmentSettings) -> int:
 
 
 def begin_with(network: PT, weights: Path | str) -> None:
-    """Take over all weights but the projection, which is fitted to the new ones later.
+    """Load all weights but the projection, which stays the identity.
 
     Raises:
         ValueError: if they are of another network.

@@ -1,4 +1,4 @@
-"""Windows of recordings and strips: where they lie, and their cutting out as networks take them."""
+"""Place windows over recordings and strips, and crop them to the input of a network."""
 
 from pathlib import Path
 

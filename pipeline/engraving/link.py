@@ -55,7 +55,7 @@ def settle_written(notes: list[Note], noteheads: list[svg.Notehead]) -> None:
     """Set the written pitch of notes whose score was transposed for print or for sound only.
 
     A clarinet's part is printed transposed, say, and played at concert pitch from the same source.
-    A location that prints one pitch and never sounds it, but one other, is taken for such a note.
+    If a location prints one pitch and always sounds one other, it is treated as such a note.
     """
     printed, played = defaultdict(set), defaultdict(set)
     for notehead in noteheads:

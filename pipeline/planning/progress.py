@@ -38,7 +38,7 @@ WIDTH = 80
 
 
 def install(logger: logging.Logger, chunks: Callable[[str], int]) -> None:
-    """Put ours in the place of Snakemake's handler for the console, if that would tell all.
+    """Replace Snakemake's handler for the console by ours, unless the user chose another verbosity.
 
     Args:
         logger: Snakemake's.

@@ -25,7 +25,7 @@ from pipeline.sandbox.output import MIB
 ADDRESS_MIB = 4096  # address space of a process; a piano piece of 24 pages needs 700
 FILE_MIB = 128  # of any one file; a dense page of SVG is 1 MiB
 OPEN_FILES = 256  # at a time
-SAID_BYTES = MIB  # as much is read of what a program said
+SAID_BYTES = MIB  # of a program's output that are read, at most
 KILLED = "crashed (SIGKILL)"  # from outside, for instance as memory ran out
 LOOK_S = 0.2  # between two looks at the folder
 
