@@ -85,7 +85,7 @@ FIRST_INDENT_MM = 15.0  # of a piece's first staff, LilyPond's default
 STRIP_HEIGHT_PX = 200  # about the middle row of a system (B 3.2)
 SNIPPET_HEIGHT_PX = 160  # B 3.2
 SNIPPET_WIDTH_PX = 200  # B 3.2
-STRETCH_WIDTH_PX = 800  # cut before the snippet in the experiments of B
+CROP_WIDTH_PX = 800  # cut before the snippet in the experiments of B
 SNIPPET_FACTOR = 2  # a snippet is halved to 80 x 100 px before the network (authors' code)
 WHITE = 255  # of an 8-bit grey image
 

@@ -25,9 +25,9 @@ RHO_DECIMALS = 6  # that single precision holds; restores the ratio that was pla
 
 
 def passes(staves: list[int | None]) -> list[int]:
-    """Number the stretches of consecutive notes that are printed on one staff.
+    """Number the runs of consecutive notes that are printed on one staff.
 
-    A note without a head belongs to the stretch before it.
+    A note without a head belongs to the run before it.
     """
     numbers, number, current = [], 0, None
     for staff in staves:
@@ -51,10 +51,10 @@ def staff_onsets(
     printed = [
         heads[note["notehead_id"]] if note["notehead_id"] is not None else None for note in notes
     ]
-    stretch = passes([head["image"] if head else None for head in printed])
+    run = passes([head["image"] if head else None for head in printed])
     first: dict[int, int] = {}
     last: dict[int, int] = {}
-    for number, frame in zip(stretch, frames, strict=True):
+    for number, frame in zip(run, frames, strict=True):
         first.setdefault(number, frame)
         last[number] = frame
     columns = defaultdict(list)
@@ -63,7 +63,7 @@ def staff_onsets(
         begin = frame - FRAMES_BEFORE_ONSET
         if reason is None and begin < 0:
             reason = BEFORE_RECORDING
-        elif reason is None and begin < first[stretch[index]]:
+        elif reason is None and begin < first[run[index]]:
             reason = BEFORE_STAFF
         elif (
             reason is None
@@ -78,8 +78,8 @@ def staff_onsets(
         columns["x"].append(head["x"] if head else None)
         columns["pitch"].append(note["pitch"])
         columns["moment"].append(head["moment"] if head else None)
-        columns["first_frame"].append(first[stretch[index]])
-        columns["last_frame"].append(last[stretch[index]])
+        columns["first_frame"].append(first[run[index]])
+        columns["last_frame"].append(last[run[index]])
         columns["reason"].append(reason)
     return columns
 

@@ -114,8 +114,8 @@ def spectrogram(
     hop = _hop(settings)
     p, q = hop.numerator, hop.denominator
     offsets = frame_starts(p, settings)
-    stretch = np.zeros(BLOCK_FRAMES * p + WINDOW_SAMPLES, np.float32)
-    views = np.lib.stride_tricks.sliding_window_view(stretch, offsets[-1] + WINDOW_SAMPLES)
+    buffer = np.zeros(BLOCK_FRAMES * p + WINDOW_SAMPLES, np.float32)
+    views = np.lib.stride_tricks.sliding_window_view(buffer, offsets[-1] + WINDOW_SAMPLES)
     columns = np.empty((views.shape[1], BLOCK_FRAMES), np.float32)
     windows = np.repeat(window[:, None], BLOCK_FRAMES, axis=1)
     frames = np.empty_like(windows)
@@ -123,9 +123,9 @@ def spectrogram(
     used = spectrum[: filters.shape[1]]
     magnitude = np.empty(used.shape, np.float32)
     for first in range(0, count, q * BLOCK_FRAMES):
-        heard = samples[first // q * p :][: len(stretch)]
-        stretch[: len(heard)] = heard
-        stretch[len(heard) :] = 0
+        heard = samples[first // q * p :][: len(buffer)]
+        buffer[: len(heard)] = heard
+        buffer[len(heard) :] = 0
         np.copyto(columns, views[::p].T)
         for number, offset in enumerate(offsets):
             np.multiply(columns[offset : offset + WINDOW_SAMPLES], windows, out=frames)

@@ -11,9 +11,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from pipeline.constants import (
+    CROP_WIDTH_PX,
     SNIPPET_HEIGHT_PX,
     SNIPPET_WIDTH_PX,
-    STRETCH_WIDTH_PX,
     STRIP_HEIGHT_PX,
     WHITE,
 )
@@ -92,7 +92,7 @@ def _with_margins(pages: list[np.ndarray], cropping: Cropping, margin: int) -> l
 def snippet(strip: np.ndarray, x: float, cropping: Cropping = "padded") -> np.ndarray:
     """The window of a strip, (at least 200, W) uint8, around an onset at x (px): (160, 200) uint8.
 
-    The pixel that contains x comes to stand in column 100. In `2019` a stretch of 800 px about x,
+    The pixel that contains x comes to stand in column 100. In `2019` a crop of 800 px about x,
     pushed back inside the strip, is cut at its own middle instead, so that onsets in the first or
     last 400 px of a strip, and all of a strip up to 800 px, share one snippet.
     Raises ValueError for an unknown cropping, for x outside the strip, and in `2019` for a strip
@@ -108,8 +108,8 @@ def snippet(strip: np.ndarray, x: float, cropping: Cropping = "padded") -> np.nd
     if cropping == "2019":
         if width <= SNIPPET_WIDTH_PX:
             raise ValueError(f"a strip of {width} px is too narrow for a snippet of 2019")
-        stretch = min(STRETCH_WIDTH_PX, width)
-        column = min(max(column - STRETCH_WIDTH_PX // 2, 0), width - stretch) + stretch // 2
+        crop = min(CROP_WIDTH_PX, width)
+        column = min(max(column - CROP_WIDTH_PX // 2, 0), width - crop) + crop // 2
     left = column - SNIPPET_WIDTH_PX // 2
     right = left + SNIPPET_WIDTH_PX
     inside = rows[:, max(left, 0) : right]

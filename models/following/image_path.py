@@ -1,7 +1,7 @@
 """The path of a recording through its pages, from the networks' similarity of sound and image.
 
 Dynamic time warping over the windows of all systems, joined from left to right, with three more
-steps: from the end of a bar the music may jump to the beginning of any other, at a price; it may
+steps: from the end of a bar the music may jump to the beginning of any other, at a penalty; it may
 leave the print, for silence, applause, or what is not printed, and come back at any bar; and it may
 begin and end anywhere.
 """
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-JUMP = 14.0  # price of a jump, in cosine distance: four seconds of wrong music
-BACK = 8.0  # price to come back to the print
-LEAVE = 8.0  # price to leave it
+JUMP = 14.0  # penalty of a jump, in cosine distance: four seconds of wrong music
+BACK = 8.0  # penalty to come back to the print
+LEAVE = 8.0  # penalty to leave it
 OUTSIDE = 0.75  # distance of a frame that is not in the print
 HUSH = 0.1  # the same of a silent frame
-NOT_FIRST = 9.0  # price to begin with another bar than the first
+NOT_FIRST = 9.0  # penalty to begin with another bar than the first
 NOWHERE = -1  # the state beside the print
 
 # How a cell was reached.
@@ -29,7 +29,7 @@ class Path:
     Attributes:
         windows: (frames,) the window of the print at each frame, or NOWHERE.
         jumped: (frames,) bool, whether the music jumped to this window.
-        cost: Mean distance of the frames in the print, prices included.
+        cost: Mean distance of the frames in the print, penalties included.
     """
 
     windows: np.ndarray

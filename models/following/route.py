@@ -3,7 +3,7 @@ which parts of the recording are not in the score.
 
 A Viterbi search over positions in the print, a few a second. From one frame of the recording to the
 next the music stays, goes on, or hurries; at the end of a bar it may also follow a repeat sign, at
-a small price, or jump to any other bar, at a high one. A state beside the score takes what is not
+a small penalty, or jump to any other bar, at a high one. A state beside the score takes what is not
 in it: silence, applause, talk, another piece. A recording may begin and end anywhere.
 """
 
@@ -19,16 +19,16 @@ RATE = 5  # frames a second of the recording
 MOST_CELLS = 2**28  # bytes of the Viterbi back-pointers; for a longer recording the rate is lower
 LEAST_RATE = 1
 TEMPI = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)  # of the score's, that are tried first
-SPEED_PRICES = (0.12, 0.0, 0.1, 0.5)  # to stay, go on, and skip one or two frames
-REPEAT_PRICE = 0.6  # to follow a repeat sign, or to pass over it
-JUMP_PRICE = 4.5  # to any other bar
+SPEED_PENALTIES = (0.12, 0.0, 0.1, 0.5)  # to stay, go on, and skip one or two frames
+REPEAT_PENALTY = 0.6  # to follow a repeat sign, or to pass over it
+JUMP_PENALTY = 4.5  # to any other bar
 BROKEN_OFF = 1.5  # more, if the music leaves a bar before its end
-OUT_PRICE = 3.5  # to leave the score, or to come back to it
+OUT_PENALTY = 3.5  # to leave the score, or to come back to it
 OUTSIDE = 0.5  # distance of a frame that is not in the score
 HUSH = 0.1  # the same of a silent frame
 CENTRE = 0.7  # of the mean over pitch classes is subtracted: what all chroma share tells nothing
 REST = 0.3  # distance of a silent frame from any position
-BEGIN_PRICES = (0.0, 3.0)  # to begin with the first bar, with another
+BEGIN_PENALTIES = (0.0, 3.0)  # to begin with the first bar, with another
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Route:
     Attributes:
         visits: Bars in the order heard.
         outside: (start, end) in s of what is not in the score.
-        total: Of all frames and prices; the search makes it as small as it can.
-        cost: Mean of a frame that sounds and is in the score, prices included.
+        total: Of all frames and penalties; the search makes it as small as it can.
+        cost: Mean of a frame that sounds and is in the score, penalties included.
         share: Fraction of the frames that sound which are in the score.
         tempo: Of the recording, as a multiple of the score's.
     """
@@ -189,11 +189,11 @@ def viterbi(
         busy: (frames,) 0 to 1, whether notes begin about then; to stay costs less if none does.
     """
     frames, states = chroma.shape[1], len(grid.bar)
-    begin_price = np.full(len(grid.first), BEGIN_PRICES[1])
-    begin_price[score.order[0]] = BEGIN_PRICES[0]
+    begin_penalty = np.full(len(grid.first), BEGIN_PENALTIES[1])
+    begin_penalty[score.order[0]] = BEGIN_PENALTIES[0]
     pairs = np.array(sorted(score.jumps), int).reshape(-1, 2)
     cost = np.full(states, np.inf)
-    cost[grid.first] = begin_price
+    cost[grid.first] = begin_penalty
     outside = 0.0
     how = np.zeros((frames, states), np.uint8)
     how_out = np.zeros(frames, np.uint8)
@@ -202,31 +202,31 @@ def viterbi(
     sources = np.zeros((frames, len(grid.first)), np.int32)
     fermata = grid.last[score.order[-1]]  # the last chord may be held for long
     empty = ~grid.chroma.any(axis=0)
-    natural = np.zeros(states)  # price to go on from the state before
-    natural[grid.first[1:]] = _natural_prices(score)
+    natural = np.zeros(states)  # penalty to go on from the state before
+    natural[grid.first[1:]] = _natural_penalties(score)
     for frame in range(frames):
         distance = np.full(states, REST)
         if not silent[frame]:
             distance = np.where(empty, OUTSIDE, 1 - grid.chroma.T @ chroma[:, frame])
         if frame:
             reach = np.full((RETURNED + 1, states), np.inf)
-            for step, price in enumerate(SPEED_PRICES):
-                reach[step, step:] = cost[: states - step] + price
+            for step, penalty in enumerate(SPEED_PENALTIES):
+                reach[step, step:] = cost[: states - step] + penalty
                 reach[step] += _crossed(natural, step)
-            reach[0] = cost + SPEED_PRICES[0] * busy[frame]
+            reach[0] = cost + SPEED_PENALTIES[0] * busy[frame]
             reach[0, fermata] = cost[fermata]
             ends = cost[grid.last]
             here, there = pairs[np.argsort(-ends[pairs[:, 0]])].T  # the cheapest is written last
             sources[frame, there] = grid.last[here]
-            reach[REPEATED, grid.first[there]] = ends[here] + REPEAT_PRICE
+            reach[REPEATED, grid.first[there]] = ends[here] + REPEAT_PENALTY
             ended[frame] = grid.last[ends.argmin()], cost.argmin()
-            reach[JUMPED, grid.first] = ends.min() + JUMP_PRICE
-            reach[BROKEN, grid.first] = cost.min() + JUMP_PRICE + BROKEN_OFF
-            reach[RETURNED, grid.first] = outside + np.minimum(begin_price, OUT_PRICE)
+            reach[JUMPED, grid.first] = ends.min() + JUMP_PENALTY
+            reach[BROKEN, grid.first] = cost.min() + JUMP_PENALTY + BROKEN_OFF
+            reach[RETURNED, grid.first] = outside + np.minimum(begin_penalty, OUT_PENALTY)
             how[frame] = reach.argmin(axis=0)
             fresh = reach[how[frame], np.arange(states)]
-            leave = cost + OUT_PRICE
-            leave[fermata] -= OUT_PRICE
+            leave = cost + OUT_PENALTY
+            leave[fermata] -= OUT_PENALTY
             left_at[frame] = leave.argmin()
             how_out[frame] = LEFT if leave.min() < outside else STAYED_OUT
             outside = min(outside, float(leave.min()))
@@ -237,24 +237,24 @@ def viterbi(
 
 
 def _crossed(natural: np.ndarray, step: int) -> np.ndarray:
-    """Prices of the bar lines that a step over so many states crosses."""
+    """Penalties of the bar lines that a step over so many states crosses."""
     found = np.zeros_like(natural)
     for back in range(step):
         found[back:] += natural[: len(natural) - back]
     return found
 
 
-def _natural_prices(score: Score) -> np.ndarray:
-    """The price to go on to the next bar of the print: (bars - 1,)."""
+def _natural_penalties(score: Score) -> np.ndarray:
+    """The penalty to go on to the next bar of the print: (bars - 1,)."""
     played = set(zip(score.order, score.order[1:], strict=False))
     leaves = {a for a, _ in played}
     jumping = {a for a, _ in score.jumps}
     found = np.zeros(len(score.bars) - 1)
     for bar in range(len(found)):
         if (bar, bar + 1) in played:
-            found[bar] = REPEAT_PRICE if bar in jumping else 0.0
+            found[bar] = REPEAT_PENALTY if bar in jumping else 0.0
         elif bar in leaves:
-            found[bar] = REPEAT_PRICE * 2
+            found[bar] = REPEAT_PENALTY * 2
     return found
 
 
@@ -308,7 +308,7 @@ def _route(score, grid, path, times, rate) -> tuple[list[Visit], list[tuple[floa
         elif start and path[start - 1] >= 0:
             before, here = int(path[start - 1]), int(path[start])
             last = int(grid.bar[before])
-            if 0 <= here - before < len(SPEED_PRICES):
+            if 0 <= here - before < len(SPEED_PENALTIES):
                 for skipped in range(last + 1, bar):  # bars of less than a frame
                     visits.append(_visit(grid, skipped, begin, begin, False, [], times))
             else:

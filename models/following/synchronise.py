@@ -36,7 +36,7 @@ class Onset:
     time: float
 
 
-def stretches(route: Route) -> list[tuple[int, int]]:
+def unbroken(route: Route) -> list[tuple[int, int]]:
     """Runs of visits (first, stop) without anything outside the score, and no cut, between."""
     found: list[tuple[int, int]] = []
     first = 0
@@ -89,12 +89,12 @@ def onsets(score: Score, route: Route, heard: Features) -> list[Onset]:
         heard: Features of the recording.
     """
     found: list[Onset] = []
-    for first, stop in stretches(route):
-        found += _stretch(score, route.visits[first:stop], heard, first)
+    for first, stop in unbroken(route):
+        found += _align_part(score, route.visits[first:stop], heard, first)
     return found
 
 
-def _stretch(score: Score, visits: list[Visit], heard: Features, number: int) -> list[Onset]:
+def _align_part(score: Score, visits: list[Visit], heard: Features, number: int) -> list[Onset]:
     begins, played, times = _clock(visits, score)
     if len(played) < 2:
         return []

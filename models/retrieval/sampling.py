@@ -14,11 +14,11 @@ import torch
 from models.dataset import SPECTROGRAM_TYPE
 from pipeline.constants import (
     CONTEXTS,
+    CROP_WIDTH_PX,
     RETRIEVAL,
     SNIPPET_FACTOR,
     SNIPPET_HEIGHT_PX,
     SNIPPET_WIDTH_PX,
-    STRETCH_WIDTH_PX,
     STRIP_HEIGHT_PX,
     WHITE,
 )
@@ -213,9 +213,9 @@ class Examples:
                 f"{self.pieces[pieces[at]]}: a strip of {width[at]} px is too narrow for a "
                 "snippet of 2019"
             )
-        stretch = np.minimum(STRETCH_WIDTH_PX, width)
-        left = np.clip(column - STRETCH_WIDTH_PX // 2, 0, width - stretch)
-        return left + stretch // 2
+        crop = np.minimum(CROP_WIDTH_PX, width)
+        left = np.clip(column - CROP_WIDTH_PX // 2, 0, width - crop)
+        return left + crop // 2
 
     def _snippets(
         self,

@@ -1,4 +1,4 @@
-"""Training batches of segments: a stretch of a strip, the sound of it, and onsets that lie in both.
+"""Training batches of segments: a part of a strip, its sound, and onsets that lie in both.
 
 The embedding network passes over a segment once and reads off the vectors of all its onsets
 (`token_network`), which costs a fraction of passing over a snippet and an excerpt for each, and

@@ -217,7 +217,7 @@ def shares_of_tokens(positions: Tensor, count: int) -> Tensor:
 
 
 class PT(nn.Module):
-    """Embed snippets, excerpts, and every onset of longer stretches: 1,496,673 parameters.
+    """Embed snippets, excerpts, and every onset of longer parts: 1,496,673 parameters.
 
     Narrower widths make a small network for tests.
     """

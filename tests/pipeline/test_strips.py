@@ -118,16 +118,16 @@ def test_a_snippet_near_an_end_is_filled_up_with_white(x):
 
 
 def as_in_2019(image: np.ndarray, x: int) -> list[int]:
-    """Columns of the snippet, one at a time: a stretch of 800 about x, pushed back inside, then the
+    """Columns of the snippet, one at a time: a crop of 800 about x, pushed back inside, then the
     200 columns about the middle of what is left."""
-    stretch = list(range(x - 400, x + 400))
-    while stretch[0] < 0:
-        stretch = [column + 1 for column in stretch]
-    while stretch[-1] >= image.shape[1]:
-        stretch = [column - 1 for column in stretch]
-    stretch = [column for column in stretch if column >= 0]
-    middle = len(stretch) // 2
-    return [stretch[middle + offset] for offset in range(-100, 100)]
+    crop = list(range(x - 400, x + 400))
+    while crop[0] < 0:
+        crop = [column + 1 for column in crop]
+    while crop[-1] >= image.shape[1]:
+        crop = [column - 1 for column in crop]
+    crop = [column for column in crop if column >= 0]
+    middle = len(crop) // 2
+    return [crop[middle + offset] for offset in range(-100, 100)]
 
 
 @pytest.mark.parametrize("width", [201, 202, 555, 799, 800, 801, 1_203, 2_500])

@@ -1,4 +1,4 @@
-"""Onsets along a route: cuts divide it, and every stretch is synchronised by itself."""
+"""Onsets along a route: cuts divide it, and every unbroken part is synchronised by itself."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ def visit(bar, start, end, cut=False):
     return Visit(bar, start, end, cut, np.array([start]), np.array([0.0]))
 
 
-def test_a_stretch_ends_at_a_cut_and_where_the_music_stops():
+def test_an_unbroken_part_ends_at_a_cut_and_where_the_music_stops():
     visits = [visit(0, 0, 2), visit(1, 2, 4), visit(5, 4, 6, cut=True), visit(6, 8, 10)]
     way = Route(visits, [(6.0, 8.0)], 0.0, 0.0, 1.0, 1.0)
-    assert synchronise.stretches(way) == [(0, 2), (2, 3), (3, 4)]
+    assert synchronise.unbroken(way) == [(0, 2), (2, 3), (3, 4)]
 
 
 @pytest.mark.parametrize("silence_s", [0.0, 3.0])

@@ -139,7 +139,7 @@ def test_windows_are_cut_from_the_whole_together_or_one_by_one(tmp_path, centres
     ("suffix", "rate"), [(".flac", 44_100), (".wav", 48_000), (".mp3", 44_100)]
 )
 @pytest.mark.parametrize("first", [0, 100, 153])
-def test_a_stretch_is_cut_from_the_whole(tmp_path, suffix, rate, first):
+def test_a_part_is_cut_from_the_whole(tmp_path, suffix, rate, first):
     path = recording(tmp_path / f"sound{suffix}", rate)
     with audio.open_recording(path) as sound:
         found = audio.read_frames(sound, first, 84)
@@ -147,7 +147,7 @@ def test_a_stretch_is_cut_from_the_whole(tmp_path, suffix, rate, first):
 
 
 def test_resampling_knows_what_lies_around(tmp_path):
-    """The window of the spectrogram would hide it: samples at the very ends of a stretch."""
+    """The window of the spectrogram would hide it: samples at the very ends of a part."""
     path = recording(tmp_path / "sound.wav", 48_000)
     with audio.open_recording(path) as sound:
         found = audio._resampled(sound, 50_001, 50_100)

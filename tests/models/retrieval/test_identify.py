@@ -70,7 +70,7 @@ def test_neither_length_counts(shape):
 
 
 def test_a_query_has_to_pass_a_whole_piece():
-    """A plain stretch that suits every place is no match if the rest suits none."""
+    """A plain part that suits every place is no match if the rest suits none."""
     plain = np.full((10, 40), 1.0)
     plain[:, 20] = 0
     assert sequence_cost(plain) > 0.7

@@ -11,7 +11,7 @@ from tests.support.performances import noise, on_strip, performance
 from tests.support.staves import write_shard
 
 BINS = 92
-WIDE, NARROW = 1300, 340  # px; the second is narrower than a stretch of 2019
+WIDE, NARROW = 1300, 340  # px; the second is narrower than a crop of 2019
 SCALES = (0.95, 0.9999, 1.0, 1.013, 1.05)
 
 
@@ -69,7 +69,7 @@ def nearest(image: np.ndarray, column: int, scale: float, shift: int) -> np.ndar
     ("cropping", "columns"), [("padded", [40, 650, 1290]), ("2019", [400, 650, 900])]
 )
 def test_augmentation_resizes_and_lifts_the_window(shard, cropping, columns):
-    """2019's stretch of 800 px is pushed inside: 400 px from either end."""
+    """The crop of 800 px of 2019 is pushed inside: 400 px from either end."""
     image = noise(WIDE)
     data = shard(on_strip(image, [40.3, 650.8, 1290.1]))
     cases = [(at, scale, shift) for at in range(3) for scale in SCALES for shift in (-5, 0, 3, 5)]

@@ -10,7 +10,7 @@ from models.retrieval.sequence import best_path, piece_scores
 FRAMES = np.array([20, 23, 30, 31])  # steps of 2, 5 and 1 entries at most, 12 a second
 REACHES = (2, 5, 1)
 LENGTHS = [6, 1, 3]
-PRICE = 0.3
+PENALTY = 0.3
 
 
 def unit(values: np.ndarray) -> np.ndarray:
@@ -24,9 +24,9 @@ def vectors():
 
 
 def total(cosines: np.ndarray, way: tuple[int, ...]) -> float:
-    """The sum of cosines along an alignment, less the price of its jumps."""
+    """The sum of cosines along an alignment, less the penalty of its jumps."""
     steps = [0 <= b - a <= most for a, b, most in zip(way, way[1:], REACHES, strict=False)]
-    return sum(cosines[w, entry] for w, entry in enumerate(way)) - PRICE * steps.count(False)
+    return sum(cosines[w, entry] for w, entry in enumerate(way)) - PENALTY * steps.count(False)
 
 
 def test_scores_are_those_of_the_best_alignment_of_all(vectors):
@@ -38,7 +38,7 @@ def test_scores_are_those_of_the_best_alignment_of_all(vectors):
         )
         for own in range(3)
     ]
-    found = piece_scores(windows, FRAMES, entries, piece, PRICE)
+    found = piece_scores(windows, FRAMES, entries, piece, PENALTY)
     np.testing.assert_allclose(found, np.array(best) / 4, atol=1e-6)
     single = piece_scores(windows[:1], FRAMES[:1], entries, piece)
     np.testing.assert_allclose(single, np.maximum.reduceat(cosines[0], [0, 6, 7]), atol=1e-6)
@@ -46,8 +46,8 @@ def test_scores_are_those_of_the_best_alignment_of_all(vectors):
 
 def test_the_path_is_that_of_the_score(vectors):
     windows, entries = vectors
-    path = best_path(windows, FRAMES, entries, PRICE)
-    (score,) = piece_scores(windows, FRAMES, entries, np.zeros(10, int), PRICE)
+    path = best_path(windows, FRAMES, entries, PENALTY)
+    (score,) = piece_scores(windows, FRAMES, entries, np.zeros(10, int), PENALTY)
     assert total(windows @ entries.T, tuple(path)) / 4 == pytest.approx(score, abs=1e-6)
 
 
