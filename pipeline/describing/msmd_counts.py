@@ -126,7 +126,7 @@ def markdown(
 
 {table(("measure", "split", "MSMD", collection, "source"), rows)}
 
-MSMD counts the onsets of each piece: one a frame of {1 / FPS:g} s, of notes linked to a head.
+MSMD counts the onsets of each piece: one a frame of {1 / FPS:g} s, of notes linked to a notehead.
 Of the {len(by_piece)} pieces in its splits, {equal} ({equal / len(by_piece):.1%}) have the same
 number here, and {rounded} more ({(equal + rounded) / len(by_piece):.1%} in all) if onsets are
 counted as MSMD does, at the ticks of a MIDI file and without allowance for rounding.
