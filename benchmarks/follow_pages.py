@@ -180,9 +180,22 @@ def errors(aligned: Alignment, tables: dict[str, pa.Table], notes: pd.DataFrame)
         "distance": distance,
         "sure": at.sureness.to_numpy(),
     }
-    if "bar" in head.columns and head.bar.notna().any():
-        result["bar right"] = float(np.mean((head.bar == at.bar)[head.bar.notna()]))
+    if "bar" in head.columns and (numbered := head.bar.notna()).any():
+        if at.bar.notna().any():
+            right = head.bar == at.bar
+        else:
+            right = bars_of_systems(heads).loc[head.notehead_id].to_numpy() == at.system_bar
+        result["bar right"] = float(np.mean(right[numbered]))
     return result
+
+
+def bars_of_systems(heads: pd.DataFrame) -> pd.Series:
+    """Which bar of its system each notehead stands in, from 1, by `notehead_id`."""
+    bars = heads.sort_values("x").drop_duplicates(["system", "bar"])
+    bars = bars.assign(number=bars.groupby("system").cumcount() + 1)
+    return heads.merge(bars[["system", "bar", "number"]], on=["system", "bar"]).set_index(
+        "notehead_id"
+    )["number"]
 
 
 def degraded(tables: dict[str, pa.Table], condition: str | None, piece: str) -> dict:

@@ -24,6 +24,12 @@ ALIGNMENT = pa.schema(
         column("page", pa.int32(), "image that shows the onset, numbered as in the tables"),
         column("system", pa.int32(), "system of the onset, numbered as in the tables"),
         column("bar", pa.string(), "printed number of the bar; null if not known"),
+        column(
+            "system_bar",
+            pa.int16(),
+            "if the printed number is not known, which bar of its system it is, from 1; null if not"
+            " known either",
+        ),
         column("beat", pa.float64(), "from the beginning of the bar; null if unknown", "quarters"),
         column("x", pa.float32(), "centre of the onset's noteheads in the page image", "px"),
         column(

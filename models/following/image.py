@@ -54,7 +54,8 @@ class Print:
         bar: (windows,) number of the bar, from 0.
         begins: (bars,) first window of each bar.
         ends: (bars,) last window of each bar.
-        names: (bars,) the bars' numbers in words.
+        system_bar: (bars,) which bar of its system each is, from 1.
+        numbers: (bars,) the printed numbers of the bars; None if the sheet does not tell them.
     """
 
     strip: np.ndarray
@@ -65,7 +66,8 @@ class Print:
     bar: np.ndarray
     begins: np.ndarray
     ends: np.ndarray
-    names: list[str]
+    system_bar: list[int]
+    numbers: list[str] | None
 
 
 def align(path: Path, sheet: Sheet, weights: Path | str = inference.DEFAULT_WEIGHTS) -> Alignment:
@@ -168,23 +170,23 @@ def read_print(sheet: Sheet) -> Print:
     _, begins, bar = np.unique(number_of, return_index=True, return_inverse=True)
     kept = [bars[number] for number in np.unique(number_of)]
     ends = np.append(begins[1:], len(bar)) - 1
-    return Print(
-        strip,
-        strip_x,
-        system_of,
-        page_x,
-        systems,
-        bar,
-        begins,
-        ends,
-        _bar_names(sheet, systems, kept),
-    )
+    counts: Counter[int] = Counter()
+    system_bar = []
+    for system, *_ in kept:
+        counts[system] += 1
+        system_bar.append(counts[system])
+    numbers = _bar_numbers(sheet, systems, kept)
+    return Print(strip, strip_x, system_of, page_x, systems, bar, begins, ends, system_bar, numbers)
 
 
-def _bar_names(
+def _bar_numbers(
     sheet: Sheet, systems: list[dict], bars: list[tuple[int, float, float]]
-) -> list[str]:
-    """Numbers of bars: those of the noteheads printed in them if known, else counted from 1."""
+) -> list[str] | None:
+    """Numbers of bars: those of the noteheads printed in them, and of others by counting on.
+
+    None if no number is known: a pickup, or a bar that a repeat sign divides, has none, and a
+    picture does not tell which bars these are.
+    """
     known: dict[int, Counter[str]] = {}
     if "bar" in sheet.noteheads.column_names:
         for row in sheet.noteheads.select(["system", "x", "bar"]).to_pylist():
@@ -192,14 +194,16 @@ def _bar_names(
                 inside = begin <= row["x"] < end and systems[system]["system"] == row["system"]
                 if inside and row["bar"]:
                     known.setdefault(number, Counter())[row["bar"]] += 1
-    names: list[str] = []
+    if not known:
+        return None
+    found: list[str] = []
     for number in range(len(bars)):
         if number in known:
-            names.append(known[number].most_common(1)[0][0])
+            found.append(known[number].most_common(1)[0][0])
         else:
-            before = names[-1] if names else "0"
-            names.append(str(int(before) + 1) if before.isdigit() else str(number + 1))
-    return names
+            before = found[-1] if found else "0"
+            found.append(str(int(before) + 1) if before.isdigit() else str(number + 1))
+    return found
 
 
 def _silent(heard: np.ndarray, frames: np.ndarray) -> np.ndarray:
@@ -269,14 +273,16 @@ def visits(printed: Print, way: image_path.Path) -> list[tuple[int, int]]:
 
 
 def route(printed: Print, way: image_path.Path) -> str:
-    """The way in words: "bars 1-16, 1-16, 17-32"."""
+    """The way in words: "bars 1-16, 1-16, 17-32"; with "(counted)" if numbers are not known."""
     runs: list[list[int]] = []
     for _, bar in visits(printed, way):
         if runs and bar == runs[-1][1] + 1:
             runs[-1][1] = bar
         else:
             runs.append([bar, bar])
-    return words.runs([(printed.names[first], printed.names[last]) for first, last in runs])
+    numbers = printed.numbers or [str(bar + 1) for bar in range(len(printed.begins))]
+    said = words.runs([(numbers[first], numbers[last]) for first, last in runs])
+    return said if printed.numbers or not runs else f"{said} (counted)"
 
 
 def positions(printed: Print, way: image_path.Path, seconds: np.ndarray) -> np.ndarray:
@@ -312,12 +318,14 @@ def rows(printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.nda
         number = pass_at.get(frame, number)
         window = way.windows[frame]
         system = printed.systems[printed.system[window]]
+        bar = printed.bar[window]
         found.append(
             {
                 "time": round(float(seconds[frame]), 4),
                 "page": system["image"],
                 "system": system["system"],
-                "bar": printed.names[printed.bar[window]],
+                "bar": printed.numbers[bar] if printed.numbers else None,
+                "system_bar": None if printed.numbers else printed.system_bar[bar],
                 "x": float(x[frame]),
                 "y": (min(system["top"]) + max(system["bottom"])) / 2,
                 "pass": number,

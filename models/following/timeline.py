@@ -1,7 +1,9 @@
 """What is shown at which second of a recording: the cursor, the noteheads that sound, and words."""
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -50,10 +52,11 @@ def described(span: Span) -> str:
 def stops(alignment: Alignment) -> list[Stop]:
     """The stops of the cursor in the order heard, one for each row of the table."""
     rows = alignment.table.to_pylist()
-    repeated = {_place(row) for row in rows if (row["pass"] or 1) > 1}
+    numbers = _numbers_on_page(alignment)
+    places = [_place(row, numbers) for row in rows]
+    repeated = {place for place, row in zip(places, rows, strict=True) if (row["pass"] or 1) > 1}
     found = []
-    for row, until in zip(rows, _ends(alignment), strict=True):
-        label = _place(row)
+    for label, row, until in zip(places, rows, _ends(alignment), strict=True):
         if label in repeated and row["pass"]:
             label += f", {_ordinal(row['pass'])} time"
         found.append(
@@ -62,11 +65,22 @@ def stops(alignment: Alignment) -> list[Stop]:
     return found
 
 
-def _place(row: dict) -> str:
-    """A row's bar, or its page and system if the bar is not known."""
+def _numbers_on_page(alignment: Alignment) -> dict[int, int]:
+    """Which system of its page each system is, from 1."""
+    counts: Counter[int] = Counter()
+    found = {}
+    for row in sorted(alignment.systems.to_pylist(), key=itemgetter("system")):
+        counts[row["image"]] += 1
+        found[row["system"]] = counts[row["image"]]
+    return found
+
+
+def _place(row: dict, numbers: dict[int, int]) -> str:
+    """A row's bar; if its number is not known, its page and system, and which bar of these."""
     if row["bar"]:
         return f"bar {row['bar']}"
-    return f"page {row['page'] + 1}, system {row['system'] + 1}"
+    place = f"page {row['page'] + 1}, system {numbers[row['system']]}"
+    return f"{place}, bar {row['system_bar']}" if row["system_bar"] else place
 
 
 def _ordinal(number: int) -> str:

@@ -38,7 +38,7 @@ def test_a_csv_file_has_a_line_for_each_onset(followed, tmp_path):
     exports.write(followed, tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text().splitlines()
     assert lines[0] == ",".join(alignment.ALIGNMENT.names)
-    assert lines[1] == "1.0000,0,0,1,0.0000,1.0000,2.0000,1,0.0000,b1n0,0,0.9000"
+    assert lines[1] == "1.0000,0,0,1,,0.0000,1.0000,2.0000,1,0.0000,b1n0,0,0.9000"
     assert len(lines) == 1 + followed.table.num_rows
 
 
@@ -140,5 +140,5 @@ def test_what_is_not_known_is_an_empty_cell_or_a_page(followed, tmp_path):
     row = followed.table.to_pylist()[0] | {"bar": None, "beat": None}
     table = pa.Table.from_pylist([row], followed.table.schema)
     exports.write(Alignment(**vars(followed) | {"table": table}), tmp_path / "a.csv")
-    assert ",0,0,,,1.0000," in (tmp_path / "a.csv").read_text()
+    assert ",0,0,,,,1.0000," in (tmp_path / "a.csv").read_text()
     assert exports.label(row) == "page 1"

@@ -1,14 +1,18 @@
 """Following on page images with a network that knows tones: position, bar, pass, and refusals."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 from PIL import Image
 
-from models.following import alignment, image, sheet_images
+from models.following import alignment, image, sheet_images, timeline
 from models.following import recording as following_recording
 from models.retrieval import weights
-from pipeline import strips
+from pipeline import strips, tables
 from pipeline.constants import RETRIEVAL
 from tests.support.drawn_pages import drawn_page, scanned
 from tests.support.tones import Knowing, level, played
@@ -61,31 +65,48 @@ def test_a_pdf_becomes_a_sheet_of_systems(sheet):
 
 
 def expected(order: list[tuple[int, int]], seconds: np.ndarray):
-    """System and bar (from 1) of each moment, a second a tone; order: system and tone."""
-    return [(s, 4 * s + tone // 2 + 1) for s, tone in (order[int(t)] for t in seconds)]
+    """System and its bar (from 1) of each moment, a second a tone; order: system and tone."""
+    return [(s, tone // 2 + 1) for s, tone in (order[int(t)] for t in seconds)]
 
 
 def test_each_moment_has_its_system_bar_and_position(tmp_path, sheet, knowing):
     order = [(s, tone) for s in range(2) for tone in range(8)]
     recording = played(tmp_path / "tones.wav", [TONES[s][t] for s, t in order])
     found = image.align(recording, sheet)
-    assert found.about.route == "bars 1-8" and found.about.fits
+    assert found.about.route == "bars 1-8 (counted)" and found.about.fits
     rows = found.table.to_pandas()
     assert found.table.schema.equals(alignment.ALIGNMENT)
     assert rows.time.iloc[1] * RETRIEVAL.fps == pytest.approx(1.5)  # half a frame before frame 2
     inside = (rows.time % 1 > 0.2) & (rows.time % 1 < 0.8)
     true = expected(order, rows.time[inside])
-    actual = list(zip(rows.system[inside], rows.bar[inside].astype(int), strict=True))
+    actual = list(zip(rows.system[inside], rows.system_bar[inside], strict=True))
     assert np.mean([a == t for a, t in zip(actual, true, strict=True)]) > 0.9
     first = rows[rows.system == 0]
     assert (np.diff(first.x) >= 0).all() and first.x.iloc[-1] > 700
     assert (rows["pass"] == 1).all() and rows.sureness.between(0, 1).all()
+    assert rows.bar.isna().all()  # a picture does not tell the numbers: the first may be a pickup
+    stops = timeline.stops(found)
+    assert stops[0].label == "page 1, system 1, bar 1"
+    assert stops[-1].label == "page 1, system 2, bar 4"
+
+
+def test_numbers_of_bars_are_those_of_the_noteheads(tmp_path, sheet, knowing):
+    """The first bar of the second system holds a notehead of bar 12; the next ones count on."""
+    second = sheet.systems.to_pylist()[1]
+    head = {"notehead_id": 0, "system": 1, "x": second["left"] + image.CLEF_PX, "bar": "12"}
+    heads = pa.Table.from_pylist([head], tables.without_piece(tables.NOTEHEADS))
+    recording = played(tmp_path / "tones.wav", [tone for part in TONES for tone in part])
+    found = image.align(recording, replace(sheet, noteheads=heads))
+    assert found.about.route == "bars 1-15"
+    second = found.table.filter(pc.field("system") == 1)
+    assert set(second["bar"].to_pylist()) == {"12", "13", "14", "15"}
+    assert found.table["system_bar"].null_count == found.table.num_rows
 
 
 def test_a_repeat_is_heard_as_a_second_pass(tmp_path, sheet, knowing):
     once = [tone for part in TONES for tone in part]
     found = image.align(played(tmp_path / "tones.wav", once + once), sheet)
-    assert found.about.route == "bars 1-8, 1-8"
+    assert found.about.route == "bars 1-8, 1-8 (counted)"
     rows = found.table.to_pandas()
     second = rows[rows.time > 16.5]
     assert (second["pass"] == 2).all() and (second.system[second.time < 23.5] == 0).all()

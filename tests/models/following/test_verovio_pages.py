@@ -34,9 +34,9 @@ def test_bars_are_found_and_every_notehead_is_in_its_own(staves):
     pages = engraved["images"]["png"].to_pylist()
     sheet = Sheet(pages, *(engraved[name].drop_columns(["piece_id"]) for name in scores.TABLES[1:]))
     printed = image.read_print(sheet)
-    assert printed.names == [str(number) for number in range(1, BARS + 1)]
+    assert printed.numbers == [str(number) for number in range(1, BARS + 1)]
     assert sheet.systems.num_rows > 1
     for head in sheet.noteheads.to_pylist():
         inside = np.flatnonzero(printed.system == head["system"])
         nearest = inside[np.abs(printed.page_x[inside] - head["x"]).argmin()]
-        assert printed.names[printed.bar[nearest]] == head["bar"]
+        assert printed.numbers[printed.bar[nearest]] == head["bar"]
