@@ -184,18 +184,19 @@ def errors(aligned: Alignment, tables: dict[str, pa.Table], notes: pd.DataFrame)
         if at.bar.notna().any():
             right = head.bar == at.bar
         else:
-            right = bars_of_systems(heads).loc[head.notehead_id].to_numpy() == at.system_bar
+            truth = bars_of_systems(heads).loc[linked.notehead_id.astype(int)]
+            right = pd.Series(truth.to_numpy() == at.system_bar.to_numpy())
         result["bar right"] = float(np.mean(right[numbered]))
     return result
 
 
 def bars_of_systems(heads: pd.DataFrame) -> pd.Series:
     """Which bar of its system each notehead stands in, from 1, by `notehead_id`."""
-    bars = heads.sort_values("x").drop_duplicates(["system", "bar"])
-    bars = bars.assign(number=bars.groupby("system").cumcount() + 1)
-    return heads.merge(bars[["system", "bar", "number"]], on=["system", "bar"]).set_index(
-        "notehead_id"
-    )["number"]
+    numbers = pd.Series(0, heads.index)
+    for _, system in heads.groupby("system"):
+        order = system.sort_values("x").bar.dropna().unique()
+        numbers[system.index] = [1 + list(order).index(bar) if bar else 0 for bar in system.bar]
+    return numbers
 
 
 def degraded(tables: dict[str, pa.Table], condition: str | None, piece: str) -> dict:
