@@ -3,7 +3,8 @@
 
 rule select:
     input:
-        lambda wildcards: PLAN.source_archives(wildcards.collection),
+        # known by their digests (`state`): a new time, as of a copy, is no other edition
+        lambda wildcards: ancient(PLAN.source_archives(wildcards.collection)),
     output:
         f"{DATA}/pieces/{{chunk}}.parquet",
     log:

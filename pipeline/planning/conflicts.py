@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 
 from pipeline import performing, rooms, tempo
 from pipeline.planning import messages
@@ -12,6 +13,7 @@ from pipeline.reading import catalogue
 from pipeline.reading.recording_files import RECORDINGS
 
 SLOWEST, FASTEST = 0.05, 20.0  # tempo ratios
+LAYOUTS = {"score_following": "staves", "retrieval": "pages"}  # that networks are trained on
 MAX_COMMAND_BYTES = 1_500_000  # of the paths on one command line; Linux takes 2 MB with the rest
 
 
@@ -32,19 +34,23 @@ def _faults(plan: Plan) -> Iterator[str]:
             yield f"collections.{name}: 'layout: staves' needs 'durations' and 'tempo'"
         shares = entry["split"]
         if isinstance(shares, dict) and not math.isclose(total := sum(shares.values()), 1):
-            yield f"collections.{name}.split: the shares add up to {total:g}, not to 1"
+            said = ", ".join(f"{split} {share:g}" for split, share in shares.items())
+            yield f"collections.{name}.split: the shares ({said}) add up to {total:g}, not to 1"
         if entry.get("train_on_extra") and (lacking := _lacking(plan, name)):
             yield (f"collections.{name}.train_on_extra: needs the split {lacking}, which 'splits'"
                    " leaves out, to tell which extra pieces share a work with it")  # fmt: skip
         yield from _apart_faults(plan, name)
     for section in ("score_following", "retrieval"):
         if (learned := plan.settings[section]) and learned["collection"] not in collections:
-            yield messages.not_one_of(f"{section}.collection", learned["collection"], collections)
+            fault = messages.not_one_of(f"{section}.collection", learned["collection"], collections)
+            yield f"{fault}; without networks, set '{section}: null'"
         elif learned and (lacking := _lacking(plan, learned["collection"])):
             place = f"collections.{learned['collection']}.splits"
             yield (f"{section}: needs the split {lacking}, which {place} leaves out;"
                    f" set '{section}: null'")  # fmt: skip
     yield from _further_faults(plan)
+    yield from _learned_faults(plan)
+    yield from _segment_faults(plan)
     for font in fonts:
         if font.casefold() == RECORDINGS:
             yield f"fonts: '{font}' is the name of the recordings of collections; rename it"
@@ -52,7 +58,7 @@ def _faults(plan: Plan) -> Iterator[str]:
         yield from _tempo_faults(plan, font)
     for name in collections:
         yield from _twins(plan, name)
-        paths = sum(map(len, plan.data_files(name))) + 20 * len(collections[name])
+        paths = sum(map(len, plan.data_files(name)))
         if paths > MAX_COMMAND_BYTES:
             yield (f"collections.{name}.chunks: {collections[name]['chunks']:,} chunks with"
                    f" {len(plan.performances(name))} performances each are more files than a"
@@ -63,6 +69,45 @@ def _lacking(plan: Plan, collection: str) -> str | None:
     """A split that a network needs and that a collection leaves out."""
     splits = plan.splits(collection)
     return next((split for split in catalogue.DRAWN if split not in splits), None)
+
+
+def _learned_faults(plan: Plan) -> Iterator[str]:
+    """What keeps networks from being trained on their collection."""
+    for section, layout in LAYOUTS.items():
+        if not (learned := plan.settings[section]):
+            continue
+        name = learned["collection"]
+        entry = plan.settings["collections"][name]
+        for key, needed in (("layout", layout), ("spectrogram", section)):
+            if entry[key] != needed:
+                yield (f"{section}.collection: '{name}' has '{key}: {entry[key]}', these networks"
+                       f" need '{needed}'; name another collection or set"
+                       f" '{section}: null'")  # fmt: skip
+        for split, share in (plan.shares(name) or {}).items():
+            if share == 0:
+                yield (f"{section}: needs the split {split}, whose share in"
+                       f" collections.{name}.split is 0; raise it or set"
+                       f" '{section}: null'")  # fmt: skip
+
+
+def _segment_faults(plan: Plan) -> Iterator[str]:
+    """What keeps our own network of retrieval from being trained."""
+    retrieval = plan.settings["retrieval"]
+    if not retrieval or "PT" not in retrieval["networks"]:
+        return
+    place, training = "retrieval.training.PT", retrieval["training"]["PT"]
+    segments, rest = divmod(training["batch_size"], training["onsets"])
+    if rest:
+        yield (f"{place}.batch_size: {training['batch_size']} pairs are not divided by the"
+               f" {training['onsets']} onsets of a segment")  # fmt: skip
+    elif training["segments_of_piece"] > segments:
+        yield (f"{place}.segments_of_piece: {training['segments_of_piece']} are more than the"
+               f" {segments} segments of a batch")  # fmt: skip
+    weights = f"{plan.results}/models/retrieval/PT.safetensors"
+    initial = training.get("initial")
+    if initial and Path(initial).resolve() == Path(weights).resolve():
+        yield (f"{place}.initial: {initial} is what this training writes, so it would be lost;"
+               " copy it to another name and begin with that")  # fmt: skip
 
 
 def _apart_faults(plan: Plan, name: str) -> Iterator[str]:

@@ -4,8 +4,10 @@ Settings come from the project's own `config.yaml`; a file of the user names onl
 Everything here raises ValueError with one sentence that names the key and, if known, its file.
 """
 
+import contextlib
 import datetime
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -31,6 +33,19 @@ RENAMED = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a group, of which the first would be lost."""
+
+    def compose_mapping_node(self, anchor):
+        node = super().compose_mapping_node(anchor)
+        for key, times in Counter(str(key.value) for key, _ in node.value).items():
+            if times > 1:
+                raise yaml.composer.ComposerError(
+                    None, None, f"'{key}' is there twice", node.start_mark
+                )
+        return node
+
+
 def read(path: Path | str) -> dict:
     """Read one file of settings; an empty one has none.
 
@@ -44,7 +59,7 @@ def read(path: Path | str) -> dict:
     if len(content) > MAX_BYTES:
         raise ValueError(f"{path}: larger than {MAX_BYTES:,} bytes; is it a file of settings?")
     try:
-        found = yaml.safe_load(content.decode())
+        found = yaml.load(content.decode(), _Loader)
     except UnicodeDecodeError:
         raise ValueError(f"{path}: not UTF-8 text; is it a file of settings?") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -171,17 +186,20 @@ def complete(
     Raises:
         ValueError: one sentence for each setting that does not fit.
     """
-    own = plain(given)
     files = list(files)
+    for file in files:
+        read(file)  # Snakemake, which has read it, takes the last of two equal keys
+    own = plain(given)
     said = rename(own, files)
     merged = merge(own, read(default), own)  # names in the order that the user gives them
+    rules = yaml.safe_load(Path(schema).read_text())
+    _read_text(merged, rules)
     entries = merged["collections"]
     known = list(entries) if isinstance(entries, dict) else []  # fonts may name one taken away
     for section in ("collections", "fonts"):
         if isinstance(entries := merged[section], dict):
             merged[section] = {name: entry for name, entry in entries.items() if entry is not None}
-    rules = yaml.safe_load(Path(schema).read_text())
-    if faults := messages.faults(merged, rules, lambda path: _origin(files, path)):
+    if faults := messages.faults(merged, rules, lambda path: _origin(files, merged, path)):
         raise ValueError("\n".join(faults))
     _fill_in(merged, rules)
     for font, entry in merged["fonts"].items():
@@ -199,16 +217,38 @@ def load(files: Iterable[Path | str] = ()) -> dict:
 
 
 def _fill_in(value: object, rules: dict) -> None:
-    """Give settings that are absent the default of the schema, in place."""
+    """Give settings that are absent the default of the schema, and make 2.0 a 2 where whole numbers
+    are wanted, in place."""
     if not isinstance(value, dict):
         return
     for name, inner in rules.get("properties", {}).items():
         if "default" in inner:
             value.setdefault(name, inner["default"])
+        if isinstance(value.get(name), float) and "integer" in inner.get("type", ""):
+            value[name] = int(value[name])
         _fill_in(value.get(name), inner)
     if isinstance(others := rules.get("additionalProperties"), dict):
         for item in value.values():
             _fill_in(item, others)
+
+
+def _read_text(settings: dict, rules: dict) -> None:
+    """Read text as YAML where the schema has no text, in place.
+
+    Snakemake gives `null`, numbers and truth values inside groups of its `--config` as text.
+    """
+    from jsonschema import Draft202012Validator  # jobs, which check nothing, may lack it
+
+    for error in Draft202012Validator(rules).iter_errors(settings):
+        text = error.instance
+        if not isinstance(text, str) or not text or "propertyNames" in error.absolute_schema_path:
+            continue
+        *path, key = error.absolute_path
+        group = settings
+        for name in path:
+            group = group[name]
+        with contextlib.suppress(yaml.YAMLError):
+            group[key] = yaml.safe_load(text)
 
 
 def _last(files: Sequence[Path | str], path: tuple) -> int:
@@ -224,7 +264,12 @@ def _last(files: Sequence[Path | str], path: tuple) -> int:
     return -1
 
 
-def _origin(files: Sequence[Path | str], path: tuple) -> str | None:
-    """The file that says something at a place; None if none does."""
+def _origin(files: Sequence[Path | str], merged: dict, path: tuple) -> str | None:
+    """The file that a setting comes from; None if it comes from none, as on the command line."""
     number = _last(files, path)
-    return str(files[number]) if number >= 0 else None
+    if number < 0:
+        return None
+    value, said = merged, read(files[number])
+    for key in path:
+        value, said = value[key], said[key]
+    return str(files[number]) if said == value or isinstance(said, dict) else None

@@ -9,6 +9,8 @@ from pipeline.planning.plan import Plan
 from tests.support import plans
 from tests.support.plans import font
 
+PIANO = {"collections": {"piano": {"source": "music21-piano"}}}  # the default's, for retrieval
+
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
@@ -30,7 +32,7 @@ from tests.support.plans import font
           "score_following": None},
          "collections.tunes.train_on_extra: needs the split valid, which 'splits' leaves out"),
         ({"collections": {"tunes": {"split": {"train": 0.8, "valid": 0.1, "test": 0.05}}}},
-         "collections.tunes.split: the shares add up to 0.95, not to 1"),
+         "collections.tunes.split: the shares (train 0.8, valid 0.1, test 0.05) add up to 0.95,"),
         ({"collections": {"songs": plans.SONGS | {"apart_from": "tune"}}},
          "collections.songs.apart_from: 'tune' is not one of tunes, songs; did you mean 'tunes'?"),
         ({"collections": {"tunes": {"apart_from": "tunes"}}},
@@ -55,6 +57,17 @@ from tests.support.plans import font
          "score_following: needs the split train, which collections.tunes.splits leaves out;"
          " set 'score_following: null'"),
         ({"collections": {"tunes": {"chunks": 9_999}}}, "collections.tunes.chunks: 9,999 chunks"),
+        ({"retrieval": {"networks": ["PT"]}},
+         "retrieval.collection: 'piano' is not one of tunes; without networks, set 'retrieval:"),
+        ({"retrieval": {"collection": "tunes"}},
+         "retrieval.collection: 'tunes' has 'layout: staves', these"),
+        ({"score_following": {"collection": "tunes"},
+          "collections": {"tunes": {"split": {"train": 0.9, "valid": 0.1, "test": 0}}}},
+         "score_following: needs the split test, whose share in collections.tunes.split is 0;"),
+        (PIANO | {"retrieval": {"training": {"PT": {"batch_size": 100, "onsets": 16}}}},
+         "retrieval.training.PT.batch_size: 100 pairs are not divided by the 16 onsets of a"),
+        (PIANO | {"retrieval": {"training": {"PT": {"segments_of_piece": 9}}}},
+         "retrieval.training.PT.segments_of_piece: 9 are more than the 8 segments of a batch"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_go_together_are_named(changes, sentence):
@@ -81,3 +94,16 @@ def test_a_room_is_missed_if_there_is_none_at_all():
     plan = Plan(plans.complete(fonts={"TimGM6mb": font(room="hall")}))
     with pytest.raises(ValueError, match=r"fonts\.TimGM6mb\.room: there is no 'hall'"):
         conflicts.check(plan)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_training_does_not_begin_with_the_weights_that_it_writes(tmp_path, monkeypatch, absolute):
+    """Snakemake removes what a job writes before it starts: the weights would be gone."""
+    monkeypatch.chdir(tmp_path)
+    weights = "results/models/retrieval/PT.safetensors"
+    initial = str(tmp_path / weights) if absolute else weights
+    changes = PIANO | {"retrieval": {"training": {"PT": {"initial": initial}}}}
+    with pytest.raises(ValueError, match=r"initial: .* is what this training writes"):
+        conflicts.check(Plan(plans.complete(**changes)))
+    changes["retrieval"]["training"]["PT"]["initial"] = "results/second.safetensors"
+    conflicts.check(Plan(plans.complete(**changes)))

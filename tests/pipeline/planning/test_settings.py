@@ -132,6 +132,41 @@ def test_default_fits_its_schema_and_says_nothing():
     }  # fmt: skip
 
 
+def test_key_that_stands_twice_is_refused_since_the_first_would_be_lost(tmp_path):
+    text = "fonts: {steinway: {file: a.sf2}}\nseed: 1\nfonts: {electric: null}\n"
+    assert "line 1, column 1: 'fonts' is there twice" in fault(tmp_path, text)
+    assert "'a' is there twice" in fault(tmp_path, "fonts: {a: {file: x}, a: {file: y}}")
+
+
+def test_values_of_a_command_line_are_read_as_in_a_file():
+    """Snakemake's `--config` gives what stands inside groups, and null, as text."""
+    given = {
+        "retrieval": "null", "collections": {"piano": "null", "tunes": {"chunks": "3"}},
+        "performances": {"tempo_ratios": ["0.5", "0.9-1.1"], "keep_audio": "false"},
+        "memory_mb": "null",
+    }  # fmt: skip
+    found, _ = settings.complete(given)
+    assert found["retrieval"] is None and found["memory_mb"] is None
+    assert list(found["collections"]) == ["tunes"] and found["collections"]["tunes"]["chunks"] == 3
+    assert found["performances"]["tempo_ratios"] == [0.5, "0.9-1.1"]
+    assert found["performances"]["keep_audio"] is False
+
+
+def test_whole_numbers_with_a_point_are_whole_numbers():
+    found, _ = settings.complete({"collections": {"tunes": {"chunks": 2.0}}, "seed": 7.0})
+    assert isinstance(found["collections"]["tunes"]["chunks"], int)
+    assert isinstance(found["seed"], int)
+
+
+def test_file_is_named_only_for_what_it_says(tmp_path):
+    """The faulty value comes from a command line, the file has another one."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("seed: 3\n")
+    with pytest.raises(ValueError) as error:
+        settings.complete({"seed": "three"}, [path])
+    assert str(error.value) == "seed: must be a whole number, not 'three'"
+
+
 def test_null_takes_an_entry_away_and_others_stay():
     found, _ = settings.complete({"fonts": {"bright": None}, "retrieval": None})
     assert list(found["fonts"]) == ["TimGM6mb", "electric"]
