@@ -11,7 +11,7 @@ from snakemake.settings.types import DeploymentMethod
 import pipeline
 from pipeline import tempo
 from pipeline.describing import verify
-from pipeline.planning import conflicts, learning_files, messages, progress, settings
+from pipeline.planning import conflicts, learning_files, progress, settings
 from pipeline.planning.arguments import folder, option, stem, text
 from pipeline.planning.plan import SYNTHESIZED, TEMPO_RATIO, Plan
 from pipeline.planning.resources import memory, minutes, network_threads
@@ -84,12 +84,6 @@ wildcard_constraints:
         if RETRIEVAL
         else "none"
     ),
-
-
-def check_name(place, name, known):
-    """Stop at once if something that a setting names is not there."""
-    if name not in known:
-        raise WorkflowError(messages.not_one_of(place, name, known))
 
 
 def of_chunks(pattern, split=None):

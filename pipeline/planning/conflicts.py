@@ -51,6 +51,7 @@ def _faults(plan: Plan) -> Iterator[str]:
     yield from _further_faults(plan)
     yield from _learned_faults(plan)
     yield from _segment_faults(plan)
+    yield from _tested_faults(plan)
     for font in fonts:
         if font.casefold() == RECORDINGS:
             yield f"fonts: '{font}' is the name of the recordings of collections; rename it"
@@ -88,6 +89,26 @@ def _learned_faults(plan: Plan) -> Iterator[str]:
                 yield (f"{section}: needs the split {split}, whose share in"
                        f" collections.{name}.split is 0; raise it or set"
                        f" '{section}: null'")  # fmt: skip
+
+
+def _tested_faults(plan: Plan) -> Iterator[str]:
+    """What keeps the networks of retrieval from being tested."""
+    if not (retrieval := plan.settings["retrieval"]):
+        return
+    place, font, fonts = "retrieval.test_font", retrieval["test_font"], plan.settings["fonts"]
+    collection = retrieval["collection"]
+    played = dict(plan.performances(collection, "test"))
+    if font not in fonts:
+        yield messages.not_one_of(place, font, fonts)
+    elif performing.HUMAN in plan.tempo_ratios(font):
+        yield (f"{place}: '{font}' plays `human`, and pairs are compared by tempo ratio; name a"
+               " font that has tempo ratios alone")  # fmt: skip
+    elif font not in played:
+        yield (f"{place}: '{font}' does not play the test split of {collection}; the fonts that do"
+               f" are {', '.join(played)}")  # fmt: skip
+    for condition in retrieval.get("conditions", []):
+        if condition not in played:
+            yield messages.not_one_of("retrieval.conditions", condition, played)
 
 
 def _segment_faults(plan: Plan) -> Iterator[str]:

@@ -25,12 +25,4 @@ def by_network(pattern, networks=NETWORKS):
 
 def following_shards(split):
     """Input function: the shards of a split that score following learns from."""
-
-    def files(wildcards):
-        return chunk_files(
-            f"{DATA}/shards/{split}/{{font}}-{{tempo_ratio}}-{{chunk}}.parquet",
-            FOLLOWING["collection"],
-            split,
-        )
-
-    return files
+    return lambda wildcards: PLAN.shards(FOLLOWING["collection"], split)

@@ -148,15 +148,9 @@ rule history:
 
 rule staves:
     input:
-        images=expand(
-            f"{DATA}/images/{{chunk}}.parquet",
-            collection=FOLLOWING["collection"],
-            chunk=chunks(FOLLOWING["collection"]),
-        ),
-        noteheads=expand(
-            f"{DATA}/noteheads/{{chunk}}.parquet",
-            collection=FOLLOWING["collection"],
-            chunk=chunks(FOLLOWING["collection"]),
+        images=chunk_files(f"{DATA}/images/{{chunk}}.parquet", FOLLOWING["collection"]),
+        noteheads=chunk_files(
+            f"{DATA}/noteheads/{{chunk}}.parquet", FOLLOWING["collection"]
         ),
     output:
         report(

@@ -68,6 +68,14 @@ PIANO = {"collections": {"piano": {"source": "music21-piano"}}}  # the default's
          "retrieval.training.PT.batch_size: 100 pairs are not divided by the 16 onsets of a"),
         (PIANO | {"retrieval": {"training": {"PT": {"segments_of_piece": 9}}}},
          "retrieval.training.PT.segments_of_piece: 9 are more than the 8 segments of a batch"),
+        (PIANO | {"retrieval": {"test_font": "gone"}},
+         "retrieval.test_font: 'gone' is not one of TimGM6mb"),
+        (PIANO | {"fonts": {"people": font("human")}, "retrieval": {"test_font": "people"}},
+         "retrieval.test_font: 'people' plays `human`, and pairs are compared by tempo ratio;"),
+        (PIANO | {"fonts": {"loud": font(splits=["train"])}, "retrieval": {"test_font": "loud"}},
+         "retrieval.test_font: 'loud' does not play the test split of piano; the fonts that do"),
+        (PIANO | {"retrieval": {"test_font": "TimGM6mb", "conditions": ["room"]}},
+         "retrieval.conditions: 'room' is not one of TimGM6mb"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_go_together_are_named(changes, sentence):
@@ -106,4 +114,5 @@ def test_training_does_not_begin_with_the_weights_that_it_writes(tmp_path, monke
     with pytest.raises(ValueError, match=r"initial: .* is what this training writes"):
         conflicts.check(Plan(plans.complete(**changes)))
     changes["retrieval"]["training"]["PT"]["initial"] = "results/second.safetensors"
+    changes["retrieval"]["test_font"] = "TimGM6mb"
     conflicts.check(Plan(plans.complete(**changes)))
