@@ -24,6 +24,7 @@ from models.following import image, sheet_images, staff_finding
 from models.following.alignment import Alignment, Sheet
 from pipeline import performing, rendering
 from pipeline.constants import AUDIO_RATE_HZ
+from pipeline.describing import last_run
 from pipeline.engraving import degrade
 from pipeline.reading import fonts
 
@@ -38,7 +39,7 @@ TABLES = ("images", "systems", "noteheads", "notes")
 def pieces(data: Path, count: int) -> dict[str, dict[str, pa.Table]]:
     """Tables of some short pieces by their ids."""
     found: dict[str, dict[str, pa.Table]] = {}
-    for path in sorted((data / "images").glob("*.parquet")):
+    for path in last_run.files(data, "images"):
         tables = {name: pq.read_table(data / name / path.name) for name in TABLES}
         for piece in dict.fromkeys(tables["images"]["piece_id"].to_pylist()):
             own = {name: t.filter(pc.field("piece_id") == piece) for name, t in tables.items()}

@@ -17,6 +17,7 @@ from PIL import Image
 
 from models import plotting
 from models.plotting import STYLE
+from pipeline.describing import last_run
 from pipeline.images import grey
 from pipeline.replacing import replacing
 
@@ -29,7 +30,7 @@ LAST_PX = 492  # of the system, from the left of the page
 
 def rows(data: Path, name: str, piece: str) -> pd.DataFrame:
     """The rows of a piece in a table."""
-    table = ds.dataset(sorted(map(str, (data / name).glob("*.parquet"))))
+    table = ds.dataset(list(map(str, last_run.files(data, name))))
     return table.to_table(filter=ds.field("piece_id") == piece).to_pandas()
 
 

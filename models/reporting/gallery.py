@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from models.reporting.headlines import headlines
 from models.reporting.summary import TASKS
-from pipeline.describing import inspect
+from pipeline.describing import inspect, last_run
 from pipeline.replacing import replacing
 
 PIECES = 3  # of each collection
@@ -86,7 +86,7 @@ def chosen(data: Path) -> list[dict]:
         piece_id, composer, title and number of notes of each.
     """
     found = []
-    for path in sorted((data / "pieces").glob("*.parquet")):
+    for path in last_run.files(data, "pieces"):
         engraved = data / "engraved" / path.name
         if not engraved.is_file():
             continue
@@ -107,7 +107,7 @@ def chosen(data: Path) -> list[dict]:
 def _lengths(data: Path) -> dict[str, float]:
     """Seconds of each piece at tempo ratio 1."""
     longest: dict[str, float] = {}
-    for path in (data / "notes").glob("*.parquet"):
+    for path in last_run.files(data, "notes"):
         notes = pq.read_table(path, columns=["piece_id", "onset_s"])
         ends = notes.group_by("piece_id").aggregate([("onset_s", "max")]).to_pylist()
         longest |= {row["piece_id"]: row["onset_s_max"] for row in ends}

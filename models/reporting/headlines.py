@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from models import frames
 from models.score_following.report import NETWORKS
+from pipeline.describing import last_run
 from pipeline.planning.learning_files import SHIPPED
 from pipeline.planning.progress import duration
 
@@ -154,9 +155,10 @@ def _plain(value: float) -> str:
 
 def pieces(results: Path) -> dict[str, int]:
     """How many pieces of each collection were kept in selection."""
-    found: dict[str, int] = {}
-    for path in sorted((results / "data").glob("*/pieces/*.parquet")):
-        name = path.parents[1].name
-        kept = pq.read_table(path, columns=["reason"])["reason"].null_count
-        found[name] = found.get(name, 0) + kept
-    return found
+    return {
+        data.name: sum(
+            pq.read_table(path, columns=["reason"])["reason"].null_count
+            for path in last_run.files(data, "pieces")
+        )
+        for data in sorted(path.parent for path in (results / "data").glob("*/pieces"))
+    }

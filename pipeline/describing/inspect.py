@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline import performing, rendering, spectrogram, tables
 from pipeline.constants import AUDIO_RATE_HZ
-from pipeline.describing import page
+from pipeline.describing import last_run, page
 from pipeline.reading.fonts import font_path
 
 SCRIPT = Path(__file__).with_name("inspect.js")
@@ -41,12 +41,12 @@ def find(piece: str, data: Path | None) -> tuple[Path, str]:
 
     Raises:
         ValueError: The piece is not found (the message names similar ones), or is in several data
-            sets.
+            sets, or in several chunks of one whose run goes on.
     """
     where = f"{data or RESULTS}/"
-    pattern = "pieces/*.parquet" if data else "**/data/*/pieces/*.parquet"
+    folders = [data] if data else [path.parent for path in RESULTS.glob("**/data/*/pieces")]
     found, known = [], set()
-    paths = sorted((data or RESULTS).glob(pattern))
+    paths = [path for folder in sorted(folders) for path in last_run.files(folder, "pieces")]
     if not paths:
         raise ValueError(
             f"{where}: no tables of pieces; run the workflow, or name a folder with --data"
@@ -56,9 +56,15 @@ def find(piece: str, data: Path | None) -> tuple[Path, str]:
         known.update(piece_ids)
         if piece in piece_ids:
             found.append((path.parents[1], path.stem))
+    holders = sorted({str(folder) for folder, _ in found})
+    if len(holders) > 1:
+        named = ", ".join(holders)
+        raise ValueError(f"piece '{piece}' is in several data sets: {named}; choose with --data")
     if len(found) > 1:
-        folders = ", ".join(str(folder) for folder, _ in found)
-        raise ValueError(f"piece '{piece}' is in several data sets: {folders}; choose with --data")
+        raise ValueError(
+            f"{holders[0]}/pieces: piece '{piece}' is in several chunks, of runs with different"
+            " numbers of them; let the last run finish"
+        )
     if not found:
         close = difflib.get_close_matches(piece, known, n=3)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""

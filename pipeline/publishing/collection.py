@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline import tables
 from pipeline.constants import STAFF_HEIGHT_PX, STAFF_WIDTH_PX
-from pipeline.describing import counts, croissant, features
+from pipeline.describing import counts, croissant, features, last_run
 from pipeline.reading import catalogue, licences
 from pipeline.reading.recording_files import RECORDED, RECORDINGS
 
@@ -43,14 +43,8 @@ class Collection:
     bins: int
 
     def tables(self, name: str) -> list[Path]:
-        """The files of a table, in order of name, without what a killed job left (.*)."""
-        folder = self.folder / name
-        paths = {path: path.relative_to(folder).as_posix() for path in folder.glob("**/*.parquet")}
-        return sorted(
-            path
-            for path, inner in paths.items()
-            if "/." not in f"/{inner}" and not OF_RECORDINGS.search(f"/{inner}")
-        )
+        """The files of a table, one a chunk, in order of name."""
+        return last_run.files(self.folder, name)
 
     def has_recordings(self) -> bool:
         """Whether recordings of people are in it, which stay."""
@@ -63,11 +57,11 @@ class Collection:
     def performance_tables(self) -> list[Path]:
         """The tables of performances that the shards were made of, in order of name."""
         names = {path.stem for path in self.shard_files}
-        return [
+        return sorted(
             path
-            for path in self.tables("performances")
+            for path in (self.folder / "performances").glob("*/*/*.parquet")
             if f"{path.parent.parent.name}-{path.parent.name}-{path.stem}" in names
-        ]
+        )
 
     def layout(self) -> str:
         """What an image shows: staves or pages."""
@@ -89,7 +83,7 @@ def read(folder: Path, allowed: list[str]) -> Collection:
         ValueError: If the folder holds no collection, chunks of two runs with different numbers of
             them, or no piece that may be handed on.
     """
-    files = sorted((folder / "pieces").glob("*.parquet"))
+    files = last_run.files(folder, "pieces")
     shards = _shards(folder)
     if not files or not shards:
         raise ValueError(
@@ -103,7 +97,7 @@ def read(folder: Path, allowed: list[str]) -> Collection:
         if number > 1:
             raise ValueError(
                 f"{folder}/pieces: the piece {name} is in it {number} times; chunks of a run with"
-                " another number of them are left: run into an empty folder of results"
+                " another number of them are left: let the last run finish"
             )
     kept = {row["piece_id"]: row for row in rows if row["reason"] is None}
     reasons = {name: licences.forbidden(row["licence"], allowed) for name, row in kept.items()}

@@ -1,8 +1,10 @@
 """A tiny data set as its tables: three pieces, two splits, one of them with two performances."""
 
+import shutil
 from pathlib import Path
 
 from pipeline import tables
+from pipeline.describing import croissant
 from tests.support import staves
 
 PIECES = {  # piece: split, composer, onsets (s), notes without a notehead
@@ -88,3 +90,18 @@ def write(
         ),
         "shards": shards,
     }
+
+
+def describe(folder: Path, shards: list[Path]) -> None:
+    """Write the Croissant description of a run with these shards, as it does at its end."""
+    records = croissant.Records("all", tables.SHARDS, "shards/*/*.parquet", shards)
+    croissant.write(folder.name, [records], [], folder / "croissant.json")
+
+
+def fewer_chunks(folder: Path) -> None:
+    """Make a collection of one chunk that of a run after one with two: chunk 1, whose pieces are in
+    chunk 0 now, stays, and the description lists the shards of chunk 0."""
+    for path in sorted(folder.glob("*/0.parquet")):
+        shutil.copy(path, path.with_name("1.parquet"))
+    shards = sorted(folder.glob("shards/*/*-0.parquet"))
+    describe(folder, shards or [staves.write_shard(folder / "shards/test/grand-1.0-0.parquet", [])])

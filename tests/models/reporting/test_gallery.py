@@ -8,6 +8,7 @@ import pytest
 
 from models.reporting import gallery
 from pipeline import tables
+from tests.support import collection
 
 
 @pytest.fixture
@@ -77,3 +78,10 @@ def test_a_folder_with_something_in_it_stays(results, tmp_path):
 def test_results_without_pieces_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no piece to show"):
         gallery.gallery(tmp_path, tmp_path / "out")
+
+
+def test_chunks_of_an_earlier_run_with_more_of_them_are_not_shown(results, monkeypatch):
+    monkeypatch.setattr(gallery, "PIECES", 9)
+    data = results / "data/piano"
+    collection.fewer_chunks(data)
+    assert [row["piece_id"] for row in gallery.chosen(data)] == ["a", "e", "b & c #1", "d"]

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from models.reporting import markup, report, summary
+from models.reporting import headlines, markup, report, summary
 from pipeline import tables
+from tests.support import collection
 
 TABLE = "| test | ours |\n| --- | ---: |\n| top-1 | 75.14% |\n"
 CARD = """---
@@ -168,6 +169,12 @@ def test_the_data_half_alone_has_a_page(tmp_path):
     text = page(results)
     assert "Collection tunes" in text and "Score following" not in text
     assert "pieces           tunes 2" in summary.lines(results)
+
+
+def test_pieces_of_chunks_of_an_earlier_run_are_counted_once(tmp_path):
+    results = write(tmp_path / "results")
+    collection.fewer_chunks(results / "data/tunes")
+    assert headlines.pieces(results) == {"tunes": 2}
 
 
 def test_a_run_ends_with_at_most_ten_lines_that_fit_a_terminal(tmp_path):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from pipeline.describing.inspect import inspect
+from pipeline import tables
+from pipeline.describing.inspect import find, inspect
 from pipeline.replacing import UNFINISHED
+from tests.support import collection, staves
 from tests.support.browser import check_plays_from, click, content, mark, now, opened, press, wait
 from tests.support.minuet import (
     ORNAMENT,
@@ -320,3 +323,28 @@ def test_a_piece_of_two_data_sets_asks_for_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="results/data/a, results/data/b; choose with --data"):
         inspect(PIECE)
+
+
+def test_chunks_of_an_earlier_run_with_more_of_them_are_passed_over(tmp_path):
+    write_data(tmp_path / "piano", recording=False)
+    collection.fewer_chunks(tmp_path / "piano")
+    assert find(PIECE, tmp_path / "piano") == (tmp_path / "piano", "0")
+
+
+def test_a_run_that_goes_on_may_have_more_chunks(tmp_path):
+    write_data(tmp_path, recording=False)
+    collection.describe(
+        tmp_path, [staves.write_shard(tmp_path / "shards/test/a-1.0-0.parquet", [])]
+    )
+    tables.write([{"piece_id": "new"}], tables.PIECES, tmp_path / "pieces/1.parquet")
+    later = (tmp_path / "croissant.json").stat().st_mtime + 1
+    os.utime(tmp_path / "pieces/1.parquet", (later, later))
+    assert find("new", tmp_path) == (tmp_path, "1")
+
+
+def test_chunks_of_two_runs_are_told_while_the_last_goes_on(tmp_path):
+    write_data(tmp_path, recording=False)
+    collection.fewer_chunks(tmp_path)
+    (tmp_path / "croissant.json").unlink()
+    with pytest.raises(ValueError, match=r"/pieces: .* in several chunks, .* let the last run fin"):
+        inspect(PIECE, tmp_path)

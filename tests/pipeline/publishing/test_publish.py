@@ -15,7 +15,6 @@ import pytest
 import soundfile
 
 from pipeline import tables
-from pipeline.describing import croissant
 from pipeline.publishing import files, publish
 from tests.support import collection, staves
 
@@ -96,8 +95,7 @@ def test_only_what_the_last_run_made_goes_out_in_the_splits_of_its_shards(tmp_pa
     (data / "shards/test/grand-1.0-0.parquet").rename(moved)
     staves.write_shard(moved, [staves.performance("fugue", split="extra")])
     run = [path for path in sorted(data.glob("shards/*/*.parquet")) if path != old]
-    records = croissant.Records("all", tables.SHARDS, "shards/*/*.parquet", run)
-    croissant.write("own", [records], [], data / "croissant.json")
+    collection.describe(data, run)
     publish.publish(data, out=tmp_path / "hub")
     said = capsys.readouterr().err
     assert "shards of runs with other settings stay: 1, as" in said and old.name in said
@@ -172,6 +170,15 @@ def test_chunks_of_two_runs_are_not_mixed(tmp_path):
     tables.write(rows, tables.PIECES, data / "pieces/1.parquet")
     with pytest.raises(ValueError, match=r"own/pieces: the piece waltz is in it 2 times"):
         publish.publish(data, out=tmp_path / "hub")
+
+
+def test_chunks_of_an_earlier_run_with_more_of_them_stay(tmp_path):
+    data = write(tmp_path)
+    collection.fewer_chunks(data)
+    publish.publish(data, out=tmp_path / "hub")
+    (held,) = (tmp_path / "hub/scores").glob("train-*.parquet")
+    assert pq.read_table(held)["piece_id"].to_pylist() == ["waltz", "march"]
+    assert "| pieces | 2 | 1 |" in (tmp_path / "hub/README.md").read_text()
 
 
 def test_what_a_killed_job_left_does_not_go_out(tmp_path):
