@@ -1,5 +1,6 @@
 """What others are given of a collection: rows with pages and sound inside, file after file."""
 
+import posixpath
 import re
 import sys
 from collections import Counter
@@ -91,7 +92,9 @@ def read(folder: Path, allowed: list[str]) -> Collection:
             " results/data/piano, after a run"
         )
     columns = ["piece_id", "split", "reason", *ABOUT]
-    rows = [row for path in files for row in tables.read(path, tables.PIECES, columns).to_pylist()]
+    rows = _without_folders(
+        [row for path in files for row in tables.read(path, tables.PIECES, columns).to_pylist()]
+    )
     kept_ids = (row["piece_id"] for row in rows if row["reason"] is None)
     for name, number in Counter(kept_ids).items():
         if number > 1:
@@ -111,6 +114,19 @@ def read(folder: Path, allowed: list[str]) -> Collection:
         raise ValueError(f"{folder}: no piece of it may be handed on. {licences.RULE}")
     left_out = {name: reason for name, reason in reasons.items() if reason}
     return Collection(folder, shards, pieces, left_out, _bins(shards))
+
+
+def _without_folders(rows: list[dict]) -> list[dict]:
+    """Rows whose sources outside of the working folder are relative to the folder that has them
+    all: where users keep their scores is nobody else's business."""
+    outside = {
+        row["source"]: posixpath.abspath(row["source"])
+        for row in rows
+        if (row["source"] or "").startswith(("/", "../"))
+    }
+    folder = posixpath.commonpath(map(posixpath.dirname, outside.values())) if outside else ""
+    inner = {source: posixpath.relpath(path, folder) for source, path in outside.items()}
+    return [row | {"source": inner.get(row["source"], row["source"])} for row in rows]
 
 
 def _shards(folder: Path) -> list[Path]:

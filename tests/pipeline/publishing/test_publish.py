@@ -38,15 +38,20 @@ print(json.dumps({
 """
 
 
+def change(data, column, values):
+    """Give pieces of a collection other values in a column, by piece id."""
+    path = data / "pieces/0.parquet"
+    rows = tables.read(path, tables.PIECES).to_pylist()
+    for row in rows:
+        row[column] = values.get(row["piece_id"], row[column])
+    tables.write(rows, tables.PIECES, path)
+
+
 def write(folder, **licences):
     """The data of a tiny collection, with pages and sound; gives its folder."""
     data = folder / "own"
     collection.write(data)
-    path = data / "pieces/0.parquet"
-    rows = tables.read(path, tables.PIECES).to_pylist()
-    for row in rows:
-        row["licence"] = licences.get(row["piece_id"], row["licence"])
-    tables.write(rows, tables.PIECES, path)
+    change(data, "licence", licences)
     png = staves.png(np.full((20, 30), 255, np.uint8))
     for name, schema, row in (
         ("images", tables.IMAGES, {"image": 0, "png": png, "width": 30, "height": 20}),
@@ -107,6 +112,32 @@ def test_only_what_the_last_run_made_goes_out_in_the_splits_of_its_shards(tmp_pa
     assert pq.read_table(trained).num_rows == 3  # and not the old ones, too
     card = (tmp_path / "hub/README.md").read_text()
     assert "lie beside" not in card and "| pieces | 2 | 1 |" in card
+
+
+@pytest.mark.parametrize("folder", ["/home/anna/private scores", "../anna/private scores"])
+def test_where_scores_lie_is_told_to_nobody(folder, tmp_path):
+    data = write(tmp_path)
+    inner = {"waltz": "waltz.ly", "march": "book 1/march.ly", "fugue": "book 1/fugue.ly"}
+    change(data, "source", {piece: f"{folder}/{name}" for piece, name in inner.items()})
+    hub = tmp_path / "hub"
+    publish.publish(data, out=hub)
+    listed = csv.DictReader((hub / "licences.csv").open())
+    assert {row["piece_id"]: row["source"] for row in listed} == inner
+    for path in hub.rglob("*"):
+        if path.suffix == ".parquet":
+            rows = pq.read_table(path).to_pylist()
+            assert [row["source"] for row in rows] == [inner[row["piece_id"]] for row in rows]
+            assert "anna" not in str(rows)
+        elif path.is_file():
+            assert "anna" not in path.read_text()
+
+
+@pytest.mark.parametrize("source", ["msmd.zip:a/waltz.ly", "music21:a/waltz.mxl", "own/waltz.ly"])
+def test_names_that_tell_no_folder_outside_stay(source, tmp_path):
+    data = write(tmp_path)
+    change(data, "source", dict.fromkeys(collection.PIECES, source))
+    publish.publish(data, out=tmp_path / "hub")
+    assert f",{source}," in (tmp_path / "hub/licences.csv").read_text()
 
 
 def test_pieces_without_a_licence_stay_and_are_told(tmp_path, capsys):
