@@ -9,10 +9,12 @@ import html
 import io
 import json
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.signal import resample_poly
 
 from pipeline.replacing import replacing
 
@@ -20,6 +22,7 @@ TEMPLATE = Path(__file__).with_name("page.html")
 MARK = b'<meta name="generator" content="Partimento">'  # near the top of every page
 MARK_WITHIN = 512  # bytes
 BLOCK_SAMPLES = 65_536  # libsndfile's Vorbis encoder overflows its stack on long blocks
+MOST_RATE_HZ = 48_000  # of sound in a page; above 200 kHz that encoder crashes, too
 NOTEHEAD = ("notehead_id", "image", "system", "staff", "x", "y", "width", "height", "pitch",
             "moment", "grace", "tied")  # fmt: skip
 
@@ -30,7 +33,13 @@ def data_url(kind: str, content: bytes) -> str:
 
 
 def vorbis(samples: np.ndarray, rate: int) -> bytes:
-    """Encode samples (n,) in [-1, 1] as Ogg Vorbis: a third of FLAC, no sample more or less."""
+    """Encode samples (n,) in [-1, 1] as Ogg Vorbis: a third of FLAC, no sample more or less.
+
+    Those of more than 48 kHz are resampled to it, which takes away only what nobody hears.
+    """
+    if rate > MOST_RATE_HZ:
+        ratio = Fraction(MOST_RATE_HZ, rate)
+        samples, rate = resample_poly(samples, ratio.numerator, ratio.denominator), MOST_RATE_HZ
     out = io.BytesIO()
     with soundfile.SoundFile(out, "w", rate, channels=1, format="OGG", subtype="VORBIS") as file:
         for first in range(0, len(samples), BLOCK_SAMPLES):

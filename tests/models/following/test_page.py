@@ -82,6 +82,17 @@ def test_the_sound_is_in_time(tmp_path, monkeypatch, with_ffmpeg):
         assert after > 0.04 > 0.02 > before
 
 
+def test_sound_of_any_rate_is_embedded(tmp_path, monkeypatch):
+    """libsndfile's Vorbis encoder takes no more than 200 kHz: it ends the process."""
+    seconds = np.arange(384_000) / 384_000
+    soundfile.write(tmp_path / "fast.wav", 0.5 * np.sin(2 * np.pi * 440 * seconds), 384_000)
+    monkeypatch.setenv("PATH", "")
+    _, sound = encoded(tmp_path / "fast.wav", 1.0)
+    samples, rate = soundfile.read(io.BytesIO(sound))
+    assert len(samples) == rate == 48_000
+    assert np.abs(np.fft.rfft(samples)).argmax() == 440  # Hz, as there is one second
+
+
 def test_the_waveform_shows_what_is_loud(tmp_path):
     found = np.array(waveform(alignment(tmp_path).recording, 70))  # ten a second
     assert len(found) == 70 and found.max() == 100
