@@ -12,6 +12,7 @@ from pipeline import tables
 from pipeline.describing import inspect
 from pipeline.describing import page as pages
 from pipeline.reading import scans
+from pipeline.reading.pieces import printable
 from pipeline.replacing import require_other, require_writable
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def _sheet(score: Path | str, data: Path | None) -> "Sheet":
     systems, noteheads, notes = (
         found[name].drop_columns(["piece_id"]) for name in ("systems", "noteheads", "notes")
     )
-    title = piece["title"] or (path.stem if path else "")
+    title = piece["title"] or (printable(path.stem) if path else "")
     return Sheet(printed, systems, noteheads, notes, title, piece["composer"] or "")
 
 
@@ -235,4 +236,4 @@ def _summary(alignment: "Alignment", written: list[Path]) -> str:
         when = f"{span.start:.1f}" if span.what == "cut" else f"{span.start:.1f}-{span.end:.1f}"
         lines.append(f"{when} s: {span.what}")
     lines += [f"written: {path}" for path in written]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

@@ -25,7 +25,7 @@ def check_length(path: Path) -> None:
         ValueError: Naming the file and the remedy, if it is too short or too long.
     """
     try:
-        sound = soundfile.SoundFile(path)
+        sound = audio.sound_file(path)
     except (soundfile.LibsndfileError, TypeError):
         return
     with sound:

@@ -17,6 +17,7 @@ from pipeline import tables
 from pipeline.constants import A4_WIDTH_MM, PAGE_WIDTH_PX
 from pipeline.engraving import svg
 from pipeline.reading import scans
+from pipeline.reading.pieces import printable
 
 STAFF_SPACE_MM = 1.757  # LilyPond's usual staff of 20 pt, 7.03 mm high
 SPACE_PX = STAFF_SPACE_MM * PAGE_WIDTH_PX / A4_WIDTH_MM  # 6.99, as pages are engraved here
@@ -57,7 +58,7 @@ def read_pages(path: Path | str) -> Sheet:
         pa.Table.from_pylist(systems, tables.without_piece(tables.SYSTEMS)),
         tables.without_piece(tables.NOTEHEADS).empty_table(),
         tables.without_piece(tables.NOTES).empty_table(),
-        title=path.stem,
+        title=printable(path.stem),
     )
 
 

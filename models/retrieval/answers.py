@@ -12,6 +12,7 @@ from models.retrieval.inference import steady
 from models.retrieval.sequence import best_path, piece_scores, reaches
 from models.weights import digest
 from pipeline.constants import RETRIEVAL
+from pipeline.reading.pieces import printable
 
 LEAST_WINDOWS = 26  # 15 s; in less, wrong pieces fit well, too (docs/retrieval.md)
 
@@ -188,35 +189,34 @@ def as_json(answer: dict) -> str:
 
 
 def in_words(answer: dict) -> str:
-    """The answer for people."""
+    """The answer for people; text from scores may have odd characters, which become escapes."""
     searched, listened = answer["searched"], answer["listened"]["windows"]
     best = answer["pieces"][0]
-    return "\n".join(
-        [
-            f"searched {searched['pieces']:,} pieces with {searched['positions']:,} positions, "
-            f"listened to {listened} window{'s' * (listened > 1)}",
-            "",
-            _verdict(answer),
-            *(
-                f"  heard {_clock(passage['from_s'])} to {_clock(passage['to_s'])}: "
-                f"{passage['from']['printed']} to {passage['to']['printed']}"
-                for passage in best["passages"]
-                if answer["fits"] is not False and listened > 1
-            ),
-            "",
-            " score  piece",
-            *(f"{piece['score']:6.3f}  {_name(piece)}" for piece in answer["pieces"]),
-            "",
-            "cosine  heard at    printed at                      piece",
-            *(
-                f"{match['cosine']:6.3f}  {match['seconds']:>6,.1f} s    {match['printed']:<30}  "
-                f"{_name(match)}"
-                for match in answer["matches"]
-            ),
-            "",
-            f"picture: {answer['picture']}",
-        ]
-    )
+    lines = [
+        f"searched {searched['pieces']:,} pieces with {searched['positions']:,} positions, "
+        f"listened to {listened} window{'s' * (listened > 1)}",
+        "",
+        _verdict(answer),
+        *(
+            f"  heard {_clock(passage['from_s'])} to {_clock(passage['to_s'])}: "
+            f"{passage['from']['printed']} to {passage['to']['printed']}"
+            for passage in best["passages"]
+            if answer["fits"] is not False and listened > 1
+        ),
+        "",
+        " score  piece",
+        *(f"{piece['score']:6.3f}  {_name(piece)}" for piece in answer["pieces"]),
+        "",
+        "cosine  heard at    printed at                      piece",
+        *(
+            f"{match['cosine']:6.3f}  {match['seconds']:>6,.1f} s    {match['printed']:<30}  "
+            f"{_name(match)}"
+            for match in answer["matches"]
+        ),
+        "",
+        f"picture: {answer['picture']}",
+    ]
+    return "\n".join(map(printable, lines))
 
 
 def _verdict(answer: dict) -> str:

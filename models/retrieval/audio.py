@@ -7,6 +7,7 @@ the instrument's tuning is measured.
 """
 
 import math
+import os
 import shutil
 import subprocess
 import tempfile
@@ -62,16 +63,31 @@ def open_recording(path: Path | str) -> Iterator[soundfile.SoundFile]:
     with tempfile.TemporaryDirectory(prefix="recording-") as folder:
         why = _why_not_read(path)
         read = _decoded(path, Path(folder) / "decoded.flac", why) if why else path
-        with soundfile.SoundFile(read) as sound:
+        with sound_file(read) as sound:
             if sound.frames <= 0:
                 raise ValueError(f"{path}: the recording is empty (0 s)")
             yield sound
 
 
+def sound_file(path: Path) -> soundfile.SoundFile:
+    """Open a sound file by the bytes of its name, since soundfile takes no text that is not UTF-8.
+
+    Raises:
+        soundfile.LibsndfileError: If libsndfile does not read it.
+        TypeError: If its suffix says that it holds raw samples.
+    """
+    return soundfile.SoundFile(os.fsencode(path))
+
+
+def _name(sound: soundfile.SoundFile) -> str:
+    """The path that a sound file was opened by."""
+    return os.fsdecode(sound.name)
+
+
 def _why_not_read(path: Path) -> str:
     """Why libsndfile does not read a file from beginning to end; empty if it does."""
     try:
-        with soundfile.SoundFile(path) as sound:
+        with sound_file(path) as sound:
             return "" if tells_length(sound) else "its header does not say how long it is"
     except (soundfile.LibsndfileError, TypeError) as error:  # of raw samples, a TypeError
         return getattr(error, "error_string", "of unknown format")
@@ -85,7 +101,7 @@ def tells_length(sound: soundfile.SoundFile) -> bool:
     """
     if sound.format != "MP3":
         return sound.frames != UNKNOWN_LENGTH
-    with Path(sound.name).open("rb") as file:
+    with Path(_name(sound)).open("rb") as file:
         head = file.read(10)
         if head.startswith(b"ID3"):  # a tag before the first frame: its length has 7 bits a byte
             file.seek(10 + sum(byte << 7 * place for place, byte in enumerate(head[:5:-1])))
@@ -328,16 +344,16 @@ def _read(sound: soundfile.SoundFile, start: int, stop: int) -> np.ndarray:
         samples = sound.read(lead + stop - start, dtype="float32", always_2d=True)[lead:]
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise ValueError(
-            f"{sound.name}: corrupt at {start / sound.samplerate:.1f} s ({error}); "
+            f"{_name(sound)}: corrupt at {start / sound.samplerate:.1f} s ({error}); "
             "convert or copy it again"
         ) from None
     if len(samples) < stop - start:
         raise ValueError(
-            f"{sound.name}: truncated: the sound ends after "
+            f"{_name(sound)}: truncated: the sound ends after "
             f"{(start + len(samples)) / sound.samplerate:.1f} s although the file declares "
             f"{sound.frames / sound.samplerate:.1f} s; copy it again"
         )
     mono = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
     if not np.isfinite(mono).all():
-        raise ValueError(f"{sound.name}: the recording has values that are not finite")
+        raise ValueError(f"{_name(sound)}: the recording has values that are not finite")
     return mono

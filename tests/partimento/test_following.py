@@ -59,6 +59,24 @@ def test_a_page_is_written_beside_the_recording(take, engraved, page, capsys):
     cli.run(["follow", str(take), "score.ly"])  # its own page is written anew
 
 
+def test_names_and_titles_are_printed_with_escapes(take, page, tmp_path, monkeypatch, capsys):
+    """Names that are not UTF-8, and titles that would clear the terminal."""
+    made = sheet(drawn(8), list(range(8)), title="Study\x1b[2J")
+    monkeypatch.setattr(following, "_sheet", lambda score, data: made)
+    odd = take.rename(tmp_path / os.fsdecode(b"caf\xe9.wav"))
+    cli.run(["follow", str(odd), "score.ly"])
+    said = capsys.readouterr().out
+    assert said.startswith(r"caf\udce9.wav is followed in Study\x1b[2J: bars 1-8")
+    assert rf"written: {tmp_path}/caf\udce9.html" in said
+    assert odd.with_suffix(".html").is_file()
+
+
+def test_a_score_without_a_title_has_the_name_of_its_file(tmp_path):
+    score = tmp_path / os.fsdecode(b"caf\xe9.abc")
+    score.write_text("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|\n")
+    assert following._sheet(score, None).title == r"caf\udce9"
+
+
 def test_only_what_is_named_is_written(take, engraved, tmp_path):
     table = tmp_path / "out.csv"
     cli.run(["follow", str(take), "score.ly", "--table", str(table), str(tmp_path / "out.svl")])

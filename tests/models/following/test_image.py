@@ -1,5 +1,6 @@
 """Following on page images with a network that knows tones: position, bar, pass, and refusals."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -62,6 +63,12 @@ def test_a_pdf_becomes_a_sheet_of_systems(sheet):
     assert [row["system"] for row in systems] == [0, 1] and len(sheet.pages) == 1
     assert [len(row["top"]) for row in systems] == [2, 2]
     assert sheet.noteheads.num_rows == sheet.notes.num_rows == 0 and sheet.title == "score"
+
+
+def test_a_name_that_is_not_utf8_is_a_title_with_an_escape(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.fromarray(drawn_page(1).page).save(path)
+    assert sheet_images.read_pages(path).title == r"caf\udce9"
 
 
 def expected(order: list[tuple[int, int]], seconds: np.ndarray):

@@ -90,6 +90,16 @@ def test_a_piece_without_title_goes_by_its_id_and_px(index):
     assert "0 px (0% of it)" in said
 
 
+def test_text_of_scores_does_not_command_the_terminal(index):
+    """Such as to clear it; titles, composers and numbers of bars are anybody's text."""
+    index.titles[0] = "Minuet\x1b[2J"
+    index.places[0] = Place(page=0, system=0, bar="\x1b[31m1")
+    said = say(index, list(range(12)))
+    assert "\x1b" not in said
+    assert r"found: Minuet\x1b[2J, by Christian Petzold" in said
+    assert r"heard 0:00 to 0:05: page 1, system 1, bar \x1b[31m1 to page 2" in said
+
+
 def test_a_calibration_holds_for_its_weights_alone(tmp_path):
     weights = tmp_path / "mine.safetensors"
     weights.write_bytes(b"weights")

@@ -307,6 +307,14 @@ def test_a_file_that_does_not_tell_its_length_is_read_to_its_end(tmp_path, suffi
     assert seconds == pytest.approx(SECONDS, abs=0.1)
 
 
+@pytest.mark.parametrize("suffix", ["flac", "mp3"])
+def test_a_name_need_not_be_utf8(tmp_path, suffix):
+    plain = recording(tmp_path / f"cafe.{suffix}")
+    odd = tmp_path / os.fsdecode(f"café.{suffix}".encode("latin-1"))
+    odd.write_bytes(plain.read_bytes())
+    np.testing.assert_array_equal(audio.spectrogram(odd), audio.spectrogram(plain))
+
+
 def test_without_ffmpeg_no_length_is_guessed(tmp_path, monkeypatch):
     untold = recording(tmp_path / "untold.mp3", 44_100)
     untold.write_bytes(untold.read_bytes().replace(b"Xing", bytes(4)).replace(b"Info", bytes(4)))
