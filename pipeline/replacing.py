@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import glob
+import hashlib
 import os
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ from pathlib import Path
 ROOM_BYTES = 1 << 20  # with less left on it, a disk counts as full
 LOCKED_WITHIN_S = 60  # of being made, a folder is locked by its writer
 UNFINISHED = "partimento-unfinished-"  # marks our own temporary folders: nobody else's are deleted
+NAME_BYTES = 180  # of a file's name in that of its folder: with the rest, names end at 255 bytes
+DIGEST_CHARACTERS = 8  # in place of the rest of a longer name
 
 
 @contextmanager
@@ -33,7 +36,7 @@ def replacing(path: Path | str):
         raise FileExistsError(f"{path}: is a folder that holds files already; nothing of it is "
                               "replaced: name another, or move it away")  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    begun = f".{path.name}.{UNFINISHED}"
+    begun = _begun(path.name)
     for left in path.parent.glob(f"{glob.escape(begun)}*"):
         with _locked(left) as ours:
             if ours and not _just_made(left):
@@ -68,6 +71,15 @@ def require_writable(path: Path) -> None:
         raise ValueError(f"{path}: {folder} is not a folder; name another place")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ValueError(f"{path}: {folder} may not be written to; name another place")
+
+
+def _begun(name: str) -> str:
+    """How the names of temporary folders begin in which a file or folder of a name is written."""
+    whole = os.fsencode(name)
+    if len(whole) > NAME_BYTES:
+        digest = hashlib.sha256(whole).hexdigest()[:DIGEST_CHARACTERS]
+        name = f"{whole[:NAME_BYTES].decode(errors='ignore')}-{digest}"
+    return f".{name}.{UNFINISHED}"
 
 
 def _just_made(folder: Path) -> bool:

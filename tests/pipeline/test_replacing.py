@@ -68,6 +68,22 @@ def test_a_folder_that_was_just_made_may_be_about_to_be_locked(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a.txt", folders["new"].name}
 
 
+@pytest.mark.parametrize("name", [250 * "x" + ".html", 127 * "é"], ids=["ASCII", "UTF-8"])
+def test_a_name_may_be_as_long_as_a_file_systems_names_are(tmp_path, name):
+    """255 bytes; what a killed writer left is found and swept away as for short names."""
+    with replacing(tmp_path / name) as temporary:
+        temporary.write_text("first")
+        left = temporary.parent
+    left.mkdir()
+    (left / name).touch()
+    with replacing(tmp_path / f"{name[:-1]}-") as temporary:  # of another file that begins alike
+        temporary.touch()
+    assert left.exists()
+    with replacing(tmp_path / name) as temporary:
+        temporary.write_text("second")
+    assert not left.exists() and (tmp_path / name).read_text() == "second"
+
+
 WRITERS = {
     "Parquet": lambda path: tables.write(
         ({"piece_id": f"p{n}"} for n in range(5_000)), tables.ENGRAVED, path
