@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from partimento import scores
 from pipeline import tables
 from pipeline.describing import inspect
-from pipeline.describing import page as pages
+from pipeline.describing.page import MARK
 from pipeline.reading import scans
 from pipeline.reading.pieces import printable
-from pipeline.replacing import require_other, require_writable
+from pipeline.replacing import require_other, require_writable, unclaimed
 
 if TYPE_CHECKING:
     from models.following.alignment import Alignment, Sheet
@@ -209,7 +209,7 @@ def _files(
     wanted = [("page", out), ("video", video), *(("table", path) for path in table)]
     files = [(kind, path) for kind, path in wanted if path is not None]
     if not files:
-        files = [("page", pages.unclaimed(recording.with_suffix(".html")))]
+        files = [("page", unclaimed(recording.with_suffix(".html"), MARK, "page"))]
     suffixes = {"page": {".html", ".htm"}, "video": {".mp4"}, "table": set(exports.WRITERS)}
     for kind, path in files:
         if path.suffix.lower() not in suffixes[kind]:

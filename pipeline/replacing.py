@@ -17,6 +17,7 @@ LOCKED_WITHIN_S = 60  # of being made, a folder is locked by its writer
 UNFINISHED = "partimento-unfinished-"  # marks our own temporary folders: nobody else's are deleted
 NAME_BYTES = 180  # of a file's name in that of its folder: with the rest, names end at 255 bytes
 DIGEST_CHARACTERS = 8  # in place of the rest of a longer name
+MARK_WITHIN = 1_000  # bytes from the beginning of a file that tell that it is ours
 
 
 @contextmanager
@@ -71,6 +72,27 @@ def require_writable(path: Path) -> None:
         raise ValueError(f"{path}: {folder} is not a folder; name another place")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ValueError(f"{path}: {folder} may not be written to; name another place")
+
+
+def unclaimed(path: Path, mark: bytes, kind: str) -> Path:
+    """A default path to write, unless something other than a file of this program is there.
+
+    Args:
+        path: Where a file is written if the user names none.
+        mark: What files of this kind have in their first bytes if they are ours.
+        kind: What such a file is called.
+
+    Raises:
+        ValueError: If something else is there; it stays as it is.
+    """
+    ours = False
+    if path.is_file():
+        with path.open("rb") as file:
+            ours = mark in file.read(MARK_WITHIN)
+    if path.exists() and not ours:
+        raise ValueError(f"{path}: is there already and is not a {kind} of this program; name "
+                         "another with --out")  # fmt: skip
+    return path
 
 
 def _begun(name: str) -> str:

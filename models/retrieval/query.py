@@ -28,7 +28,7 @@ from models.retrieval.weights import AnyNetwork
 from models.retrieval.windows import recording_windows
 from pipeline.constants import RETRIEVAL, SNIPPET_WIDTH_PX, WHITE
 from pipeline.reading.pieces import printable
-from pipeline.replacing import replacing, require_other, require_writable
+from pipeline.replacing import replacing, require_other, require_writable, unclaimed
 from pipeline.strips import snippet
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ NEIGHBOURS = 25  # entries of the index that each window is compared with
 WIDTH_IN, ROW_IN = 7.0, 2.0  # of the picture, and of a match in it
 TICKS = 5  # of a time axis, at most: labels beyond 100 s are wide
 MOST_DRAWN = 20  # matches
-MARK, MARK_WITHIN = "partimento query", 1_000  # in the first bytes of our pictures
+MARK = "partimento query"  # in the first bytes of our pictures
 LONGEST_NAME = 60  # letters over a match
 
 
@@ -72,7 +72,7 @@ def query(
     if top < 1:
         raise ValueError(f"--top is {top}; ask for one or more")
     weights = weights_path(weights or DEFAULT_WEIGHTS)
-    out = Path(out or _unclaimed(Path(f"{recording.stem}-matches.png")))
+    out = Path(out or unclaimed(Path(f"{recording.stem}-matches.png"), MARK.encode(), "picture"))
     _check_picture(out, [recording, index, weights])
     collection = read_index(index, weights)
     fabric, network = load_network(weights)
@@ -85,19 +85,6 @@ def query(
     _draw(index, collection, matches[:MOST_DRAWN], frames, excerpts, attention, out)
     answer |= {"recording": printable(str(recording)), "picture": printable(str(out))}
     print(answers.as_json(answer) if json else answers.in_words(answer))
-
-
-def _unclaimed(picture: Path) -> Path:
-    """A picture's default path; raises ValueError if another file than one of ours has it."""
-    if picture.exists():
-        with picture.open("rb") as file:
-            ours = MARK.encode() in file.read(MARK_WITHIN)
-        if not ours:
-            raise ValueError(
-                f"{picture}: is there already and is no picture of this program; name another "
-                "with --out"
-            )
-    return picture
 
 
 def _check_picture(out: Path, sources: list[Path]) -> None:

@@ -14,6 +14,7 @@ from pipeline import performing, rendering, spectrogram, tables
 from pipeline.constants import AUDIO_RATE_HZ
 from pipeline.describing import last_run, page
 from pipeline.reading.fonts import font_path
+from pipeline.replacing import unclaimed
 
 SCRIPT = Path(__file__).with_name("inspect.js")
 RESULTS = Path("results")
@@ -176,7 +177,7 @@ def inspect(
             if there is none, the notes are played with the font of pretty_midi.
     """
     folder, chunk = find(piece, data)
-    out = out or page.unclaimed(Path(piece.replace("/", "__") + ".html"))
+    out = out or unclaimed(Path(piece.replace("/", "__") + ".html"), page.MARK, "page")
 
     def rows(name: str, schema: pa.Schema) -> list[dict]:
         return _rows(folder / name / f"{chunk}.parquet", schema, piece)

@@ -20,7 +20,6 @@ from pipeline.replacing import replacing
 
 TEMPLATE = Path(__file__).with_name("page.html")
 MARK = b'<meta name="generator" content="Partimento">'  # near the top of every page
-MARK_WITHIN = 512  # bytes
 BLOCK_SAMPLES = 65_536  # libsndfile's Vorbis encoder overflows its stack on long blocks
 MOST_RATE_HZ = 48_000  # of sound in a page; above 200 kHz that encoder crashes, too
 NOTEHEAD = ("notehead_id", "image", "system", "staff", "x", "y", "width", "height", "pitch",
@@ -65,24 +64,6 @@ def fill(content: dict, script: Path) -> str:
         "script": script.read_text(),
     }
     return re.sub("{{(.*?)}}", lambda name: parts[name[1]], TEMPLATE.read_text())
-
-
-def unclaimed(path: Path) -> Path:
-    """A page's default path, unless a file that is not a page of this program has that name.
-
-    Raises:
-        ValueError: If there is one; it stays as it is.
-    """
-    if path.is_file():
-        with path.open("rb") as file:
-            free = MARK in file.read(MARK_WITHIN)
-    else:
-        free = not path.exists()
-    if not free:
-        raise ValueError(
-            f"{path}: is there already and is not a page of this program; name another with --out"
-        )
-    return path
 
 
 def write(content: dict, script: Path, path: Path) -> None:
