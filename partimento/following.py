@@ -215,8 +215,6 @@ def _files(
         if path.suffix.lower() not in suffixes[kind]:
             known = ", ".join(sorted(suffixes[kind]))
             raise ValueError(f"{path}: a {kind} has one of the suffixes {known}")
-        if path.is_dir():
-            raise ValueError(f"{path}: is a folder; name a file to write")
         require_writable(path)
         if kind == "video":
             ffmpeg.require(path)

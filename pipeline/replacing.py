@@ -66,7 +66,11 @@ def require_other(path: Path, sources: Iterable[Path]) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Raise ValueError if `path` cannot be written because of its folder."""
+    """Raise ValueError, with the remedy, if no file can be written at `path`."""
+    if path.parts[:1] == ("~",):
+        raise ValueError(f"{path}: '~' is not expanded here; write the folder out in full")
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder; name a file to write")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         raise ValueError(f"{path}: {folder} is not a folder; name another place")

@@ -23,7 +23,7 @@ from models.table_output import MISSING
 from pipeline.planning import learning_files
 from pipeline.planning.learning_files import SHIPPED, following_figures, retrieval_figures
 from pipeline.planning.progress import duration
-from pipeline.replacing import replacing
+from pipeline.replacing import replacing, require_writable
 
 TITLES = {FOLLOWING: "Score following", RETRIEVAL: "Retrieval of sheet music by sound"}
 PAPERS = {
@@ -66,6 +66,8 @@ def report(results: Path, out: Path | None = None) -> None:
     Raises:
         ValueError: If there is no finished run in the folder.
     """
+    if out:
+        require_writable(out)
     record = results / "provenance.json"
     if not record.is_file():
         raise ValueError(f"{record}: not found; let the workflow finish first")

@@ -19,7 +19,7 @@ from models.retrieval.weights import AnyNetwork
 from models.weights import digest
 from pipeline import tables
 from pipeline.constants import EMBEDDING
-from pipeline.replacing import require_other
+from pipeline.replacing import require_other, require_writable
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric  # takes seconds to import
@@ -78,6 +78,7 @@ def index(
     """
     weights = weights_path(weights or DEFAULT_WEIGHTS)
     shards, out = [Path(path) for path in shards], Path(out)
+    require_writable(out)
     require_other(out, [*shards, weights])
     positions = _positions(shards)
     if not positions:

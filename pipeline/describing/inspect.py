@@ -14,7 +14,7 @@ from pipeline import performing, rendering, spectrogram, tables
 from pipeline.constants import AUDIO_RATE_HZ
 from pipeline.describing import last_run, page
 from pipeline.reading.fonts import font_path
-from pipeline.replacing import unclaimed
+from pipeline.replacing import require_writable, unclaimed
 
 SCRIPT = Path(__file__).with_name("inspect.js")
 RESULTS = Path("results")
@@ -178,6 +178,7 @@ def inspect(
     """
     folder, chunk = find(piece, data)
     out = out or unclaimed(Path(piece.replace("/", "__") + ".html"), page.MARK, "page")
+    require_writable(out)
 
     def rows(name: str, schema: pa.Schema) -> list[dict]:
         return _rows(folder / name / f"{chunk}.parquet", schema, piece)

@@ -2,6 +2,7 @@
 
 import os
 import resource
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from models.checkpoint import write_checkpoint
 from pipeline import tables
-from pipeline.replacing import UNFINISHED, replacing
+from pipeline.replacing import UNFINISHED, replacing, require_writable
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -82,6 +83,22 @@ def test_a_name_may_be_as_long_as_a_file_systems_names_are(tmp_path, name):
     with replacing(tmp_path / name) as temporary:
         temporary.write_text("second")
     assert not left.exists() and (tmp_path / name).read_text() == "second"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("~/page.html", "~/page.html: '~' is not expanded here; write the folder out in full"),
+        ("folder", "folder: is a folder; name a file to write"),
+        ("file/page.html", "file is not a folder"),
+    ],
+)
+def test_what_cannot_be_written_is_told_with_the_remedy(tmp_path, monkeypatch, path, said):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
+    with pytest.raises(ValueError, match=said):
+        require_writable(Path(path))
 
 
 WRITERS = {

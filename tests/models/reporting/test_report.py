@@ -162,6 +162,11 @@ def test_a_run_that_has_not_ended_is_refused(tmp_path):
         report.report(tmp_path)
 
 
+def test_a_folder_in_place_of_the_page_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is a folder; name a file to write"):
+        report.report(write(tmp_path / "results"), tmp_path)
+
+
 def test_the_data_half_alone_has_a_page(tmp_path):
     results = write(tmp_path / "results")
     for path in (results / "tables").iterdir():

@@ -150,6 +150,12 @@ def test_an_index_replaces_nothing_that_is_read(tmp_path, weights):
         assert source.read_bytes() == before
 
 
+def test_a_folder_in_place_of_the_index_is_refused_before_the_work(tmp_path, weights, monkeypatch):
+    monkeypatch.setattr(indexing, "_positions", lambda shards: pytest.fail("read all the same"))
+    with pytest.raises(ValueError, match="is a folder; name a file to write"):
+        indexing.index([tmp_path / "shard.parquet"], tmp_path, weights=weights)
+
+
 def test_an_index_of_other_weights_is_refused(tmp_path, index, weights):
     other = tmp_path / "other.safetensors"
     other.write_bytes(b"other weights")

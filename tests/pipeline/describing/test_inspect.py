@@ -288,6 +288,15 @@ def test_a_piece_that_cannot_be_shown_says_why(tmp_path, piece, said):
         inspect(piece, tmp_path, tmp_path / "page.html")
 
 
+def test_a_folder_in_place_of_the_page_is_refused_before_the_work(tmp_path, monkeypatch):
+    write_data(tmp_path, recording=False)
+    monkeypatch.setattr(
+        "pipeline.describing.inspect._sound", lambda *_: pytest.fail("played all the same")
+    )
+    with pytest.raises(ValueError, match="is a folder; name a file to write"):
+        inspect(PIECE, tmp_path, tmp_path)
+
+
 def test_a_sound_font_file_plays_although_there_is_a_recording(tmp_path):
     write_data(tmp_path)
     inspect(PIECE, tmp_path, tmp_path / "page.html", font_file="pretty_midi:TimGM6mb.sf2")
