@@ -3,6 +3,7 @@
 import contextlib
 import html
 import io
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,8 @@ from tqdm import tqdm
 from models.reporting.headlines import headlines
 from models.reporting.summary import TASKS
 from pipeline.describing import inspect, last_run
-from pipeline.replacing import replacing
+from pipeline.reading.pieces import printable
+from pipeline.replacing import replacing, require_writable
 
 PIECES = 3  # of each collection
 LONGEST_S = 240  # of music: longer pieces make pages of many megabytes
@@ -47,8 +49,13 @@ def gallery(results: Path, out: Path, follow: list[Path] | None = None) -> None:
 
     Raises:
         FileExistsError: If there is something in `out`; it stays as it is.
-        ValueError: If no piece of the run can be shown, or two of the further pages have one name.
+        FileNotFoundError: If a further page does not exist.
+        ValueError: If no piece of the run can be shown, `out` is a file, or two of the further
+            pages have one name.
     """
+    require_writable(out / "index.html")
+    follow = follow or []
+    _check(follow)
     shown = {path.parent: chosen(path.parent) for path in _collections(results)}
     if not any(shown.values()):
         raise ValueError(f"{results}/data: no piece to show; let the data half of a run finish")
@@ -59,7 +66,7 @@ def gallery(results: Path, out: Path, follow: list[Path] | None = None) -> None:
                                         tqdm(rows, desc=data.name, unit="page", disable=None)])
             for data, rows in shown.items()
         ]  # fmt: skip
-        parts.append(("Recordings followed", [_copied(page, temporary) for page in follow or []]))
+        parts.append(("Recordings followed", [_copied(page, temporary) for page in follow]))
         if (results / "report.html").is_file():
             shutil.copy(results / "report.html", temporary / "report.html")
             best = "; ".join(
@@ -69,7 +76,20 @@ def gallery(results: Path, out: Path, follow: list[Path] | None = None) -> None:
             parts.append(("The run", [("report.html", "Tables, figures and data sets", best)]))
         (temporary / "index.html").write_text(HEAD + "".join(map(_part, parts)) + "</html>\n")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(f"{out}/index.html: {size / 1e6:.1f} MB; any web server can show the folder")
+    print(
+        f"{printable(str(out))}/index.html: {size / 1e6:.1f} MB; any web server can show the folder"
+    )
+
+
+def _check(pages: list[Path]) -> None:
+    """Raise an error if one of the pages to copy does not exist, or has the name of another."""
+    names: set[str] = set()
+    for page in pages:
+        if not page.is_file():
+            raise FileNotFoundError(f"{page}: no such page; `partimento follow` writes them")
+        if page.name in names:
+            raise ValueError(f"{page}: another page has this name already; rename one of them")
+        names.add(page.name)
 
 
 def _collections(results: Path) -> list[Path]:
@@ -126,10 +146,8 @@ def _written(row: dict, data: Path, folder: Path) -> tuple[str, str, str]:
 def _copied(page: Path, folder: Path) -> tuple[str, str, str]:
     target = folder / "followed" / page.name
     target.parent.mkdir(exist_ok=True)
-    if target.exists():
-        raise ValueError(f"{page}: another page has this name already; rename one of them")
     shutil.copy(page, target)
-    return f"followed/{page.name}", page.stem, "a recording along its score"
+    return f"followed/{page.name}", printable(page.stem), "a recording along its score"
 
 
 def _part(part: tuple[str, list[tuple[str, str, str]]]) -> str:
@@ -138,7 +156,7 @@ def _part(part: tuple[str, list[tuple[str, str, str]]]) -> str:
     if not entries:
         return ""
     items = "".join(
-        f'<li><a href="{quote(name)}">{html.escape(text)}'
+        f'<li><a href="{quote(os.fsencode(name))}">{html.escape(text)}'
         f'<span class="pale">{html.escape(about)}</span></a></li>\n'
         for name, text, about in entries
     )

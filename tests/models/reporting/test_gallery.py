@@ -1,8 +1,9 @@
 """A folder of pages: which pieces are shown, that names lead to pages, and that nothing is lost."""
 
 import html
+import os
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import pytest
 
@@ -55,6 +56,26 @@ def test_every_name_in_the_index_leads_to_a_page_and_nothing_is_fetched(results,
     assert all((tmp_path / "out" / name).is_file() for name in names)
     assert "&lt;a&gt;" in text and "Haydn, 7 notes" in text and "://" not in text
     assert capsys.readouterr().out.startswith(f"{tmp_path}/out/index.html: ")
+
+
+def test_a_page_may_have_a_name_that_is_not_utf8(results, tmp_path):
+    page = tmp_path / os.fsdecode(b"caf\xe9.html")
+    page.write_text("a recording")
+    gallery.gallery(results, tmp_path / "out", follow=[page])
+    text = (tmp_path / "out/index.html").read_text()
+    (link,) = re.findall('href="(followed/[^"]+)"', text)
+    assert (tmp_path / "out" / os.fsdecode(unquote_to_bytes(link))).is_file()
+    assert r">caf\udce9<" in text
+
+
+def test_what_cannot_be_is_told_before_a_page_is_written(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery.inspect, "inspect", lambda *_, **__: pytest.fail("written"))
+    with pytest.raises(FileNotFoundError, match=r"gone\.html: no such page"):
+        gallery.gallery(results, tmp_path / "out", follow=[tmp_path / "gone.html"])
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(ValueError, match="out is not a folder; name another place"):
+        gallery.gallery(results, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
 
 
 def test_two_recordings_of_one_name_are_refused(results, tmp_path):
