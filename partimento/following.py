@@ -162,11 +162,11 @@ def _file(score: Path | str) -> Path | None:
 
 
 def _sheet(score: Path | str, data: Path | None) -> "Sheet":
-    """What is printed: engraved now if `score` is a file, else found in the results."""
+    """What is printed: engraved now if `score` is a file or a text, else found in the results."""
     from models.following.alignment import Sheet
 
     path = _file(score)
-    if path is None or path.is_file() or (path.suffix and data is None):
+    if path is None or path.is_file():
         found = scores.engraved_tables(path or score)
     else:
         found = _of_collection(str(score), data)
@@ -181,7 +181,14 @@ def _sheet(score: Path | str, data: Path | None) -> "Sheet":
 
 def _of_collection(piece: str, data: Path | None) -> dict[str, pa.Table]:
     """The tables of a piece that a run has engraved."""
-    folder, chunk = inspect.find(piece, data)
+    try:
+        folder, chunk = inspect.find(piece, data)
+    except ValueError as error:
+        if data is not None:
+            raise
+        raise FileNotFoundError(
+            f"{piece}: no such score file; as the id of a piece: {error}"
+        ) from None
     schemas = {
         "pieces": tables.PIECES,
         "images": tables.IMAGES,

@@ -13,6 +13,7 @@ import partimento
 from models.following import alignment, recording
 from models.following.alignment import About, Alignment
 from partimento import cli, following
+from pipeline import tables
 from pipeline.describing.page import MARK
 from tests.support import piano
 from tests.support.tiny_scores import drawn, played, sheet, sound
@@ -75,6 +76,28 @@ def test_a_score_without_a_title_has_the_name_of_its_file(tmp_path):
     score = tmp_path / os.fsdecode(b"caf\xe9.abc")
     score.write_text("X:1\nM:4/4\nL:1/4\nK:C\nCDEF|GABc|\n")
     assert following._sheet(score, None).title == r"caf\udce9"
+
+
+def test_the_id_of_a_piece_may_have_a_dot(take, tmp_path, monkeypatch):
+    made = sheet(drawn(8), list(range(8)))
+    rows = {
+        "pieces": (tables.PIECES, [{"title": "Study"}]),
+        "images": (tables.IMAGES, [{"image": 0, "png": made.pages[0]}]),
+        "systems": (tables.SYSTEMS, made.systems.to_pylist()),
+        "noteheads": (tables.NOTEHEADS, made.noteheads.to_pylist()),
+        "notes": (tables.NOTES, made.notes.to_pylist()),
+    }
+    for name, (schema, found) in rows.items():
+        own = [{"piece_id": "Study Op.12"} | row for row in found]
+        tables.write(own, schema, tmp_path / f"results/data/piano/{name}/0.parquet")
+    monkeypatch.chdir(tmp_path)
+    found = partimento.follow_score(take, "Study Op.12")
+    assert (found.title, found.about.route) == ("Study", "bars 1-8")
+    said = (
+        "Op.13: no such score file; as the id of a piece: no piece 'Op.13' among the 1 in results/"
+    )
+    with pytest.raises(FileNotFoundError, match=said):
+        partimento.follow_score(take, "Op.13")
 
 
 def test_only_what_is_named_is_written(take, engraved, tmp_path):
