@@ -28,9 +28,15 @@ LOGS = "logs"  # folder of the results where each job's time and memory lie
 
 
 def _commit() -> dict | None:
-    """The commit of this project's code, and files that differ from it; None without git."""
+    """The commit of this project's code, and files that differ from it.
+
+    None without git, and for a copy within somebody else's repository.
+    """
     try:
         run = {"cwd": PROJECT, "capture_output": True, "text": True, "check": True}
+        above = subprocess.run(["git", "rev-parse", "--show-cdup"], **run).stdout.strip()
+        if above:  # the way up to the repository's own folder
+            return None
         commit = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.strip()
         changed = subprocess.run(["git", "status", "--porcelain", "-uno"], **run).stdout
     except (OSError, subprocess.CalledProcessError):

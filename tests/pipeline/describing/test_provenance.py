@@ -115,3 +115,18 @@ def test_commit_and_versions_are_there(settings):
         assert found["commit"]["hash"] == head.stdout.strip()
     assert found["versions"]["snakemake"] and found["versions"]["fluidsynth"].startswith("2.")
     assert found["settings"] == settings
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_the_commit_is_never_that_of_a_repository_around_the_project(
+    settings, tmp_path, monkeypatch, within
+):
+    """Such as one of somebody's thesis, in which the project was unpacked."""
+    repository = tmp_path / "thesis"
+    project = repository / "vendor/partimento" if within else repository
+    project.mkdir(parents=True)
+    git = ["git", "-C", str(repository), "-c", "user.name=A", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "mine"], check=True)
+    monkeypatch.setattr(provenance, "PROJECT", project)
+    assert (recorded(settings, [])["commit"] is None) == within
