@@ -19,6 +19,9 @@ def summary(results: Path) -> None:
 
     Args:
         results: Folder of the results.
+
+    Raises:
+        ValueError: If no run has written into the folder.
     """
     for line in lines(results):
         print(line)
@@ -30,6 +33,9 @@ def lines(results: Path) -> list[str]:
     if counted := pieces(results):
         held = ", ".join(f"{name} {number:,}" for name, number in counted.items())
         found.append(_row("pieces", held))
+    if not found:
+        raise ValueError(f"{results}: no results of a run; name the folder that a run has written, "
+                         "for instance results")  # fmt: skip
     places = {
         "report": results / "report.html",
         "figures": results / "figures",

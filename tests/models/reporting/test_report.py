@@ -167,6 +167,12 @@ def test_a_folder_in_place_of_the_page_is_refused(tmp_path):
         report.report(write(tmp_path / "results"), tmp_path)
 
 
+def test_a_folder_without_results_has_no_summary(tmp_path):
+    (tmp_path / "data/letters").mkdir(parents=True)
+    with pytest.raises(ValueError, match="no results of a run; name the folder that a run has"):
+        summary.summary(tmp_path)
+
+
 def test_the_data_half_alone_has_a_page(tmp_path):
     results = write(tmp_path / "results")
     for path in (results / "tables").iterdir():
