@@ -31,6 +31,7 @@ PAPERS = {
     RETRIEVAL: "Balke, Dorfer, Carvalho, Arzt and Widmer (ISMIR 2019): which snippet of sheet music"
     " does a recording play?",
 }
+RECORDED = {"written", "settings", "versions", "cores"}  # of every run
 LICENCES = "| pieces by licence"  # begins what a card says after its counts
 
 
@@ -64,14 +65,11 @@ def report(results: Path, out: Path | None = None) -> None:
         out: The page; by default report.html in the results.
 
     Raises:
-        ValueError: If there is no finished run in the folder.
+        ValueError: If there is no finished run in the folder, or its record is corrupt.
     """
     if out:
         require_writable(out)
-    record = results / "provenance.json"
-    if not record.is_file():
-        raise ValueError(f"{record}: not found; let the workflow finish first")
-    run = json.loads(record.read_text())
+    run = _recorded(results / "provenance.json")
     settings = run["settings"]
     made = [
         _following(results, settings.get(FOLLOWING)),
@@ -103,6 +101,22 @@ def report(results: Path, out: Path | None = None) -> None:
     )
     with replacing(out or results / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _recorded(record: Path) -> dict:
+    """What the record of a run says. Raises ValueError if it is missing, truncated or another's."""
+    if not record.is_file():
+        raise ValueError(f"{record}: not found; let the workflow finish first")
+    try:
+        run = json.loads(record.read_text(encoding="utf-8"))
+    except ValueError:
+        run = None
+    if not (isinstance(run, dict) and run.keys() >= RECORDED):
+        raise ValueError(
+            f"{record}: truncated, or not the record of a run; set it aside, by "
+            "`partimento verify --repair` if it is truncated, and run again"
+        )
+    return run
 
 
 def _about(run: dict) -> str:

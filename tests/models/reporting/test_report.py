@@ -162,6 +162,14 @@ def test_a_run_that_has_not_ended_is_refused(tmp_path):
         report.report(tmp_path)
 
 
+@pytest.mark.parametrize("content", ['{"settings": {"a"', "{}", "[]"])
+def test_a_truncated_record_is_named_with_the_remedy(tmp_path, content):
+    record = write(tmp_path / "results") / "provenance.json"
+    record.write_text(content)
+    with pytest.raises(ValueError, match=r"provenance\.json: .* `partimento verify --repair`"):
+        report.report(tmp_path / "results")
+
+
 def test_a_folder_in_place_of_the_page_is_refused(tmp_path):
     with pytest.raises(ValueError, match="is a folder; name a file to write"):
         report.report(write(tmp_path / "results"), tmp_path)
