@@ -1,7 +1,7 @@
 """Layers that compute what torch's do, faster on a processor.
 
-They stand apart so that the networks read as the papers' tables. What each saves of a training step
-is in docs/benchmarks.md.
+They stand apart so that the networks read as the papers' tables. What `BatchNorm` and `Conv2d` save
+of a training step is in docs/benchmarks.md.
 """
 
 import math

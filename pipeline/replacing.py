@@ -67,7 +67,7 @@ def require_other(path: Path, sources: Iterable[Path]) -> None:
 
 def require_writable(path: Path) -> None:
     """Raise ValueError, with the remedy, if no file can be written at `path`."""
-    if path.parts[:1] == ("~",):
+    if str(path).startswith("~") and (len(path.parts) > 1 or str(path) == "~"):
         raise ValueError(f"{path}: '~' is not expanded here; write the folder out in full")
     if path.is_dir():
         raise ValueError(f"{path}: is a folder; name a file to write")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from models.following import timeline
 from models.following.alignment import ALIGNMENT, Alignment, write_parquet
 from models.following.match_file import write_match
 from pipeline.replacing import replacing
@@ -43,8 +44,10 @@ def write_layer(alignment: Alignment, path: Path) -> None:
              "subtype": ""}  # fmt: skip
     ET.SubElement(data, "model", shape)
     dataset = ET.SubElement(data, "dataset", {"id": "0", "dimensions": "1"})
-    for row, frame in zip(rows, frames, strict=True):
-        ET.SubElement(dataset, "point", {"frame": str(frame), "label": label(row)})
+    stops = timeline.stops(alignment)
+    for row, frame, stop in zip(rows, frames, stops, strict=True):
+        said = label(row) if row["bar"] else stop.label
+        ET.SubElement(dataset, "point", {"frame": str(frame), "label": said})
     display = ET.SubElement(root, "display")
     ET.SubElement(display, "layer", {"id": "2", "type": "timeinstants", "model": "1",
                                      "name": f"onsets of {alignment.about.recording}"})  # fmt: skip
@@ -55,9 +58,7 @@ def write_layer(alignment: Alignment, path: Path) -> None:
 
 
 def label(row: dict) -> str:
-    """An onset in words: bar and beat, as musicians count from 1."""
-    if row["bar"] is None:
-        return f"page {row['page'] + 1}"
+    """An onset of a bar whose number is known: bar and beat, as musicians count from 1."""
     return f"{row['bar']}:{row['beat'] + 1:g}" if row["beat"] is not None else row["bar"]
 
 

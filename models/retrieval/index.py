@@ -44,7 +44,7 @@ INDEX = pa.schema(
             "of the first onset printed there; null if only people play it",
         ),
         tables.field("page", pa.list_(pa.int32()), "image that shows the position; null: unknown"),
-        tables.field("system", pa.list_(pa.int32()), "of the piece; null if not known"),
+        tables.field("system", pa.list_(pa.int32()), "of the page, from 0; null if not known"),
         tables.field("bar", pa.list_(pa.string()), "number of the bar; null if not known"),
         tables.field(
             "vectors", pa.list_(pa.float32()), "unit vectors of the snippets, flat, 32 each"

@@ -18,7 +18,7 @@ class Place:
     """Where a note is printed; None is not known."""
 
     page: int | None = None  # from 0
-    system: int | None = None  # of the piece, from 0
+    system: int | None = None  # of the page, from 0
     bar: str | None = None
 
 
@@ -57,6 +57,10 @@ def pieces(shard: Path, wanted: set[str]) -> dict[str, Piece]:
         (row["piece_id"], row["notehead_id"]): row
         for row in _rows(folder / f"noteheads/{chunk}.parquet", columns, wanted)
     }
+    first: dict[tuple[str, int], int] = {}  # system of each page; those of a piece are numbered on
+    for row in _rows(folder / f"systems/{chunk}.parquet", ("system", "image"), wanted):
+        page = row["piece_id"], row["image"]
+        first[page] = min(first.get(page, row["system"]), row["system"])
     found = {row["piece_id"]: Piece(row["title"] or "", row["composer"] or "") for row in about}
     for note in notes:
         head, piece = (
@@ -64,7 +68,8 @@ def pieces(shard: Path, wanted: set[str]) -> dict[str, Piece]:
             found.get(note["piece_id"]),
         )
         if head and piece:
-            place = Place(head["image"], head["system"], head.get("bar"))
+            system = head["system"] - first.get((head["piece_id"], head["image"]), 0)
+            place = Place(head["image"], system, head.get("bar"))
             piece.notes[note["note_id"]] = place
             if head.get("moment") is not None:
                 moment = np.float32(head["moment"]).item()  # as a shard has it

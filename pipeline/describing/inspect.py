@@ -64,7 +64,7 @@ def find(piece: str, data: Path | None) -> tuple[Path, str]:
     if len(found) > 1:
         raise ValueError(
             f"{holders[0]}/pieces: piece '{piece}' is in several chunks, of runs with different"
-            " numbers of them; let the last run finish"
+            " numbers of them; let the last run finish, or remove the chunks that are not of it"
         )
     if not found:
         close = difflib.get_close_matches(piece, known, n=3)

@@ -85,7 +85,8 @@ def _learned_faults(plan: Plan) -> Iterator[str]:
                        f" need '{needed}'; name another collection or set"
                        f" '{section}: null'")  # fmt: skip
         for split, share in (plan.shares(name) or {}).items():
-            if share == 0:
+            elsewhere = split == "train" and learned.get("further")
+            if share == 0 and not elsewhere:
                 yield (f"{section}: needs the split {split}, whose share in"
                        f" collections.{name}.split is 0; raise it or set"
                        f" '{section}: null'")  # fmt: skip
@@ -98,14 +99,15 @@ def _tested_faults(plan: Plan) -> Iterator[str]:
     place, font, fonts = "retrieval.test_font", retrieval["test_font"], plan.settings["fonts"]
     collection = retrieval["collection"]
     played = dict(plan.performances(collection, "test"))
+    able = [name for name in played if name in fonts]
     if font not in fonts:
         yield messages.not_one_of(place, font, fonts)
     elif performing.HUMAN in plan.tempo_ratios(font):
         yield (f"{place}: '{font}' plays `human`, and pairs are compared by tempo ratio; name a"
                " font that has tempo ratios alone")  # fmt: skip
     elif font not in played:
-        yield (f"{place}: '{font}' does not play the test split of {collection}; the fonts that do"
-               f" are {', '.join(played)}")  # fmt: skip
+        yield (f"{place}: '{font}' does not play the test split of {collection}; these do:"
+               f" {', '.join(able) or 'none'}")  # fmt: skip
     for condition in retrieval.get("conditions", []):
         if condition not in played:
             yield messages.not_one_of("retrieval.conditions", condition, played)

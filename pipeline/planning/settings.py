@@ -33,13 +33,17 @@ RENAMED = {
 }
 
 
+MERGE = "tag:yaml.org,2002:merge"  # of the key `<<`
+
+
 class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice in a group, of which the first would be lost."""
 
     def compose_mapping_node(self, anchor):
         node = super().compose_mapping_node(anchor)
-        for key, times in Counter(str(key.value) for key, _ in node.value).items():
-            if times > 1:
+        keys = Counter((key.tag, str(key.value)) for key, _ in node.value)
+        for (tag, key), times in keys.items():
+            if times > 1 and tag != MERGE:
                 raise yaml.composer.ComposerError(
                     None, None, f"'{key}' is there twice", node.start_mark
                 )
@@ -188,12 +192,14 @@ def complete(
     """
     files = list(files)
     for file in files:
-        read(file)  # Snakemake, which has read it, takes the last of two equal keys
+        if Path(file).suffix != ".json":
+            read(file)  # Snakemake, which has read it, takes the last of two equal keys
     own = plain(given)
     said = rename(own, files)
     merged = merge(own, read(default), own)  # names in the order that the user gives them
     rules = yaml.safe_load(Path(schema).read_text())
     _read_text(merged, rules)
+    merged = plain(merged)
     entries = merged["collections"]
     known = list(entries) if isinstance(entries, dict) else []  # fonts may name one taken away
     for section in ("collections", "fonts"):
@@ -218,7 +224,7 @@ def load(files: Iterable[Path | str] = ()) -> dict:
 
 def _fill_in(value: object, rules: dict) -> None:
     """Give settings that are absent the default of the schema, and make 2.0 a 2 where whole numbers
-    are wanted, in place."""
+    are wanted and the text `null` null where it may be that, in place."""
     if not isinstance(value, dict):
         return
     for name, inner in rules.get("properties", {}).items():
@@ -226,6 +232,8 @@ def _fill_in(value: object, rules: dict) -> None:
             value.setdefault(name, inner["default"])
         if isinstance(value.get(name), float) and "integer" in inner.get("type", ""):
             value[name] = int(value[name])
+        if value.get(name) == "null" and "null" in inner.get("type", ""):
+            value[name] = None
         _fill_in(value.get(name), inner)
     if isinstance(others := rules.get("additionalProperties"), dict):
         for item in value.values():
@@ -239,7 +247,8 @@ def _read_text(settings: dict, rules: dict) -> None:
     """
     from jsonschema import Draft202012Validator  # jobs, which check nothing, may lack it
 
-    for error in Draft202012Validator(rules).iter_errors(settings):
+    validator = Draft202012Validator(rules)
+    for error in validator.iter_errors(settings):
         text = error.instance
         if not isinstance(text, str) or not text or "propertyNames" in error.absolute_schema_path:
             continue
@@ -247,8 +256,10 @@ def _read_text(settings: dict, rules: dict) -> None:
         group = settings
         for name in path:
             group = group[name]
-        with contextlib.suppress(yaml.YAMLError):
-            group[key] = yaml.safe_load(text)
+        with contextlib.suppress(yaml.YAMLError, ValueError):
+            value = yaml.safe_load(text)
+            if value is None or validator.evolve(schema=error.schema).is_valid(value):
+                group[key] = value
 
 
 def _last(files: Sequence[Path | str], path: tuple) -> int:
@@ -272,4 +283,5 @@ def _origin(files: Sequence[Path | str], merged: dict, path: tuple) -> str | Non
     value, said = merged, read(files[number])
     for key in path:
         value, said = value[key], said[key]
-    return str(files[number]) if said == value or isinstance(said, dict) else None
+    groups = isinstance(said, dict) and isinstance(value, dict)
+    return str(files[number]) if said == value or groups else None

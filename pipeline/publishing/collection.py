@@ -100,7 +100,7 @@ def read(folder: Path, allowed: list[str]) -> Collection:
         if number > 1:
             raise ValueError(
                 f"{folder}/pieces: the piece {name} is in it {number} times; chunks of a run with"
-                " another number of them are left: let the last run finish"
+                " another number of them are left: let the last run finish, or remove them"
             )
     kept = {row["piece_id"]: row for row in rows if row["reason"] is None}
     reasons = {name: licences.forbidden(row["licence"], allowed) for name, row in kept.items()}
@@ -118,14 +118,18 @@ def read(folder: Path, allowed: list[str]) -> Collection:
 
 def _without_folders(rows: list[dict]) -> list[dict]:
     """Rows whose sources outside of the working folder are relative to the folder that has them
-    all: where users keep their scores is nobody else's business."""
+    all, and mere names if no folder has: where users keep their scores is nobody else's business.
+    """
     outside = {
         row["source"]: posixpath.abspath(row["source"])
         for row in rows
-        if (row["source"] or "").startswith(("/", "../"))
+        if row["source"] and posixpath.normpath(row["source"]).startswith(("/", "../"))
     }
     folder = posixpath.commonpath(map(posixpath.dirname, outside.values())) if outside else ""
-    inner = {source: posixpath.relpath(path, folder) for source, path in outside.items()}
+    if folder.strip("/"):
+        inner = {source: posixpath.relpath(path, folder) for source, path in outside.items()}
+    else:
+        inner = {source: posixpath.basename(path) for source, path in outside.items()}
     return [row | {"source": inner.get(row["source"], row["source"])} for row in rows]
 
 

@@ -89,6 +89,7 @@ def test_a_name_may_be_as_long_as_a_file_systems_names_are(tmp_path, name):
     ("path", "said"),
     [
         ("~/page.html", "~/page.html: '~' is not expanded here; write the folder out in full"),
+        ("~anna/page.html", "~anna/page.html: '~' is not expanded here"),
         ("folder", "folder: is a folder; name a file to write"),
         ("file/page.html", "file is not a folder"),
     ],

@@ -136,9 +136,11 @@ def test_pages_without_notes_make_no_match_file(followed, tmp_path):
     assert not (tmp_path / "a.match").exists()
 
 
-def test_what_is_not_known_is_an_empty_cell_or_a_page(followed, tmp_path):
+def test_what_is_not_known_is_an_empty_cell_or_a_system(followed, tmp_path):
     row = followed.table.to_pylist()[0] | {"bar": None, "beat": None}
     table = pa.Table.from_pylist([row], followed.table.schema)
-    exports.write(Alignment(**vars(followed) | {"table": table}), tmp_path / "a.csv")
+    unknown = Alignment(**vars(followed) | {"table": table})
+    exports.write(unknown, tmp_path / "a.csv")
     assert ",0,0,,,,1.0000," in (tmp_path / "a.csv").read_text()
-    assert exports.label(row) == "page 1"
+    exports.write(unknown, tmp_path / "a.svl")
+    assert 'label="page 1, system 1"' in (tmp_path / "a.svl").read_text()

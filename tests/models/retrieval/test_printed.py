@@ -13,7 +13,10 @@ def test_tables_beside_a_shard_tell_titles_and_places(tmp_path):
             {"piece_id": "a", "note_id": 4, "notehead_id": None},
         ],
         "noteheads": [
-            {"piece_id": "a", "notehead_id": 5, "image": 1, "system": 2, "bar": "12", "moment": 0.1}
+            {"piece_id": "a", "notehead_id": 5, "image": 1, "system": 5, "bar": "12", "moment": 0.1}
+        ],
+        "systems": [  # the third of its page, the sixth of the piece
+            {"piece_id": "a", "system": number, "image": int(number > 2)} for number in range(6)
         ],
     }
     for name, values in rows.items():

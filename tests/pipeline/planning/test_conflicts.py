@@ -73,7 +73,7 @@ PIANO = {"collections": {"piano": {"source": "music21-piano"}}}  # the default's
         (PIANO | {"fonts": {"people": font("human")}, "retrieval": {"test_font": "people"}},
          "retrieval.test_font: 'people' plays `human`, and pairs are compared by tempo ratio;"),
         (PIANO | {"fonts": {"loud": font(splits=["train"])}, "retrieval": {"test_font": "loud"}},
-         "retrieval.test_font: 'loud' does not play the test split of piano; the fonts that do"),
+         "retrieval.test_font: 'loud' does not play the test split of piano; these do: TimGM6mb"),
         (PIANO | {"retrieval": {"test_font": "TimGM6mb", "conditions": ["room"]}},
          "retrieval.conditions: 'room' is not one of TimGM6mb"),
     ],
@@ -102,6 +102,15 @@ def test_a_room_is_missed_if_there_is_none_at_all():
     plan = Plan(plans.complete(fonts={"TimGM6mb": font(room="hall")}))
     with pytest.raises(ValueError, match=r"fonts\.TimGM6mb\.room: there is no 'hall'"):
         conflicts.check(plan)
+
+
+def test_training_on_further_collections_alone_is_possible():
+    songs = {"source": "music21-piano", "split": "source", "chunks": 1, "fraction": 1.0,
+             "layout": "pages", "spectrogram": "retrieval", "apart_from": "piano"}  # fmt: skip
+    shares = {"train": 0, "valid": 0.5, "test": 0.5}
+    collections = {"piano": {"source": "music21-piano", "split": shares}, "songs": songs}
+    retrieval = {"test_font": "TimGM6mb", "further": ["songs"]}
+    conflicts.check(Plan(plans.complete(collections=collections, retrieval=retrieval)))
 
 
 @pytest.mark.parametrize("absolute", [False, True])

@@ -136,6 +136,9 @@ def test_key_that_stands_twice_is_refused_since_the_first_would_be_lost(tmp_path
     text = "fonts: {steinway: {file: a.sf2}}\nseed: 1\nfonts: {electric: null}\n"
     assert "line 1, column 1: 'fonts' is there twice" in fault(tmp_path, text)
     assert "'a' is there twice" in fault(tmp_path, "fonts: {a: {file: x}, a: {file: y}}")
+    path = tmp_path / "merged.yaml"
+    path.write_text("a: &a {x: 1}\nb: &b {y: 2}\nc: {<<: *a, <<: *b, x: 3}\n")
+    assert settings.read(path)["c"] == {"x": 3, "y": 2}
 
 
 def test_values_of_a_command_line_are_read_as_in_a_file():
@@ -158,6 +161,25 @@ def test_whole_numbers_with_a_point_are_whole_numbers():
     assert isinstance(found["seed"], int)
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"max_failures": ".nan"}, "max_failures: nan is not a usable number"),
+        ({"unconfined": "no"}, "unconfined: must be one of warn, refuse, not 'no'"),
+        ({"collections": {"tunes": {"metre": "6:8"}}}, "collections.tunes.metre: '6:8' does not"),
+    ],
+)
+def test_text_that_is_no_better_as_a_value_stays_text(given, sentence):
+    with pytest.raises(ValueError) as error:
+        settings.complete(given)
+    assert str(error.value).startswith(sentence)
+
+
+def test_null_as_text_is_null_where_text_would_be_read_too():
+    found, _ = settings.complete({"container": "null", "collections": {"tunes": {"track": "null"}}})
+    assert found["container"] is None and found["collections"]["tunes"]["track"] is None
+
+
 def test_file_is_named_only_for_what_it_says(tmp_path):
     """The faulty value comes from a command line, the file has another one."""
     path = tmp_path / "mine.yaml"
@@ -165,6 +187,10 @@ def test_file_is_named_only_for_what_it_says(tmp_path):
     with pytest.raises(ValueError) as error:
         settings.complete({"seed": "three"}, [path])
     assert str(error.value) == "seed: must be a whole number, not 'three'"
+    path.write_text("retrieval: {test_font: bright}\n")
+    with pytest.raises(ValueError) as error:
+        settings.complete({"retrieval": 5}, [path])
+    assert str(error.value) == "retrieval: must be a group of settings or null, not 5"
 
 
 def test_null_takes_an_entry_away_and_others_stay():

@@ -132,6 +132,20 @@ def test_where_scores_lie_is_told_to_nobody(folder, tmp_path):
             assert "anna" not in path.read_text()
 
 
+def test_scores_that_lie_anywhere_have_their_names_alone(tmp_path):
+    """A list of files names two disks, and a folder is written with a detour."""
+    data = write(tmp_path)
+    lie = {
+        "waltz": "//home/anna/waltz.ly",
+        "march": "/mnt/b/march.ly",
+        "fugue": "b/../../anna/f.ly",
+    }
+    change(data, "source", lie)
+    publish.publish(data, out=tmp_path / "hub")
+    listed = csv.DictReader((tmp_path / "hub/licences.csv").open())
+    assert {row["source"] for row in listed} == {"waltz.ly", "march.ly", "f.ly"}
+
+
 @pytest.mark.parametrize("source", ["msmd.zip:a/waltz.ly", "music21:a/waltz.mxl", "own/waltz.ly"])
 def test_names_that_tell_no_folder_outside_stay(source, tmp_path):
     data = write(tmp_path)
