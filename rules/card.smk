@@ -56,7 +56,7 @@ rule msmd_counts:
         pieces=of_chunks(f"{DATA}/pieces/{{chunk}}.parquet"),
         engraved=of_chunks(f"{DATA}/engraved/{{chunk}}.parquet"),
         notes=of_chunks(f"{DATA}/notes/{{chunk}}.parquet"),
-        counts=ancient(MSMD_COUNTS),
+        counts=MSMD_COUNTS,
     output:
         report(
             f"{RESULTS}/tables/{{collection}}_counts.md",

@@ -3,8 +3,8 @@
 
 rule select:
     input:
-        # known by their digests (`state`): a new time, as of a copy, is no other edition
-        lambda wildcards: ancient(PLAN.source_archives(wildcards.collection)),
+        # Not `ancient`: after a kill while it is fetched, Snakemake would fetch it and end.
+        lambda wildcards: PLAN.source_archives(wildcards.collection),
     output:
         f"{DATA}/pieces/{{chunk}}.parquet",
     log:

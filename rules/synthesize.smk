@@ -5,7 +5,7 @@ KEEP = (lambda path: path) if config["performances"]["keep_audio"] else temp
 
 rule synthesize:
     input:
-        lambda wildcards: ancient(PLAN.font_archives(wildcards.font)),
+        lambda wildcards: PLAN.font_archives(wildcards.font),
         pieces=f"{DATA}/pieces/{{chunk}}.parquet",
         notes=f"{DATA}/notes/{{chunk}}.parquet",
         noteheads=lambda wildcards: PLAN.noteheads(
