@@ -54,7 +54,6 @@ class Print:
         bar: (windows,) number of the bar, from 0.
         begins: (bars,) first window of each bar.
         ends: (bars,) last window of each bar.
-        system_bar: (bars,) which bar of its system each is, from 1.
         numbers: (bars,) the printed numbers of the bars; None if the sheet does not tell them.
     """
 
@@ -66,7 +65,6 @@ class Print:
     bar: np.ndarray
     begins: np.ndarray
     ends: np.ndarray
-    system_bar: list[int]
     numbers: list[str] | None
 
 
@@ -170,13 +168,8 @@ def read_print(sheet: Sheet) -> Print:
     _, begins, bar = np.unique(number_of, return_index=True, return_inverse=True)
     kept = [bars[number] for number in np.unique(number_of)]
     ends = np.append(begins[1:], len(bar)) - 1
-    counts: Counter[int] = Counter()
-    system_bar = []
-    for system, *_ in kept:
-        counts[system] += 1
-        system_bar.append(counts[system])
     numbers = _bar_numbers(sheet, systems, kept)
-    return Print(strip, strip_x, system_of, page_x, systems, bar, begins, ends, system_bar, numbers)
+    return Print(strip, strip_x, system_of, page_x, systems, bar, begins, ends, numbers)
 
 
 def _bar_numbers(
@@ -308,6 +301,7 @@ def positions(printed: Print, way: image_path.Path, seconds: np.ndarray) -> np.n
 def rows(printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.ndarray) -> list[dict]:
     """Rows of ALIGNMENT, one for each frame in the print."""
     x = positions(printed, way, seconds)
+    first = printed.bar[np.searchsorted(printed.system, printed.system)]  # of each window's system
     heard: Counter[int] = Counter()
     pass_at = {}
     for frame, bar in visits(printed, way):
@@ -325,7 +319,7 @@ def rows(printed: Print, way: image_path.Path, seconds: np.ndarray, sure: np.nda
                 "page": system["image"],
                 "system": system["system"],
                 "bar": printed.numbers[bar] if printed.numbers else None,
-                "system_bar": None if printed.numbers else printed.system_bar[bar],
+                "system_bar": None if printed.numbers else int(bar - first[window]) + 1,
                 "x": float(x[frame]),
                 "y": (min(system["top"]) + max(system["bottom"])) / 2,
                 "pass": number,

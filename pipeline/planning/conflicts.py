@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from pipeline import performing, rooms, tempo
-from pipeline.planning import messages
+from pipeline.planning import learning_files, messages
 from pipeline.planning.plan import TEMPO_RATIO, Plan
 from pipeline.reading import catalogue
 from pipeline.reading.recording_files import RECORDINGS
@@ -126,7 +126,7 @@ def _segment_faults(plan: Plan) -> Iterator[str]:
     elif training["segments_of_piece"] > segments:
         yield (f"{place}.segments_of_piece: {training['segments_of_piece']} are more than the"
                f" {segments} segments of a batch")  # fmt: skip
-    weights = f"{plan.results}/models/retrieval/PT.safetensors"
+    weights = f"{plan.results}/{learning_files.RETRIEVAL_MODELS}/PT.safetensors"
     initial = training.get("initial")
     if initial and Path(initial).resolve() == Path(weights).resolve():
         yield (f"{place}.initial: {initial} is what this training writes, so it would be lost;"

@@ -8,6 +8,7 @@ import math
 TABLES = (".md", ".csv", ".tex", ".html")
 FIGURES = (".png", ".pdf")
 CONDITIONS = (".md", ".csv", "_local_tempo.csv")  # of a table by conditions of recording
+RETRIEVAL_MODELS = "models/retrieval"  # folder of the weights
 CHECKPOINT = ".state"  # ends the name of weights' checkpoint
 SHIPPED = "shipped"  # names the weights of retrieval that come with the project
 SHIPPED_CONTEXT = "LC"  # length of their network's excerpts, a key of constants.CONTEXTS
@@ -102,8 +103,8 @@ def _retrieval(retrieval: dict) -> list[str]:
     predictions = [*evaluated(retrieval), "pairs", "metrics", "identified", "aligned"]
     tables = ["retrieval", "tempo_robustness", "identification", "alignment"]
     return [
-        *suffixed("models/retrieval", networks, weights),
-        *suffixed("models/retrieval", refined(retrieval), ("-refined.safetensors",)),
+        *suffixed(RETRIEVAL_MODELS, networks, weights),
+        *suffixed(RETRIEVAL_MODELS, refined(retrieval), ("-refined.safetensors",)),
         *suffixed("predictions/retrieval", predictions, (".parquet",)),
         *suffixed("tables", tables, TABLES),
         *suffixed("tables", conditions(retrieval), CONDITIONS),

@@ -105,9 +105,8 @@ class _Reader:
     def __init__(self, root: ET.Element):
         self.score = Score(bars=unfolding.of_musicxml(root))
         self.tempi: dict[Fraction, float] = {}  # that are to be played
-        self.marks: dict[
-            Fraction, float
-        ] = {}  # that are printed; they count before the first of those
+        # Tempi that are printed; they count before the first that is to be played.
+        self.marks: dict[Fraction, float] = {}
         self.ends: list[list[Fraction]] = []  # lengths of the bars by part
 
     def read_part(self, element: ET.Element, part: _Part, begins: list[Fraction]) -> None:

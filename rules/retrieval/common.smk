@@ -11,7 +11,7 @@ from pipeline.planning.learning_files import SHIPPED
 TRAINED = RETRIEVAL["networks"]
 EVALUATED = learning_files.evaluated(RETRIEVAL)
 REFINED = learning_files.refined(RETRIEVAL)
-RETRIEVAL_MODELS = f"{RESULTS}/models/retrieval"
+RETRIEVAL_MODELS = f"{RESULTS}/{learning_files.RETRIEVAL_MODELS}"
 # Frames of the networks' excerpts, from the paper's names: those of BL2-LC+AT are LC; ours are, too.
 RETRIEVAL_CONTEXTS = sorted(
     {
